@@ -1,0 +1,364 @@
+//! Every way a call can end badly, in the order of a call's life, then the errors of connecting and
+//! serving.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+
+/// Why a call has no result.
+///
+/// The variants stand in the order of a call's life; a call ends in exactly one of them, or in its
+/// result.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum RpcError {
+    /// The arguments could not be encoded. Nothing was sent.
+    #[error("cannot encode the call of `{method}`: {reason}")]
+    #[non_exhaustive]
+    Encode {
+        /// The method that was called.
+        method: String,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// Something exceeds a limit of AMQP, or the message size limit. Nothing was sent.
+    #[error("the {what} of the call of `{method}` is {size} bytes, the limit is {limit}")]
+    #[non_exhaustive]
+    TooLarge {
+        /// The method that was called; cut where it is itself too long.
+        method: String,
+        /// What is too large, such as "body" or "method name".
+        what: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// There was no connection to the broker until the deadline. Nothing was sent.
+    #[error("cannot call `{method}`: no connection to the broker for {waited:?} ({reason})")]
+    #[non_exhaustive]
+    NotConnected {
+        /// The method that was called.
+        method: String,
+        /// How long the call waited for a connection.
+        waited: Duration,
+        /// Why there is none.
+        reason: String,
+    },
+
+    /// The broker accepted no messages until the deadline, since it is short of memory or disk. Nothing
+    /// was sent.
+    #[error("cannot call `{method}`: the broker blocks publishers ({reason})")]
+    #[non_exhaustive]
+    Blocked {
+        /// The method that was called.
+        method: String,
+        /// The broker's reason.
+        reason: String,
+    },
+
+    /// No server has ever registered the method on this broker and virtual host. It did not run.
+    #[error(
+        "no server has registered `{method}`: the broker has no queue of that name; \
+         start a server, or check the name and the virtual host"
+    )]
+    NoSuchMethod {
+        /// The method that was called.
+        method: String,
+    },
+
+    /// The method's queue is full. The call did not run.
+    #[error("the queue of `{method}` is full: more calls wait than its servers can take")]
+    Overloaded {
+        /// The method that was called.
+        method: String,
+    },
+
+    /// The deadline passed while the call waited in the method's queue. It did not run.
+    #[error("the call of `{method}` expired in its queue after {after:?}: no server was free to take it")]
+    #[non_exhaustive]
+    Expired {
+        /// The method that was called.
+        method: String,
+        /// How long the call had to be taken.
+        after: Duration,
+    },
+
+    /// A server refused the call without running it.
+    #[error("a server rejected the call of `{method}`")]
+    Rejected {
+        /// The method that was called.
+        method: String,
+    },
+
+    /// No answer came in time. The call may have run.
+    #[error("no answer to `{method}` within {after:?}")]
+    #[non_exhaustive]
+    Timeout {
+        /// The method that was called.
+        method: String,
+        /// The time limit of the call.
+        after: Duration,
+    },
+
+    /// The connection was lost before the answer came.
+    #[error("connection lost during the call of `{method}`, {}: {reason}", sent_words(*.sent))]
+    #[non_exhaustive]
+    ConnectionLost {
+        /// The method that was called.
+        method: String,
+        /// `false` only if the call cannot have reached the broker; if `true`, it may have run.
+        sent: bool,
+        /// Why the connection was lost.
+        reason: String,
+    },
+
+    /// A server that had taken the call was lost, or lost its connection. The call may have run, and the
+    /// method is not idempotent, so no other server runs it again.
+    #[error("the server that ran `{method}` was lost: the call may have run, and was not run again")]
+    Interrupted {
+        /// The method that was called.
+        method: String,
+    },
+
+    /// The server answered with an error.
+    #[error(transparent)]
+    Remote(RemoteError),
+
+    /// The answer could not be decoded. The call did run.
+    #[error("cannot decode the answer of `{method}` as {expected}: {reason}")]
+    #[non_exhaustive]
+    Decode {
+        /// The method that was called.
+        method: String,
+        /// The type that was expected.
+        expected: String,
+        /// What came instead.
+        reason: String,
+    },
+
+    /// The [`Rpc`](crate::Rpc) was closed before the answer came.
+    #[error("cannot finish the call of `{method}`: this Rpc is closed")]
+    Closed {
+        /// The method that was called.
+        method: String,
+    },
+}
+
+impl RpcError {
+    /// The method that was called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        match self {
+            Self::Encode { method, .. }
+            | Self::TooLarge { method, .. }
+            | Self::NotConnected { method, .. }
+            | Self::Blocked { method, .. }
+            | Self::NoSuchMethod { method }
+            | Self::Overloaded { method }
+            | Self::Expired { method, .. }
+            | Self::Rejected { method }
+            | Self::Timeout { method, .. }
+            | Self::ConnectionLost { method, .. }
+            | Self::Interrupted { method }
+            | Self::Remote(RemoteError { method, .. })
+            | Self::Decode { method, .. }
+            | Self::Closed { method } => method,
+        }
+    }
+}
+
+fn sent_words(sent: bool) -> &'static str {
+    if sent {
+        "which may have run"
+    } else {
+        "which was not sent"
+    }
+}
+
+/// An error that a server answered with.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("`{method}` failed on the server: {kind}: {message}")]
+#[non_exhaustive]
+pub struct RemoteError {
+    /// The method that was called.
+    pub method: String,
+    /// The type of the error: the name of a Rust type or a Python class without its module, or a name
+    /// that starts with `rpc.` if the error comes from this library. Empty if the server named none.
+    pub kind: String,
+    /// The error in words.
+    pub message: String,
+    /// The arguments of a Python exception; for a Rust error, its message.
+    pub args: Vec<Value>,
+    /// The error as a value, from a Rust server.
+    pub data: Option<Value>,
+}
+
+/// The error of a method that returns `Result<T, E>`.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum CallError<E> {
+    /// The error that the service returned, the very value.
+    #[error("{0}")]
+    Service(E),
+    /// The call itself failed.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL is not one of `amqp://`, `amqps://` or `memory://`. A password in it is not shown.
+    #[error("`{url}` is no URL of a broker: {reason}")]
+    #[non_exhaustive]
+    InvalidUrl {
+        /// The URL without its password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The URL asks for TLS, and this build has none.
+    #[error("cannot connect to {host}: `amqps` needs the feature `tls` of rpc-core, which is off")]
+    #[non_exhaustive]
+    TlsDisabled {
+        /// Host and port.
+        host: String,
+    },
+
+    /// The host cannot be reached, or does not speak what the URL says.
+    #[error("cannot connect to {host}: {reason}")]
+    #[non_exhaustive]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What happened.
+        reason: String,
+    },
+
+    /// The broker refused the user, the password or the virtual host.
+    #[error("{host} refused user `{user}` on virtual host `{vhost}`: {reason}")]
+    #[non_exhaustive]
+    Refused {
+        /// Host and port.
+        host: String,
+        /// The name that was used to log in.
+        user: String,
+        /// The virtual host.
+        vhost: String,
+        /// The broker's words.
+        reason: String,
+    },
+
+    /// The connection stands, but what a caller needs on it could not be set up.
+    #[error("{host} refused to set up {what}: {reason}")]
+    #[non_exhaustive]
+    Setup {
+        /// Host and port.
+        host: String,
+        /// The queue or exchange.
+        what: String,
+        /// The broker's words.
+        reason: String,
+    },
+
+    /// None of several hosts could be used.
+    #[error("no host could be used: {}", each(.0))]
+    #[non_exhaustive]
+    NoHost(Vec<ConnectError>),
+
+    /// The [`Rpc`](crate::Rpc) was closed.
+    #[error("this Rpc is closed")]
+    Closed,
+}
+
+fn each(errors: &[ConnectError]) -> String {
+    let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
+/// Why a service is not served, or was not served to the end.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// There is no connection to the broker.
+    #[error("cannot serve: {0}")]
+    Connect(#[from] ConnectError),
+
+    /// The broker refused the queue of a method: it exists with other options, or the user may not
+    /// configure or read it.
+    #[error("cannot serve `{queue}` on {host}: {reason}")]
+    #[non_exhaustive]
+    Queue {
+        /// The queue, which is the method's name.
+        queue: String,
+        /// Host and port.
+        host: String,
+        /// The broker's words.
+        reason: String,
+    },
+
+    /// A method's name is empty or longer than an AMQP short string.
+    #[error("cannot serve `{method}`: {reason}")]
+    #[non_exhaustive]
+    MethodName {
+        /// The name; cut where it is too long.
+        method: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// This [`Rpc`](crate::Rpc) serves the method already.
+    #[error("`{method}` is already registered on this Rpc")]
+    #[non_exhaustive]
+    AlreadyRegistered {
+        /// The method.
+        method: String,
+    },
+
+    /// The grace period of a shutdown ended before the running calls did; they were dropped.
+    #[error("shutdown dropped {unfinished} running calls after {grace:?}")]
+    #[non_exhaustive]
+    GraceExceeded {
+        /// How many calls were dropped.
+        unfinished: usize,
+        /// The grace period.
+        grace: Duration,
+    },
+}
+
+/// A name for a message, cut so that no error grows with what a caller passed.
+pub(crate) fn shorten(name: &str) -> String {
+    const KEEP: usize = 64;
+    match name.char_indices().nth(KEEP) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_says_whether_the_call_may_have_run() {
+        let lost = |sent| RpcError::ConnectionLost {
+            method: "pay".into(),
+            sent,
+            reason: "reset".into(),
+        };
+        assert!(lost(true).to_string().contains("may have run"));
+        assert!(lost(false).to_string().contains("was not sent"));
+    }
+
+    #[test]
+    fn long_names_are_cut_at_a_character() {
+        assert_eq!(shorten("pay"), "pay");
+        assert_eq!(shorten(&"é".repeat(100)), format!("{}...", "é".repeat(64)));
+    }
+}

@@ -1,0 +1,81 @@
+//! How methods are served and their queues declared.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// How the queue of a method is declared.
+///
+/// All servers of a method, in whatever language, must declare its queue alike: RabbitMQ refuses a
+/// declaration that differs from the queue that exists (406 PRECONDITION_FAILED). A queue that was
+/// registered by aio-pika with its defaults is `QueueOptions::default().durable(false)`.
+///
+/// The argument `x-dead-letter-exchange: rpc.dlx` is always there; it brings expired and rejected calls
+/// back to their callers.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct QueueOptions {
+    pub(crate) durable: bool,
+    pub(crate) auto_delete: bool,
+    pub(crate) arguments: BTreeMap<String, Value>,
+}
+
+impl QueueOptions {
+    /// Whether the queue survives a restart of the broker (the calls in it do not, they are transient).
+    ///
+    /// Defaults to `true`: RabbitMQ 4.3 refuses queues that are neither durable nor exclusive.
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    /// Whether the queue goes when its last server leaves. Calls that wait in it then vanish without a
+    /// bounce, so their callers time out.
+    ///
+    /// Defaults to `false`.
+    pub fn auto_delete(mut self, auto_delete: bool) -> Self {
+        self.auto_delete = auto_delete;
+        self
+    }
+
+    /// Adds an argument of the declaration, such as `x-max-length`, `x-max-priority` or `x-queue-type`.
+    ///
+    /// Defaults to none. `x-dead-letter-exchange` cannot be changed; setting it has no effect.
+    pub fn argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.arguments.insert(name.into(), value.into());
+        self
+    }
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self {
+            durable: true,
+            auto_delete: false,
+            arguments: BTreeMap::new(),
+        }
+    }
+}
+
+/// How one method is served.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MethodOptions {
+    /// Whether a call that may have run already may run again.
+    pub(crate) idempotent: bool,
+    /// How many calls of the method one server runs at a time; also its prefetch.
+    pub(crate) concurrency: u16,
+    pub(crate) queue: QueueOptions,
+}
+
+impl Default for MethodOptions {
+    fn default() -> Self {
+        Self {
+            idempotent: false,
+            concurrency: DEFAULT_CONCURRENCY,
+            queue: QueueOptions::default(),
+        }
+    }
+}
+
+/// RabbitMQ's documentation finds a prefetch of 100 to 300 best for fast handlers.
+pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;

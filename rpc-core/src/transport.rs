@@ -1,0 +1,128 @@
+//! The seam between calls and whatever carries them. Two transports implement it, `amqp` and `memory`,
+//! and one conformance suite holds both to the same behaviour.
+//!
+//! A [`Link`] is one connection for one purpose; it is never mended, only replaced by the supervisor.
+//! Every method here ends by itself within a limit that the transport sets, or when the link is lost.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::Stream;
+
+use crate::error::{ConnectError, ServeError};
+use crate::message::{Delivery, Incoming, Message};
+use crate::options::QueueOptions;
+
+pub(crate) mod amqp;
+pub(crate) mod memory;
+
+/// A way to reach one broker, which may have several hosts.
+#[async_trait]
+pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// How many hosts there are to try; at least 1.
+    fn hosts(&self) -> usize;
+
+    /// Connects to the host of that number. Two purposes never share a connection, since a memory alarm
+    /// stops RabbitMQ from reading any connection that publishes.
+    async fn connect(&self, host: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError>;
+}
+
+/// What a connection is for; part of the name that the broker shows for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Calling,
+    Serving,
+}
+
+/// One connection.
+#[async_trait]
+pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
+    /// The host and port at the other end, for messages.
+    fn host(&self) -> &str;
+
+    /// Waits until the connection is gone, and says why. Any number of tasks may wait.
+    async fn lost(&self) -> Loss;
+
+    /// The broker's reason, while it accepts no publishes on this connection.
+    fn blocked(&self) -> Option<String>;
+
+    /// Opens a channel for calls, with a fresh reply queue that is bound to the dead-letter exchange.
+    async fn call_channel(&self) -> Result<OpenCalls, ConnectError>;
+
+    /// Opens a channel for serving methods.
+    async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError>;
+
+    /// Closes the connection. What was published before is sent first.
+    async fn close(&self);
+}
+
+/// A calling channel together with what comes back on it.
+pub(crate) struct OpenCalls {
+    pub(crate) channel: Arc<dyn CallChannel>,
+    /// Ends when the channel or the connection does.
+    pub(crate) incoming: Messages<Incoming>,
+}
+
+/// The calling end.
+#[async_trait]
+pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
+    /// The queue on which replies and bounced calls arrive, a new name for each channel.
+    fn reply_queue(&self) -> &str;
+
+    /// The most that properties and headers of a message may take together, in bytes.
+    fn header_limit(&self) -> usize;
+
+    /// Sends a call to the queue of its method and returns when it is written. A call that no queue
+    /// takes comes back as [`Incoming::Returned`].
+    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
+}
+
+/// The serving end. Deliveries are settled on the channel that brought them, each exactly once.
+#[async_trait]
+pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
+    /// Declares the queue and takes calls from it, at most `prefetch` unsettled at a time. The stream
+    /// ends when the subscription does, whoever ends it.
+    async fn subscribe(
+        &self,
+        queue: &str,
+        options: &QueueOptions,
+        prefetch: u16,
+    ) -> Result<Messages<Delivery>, ServeError>;
+
+    /// Sends a reply and returns when it is written. A reply whose caller has gone is dropped.
+    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError>;
+
+    /// Settles a delivery that was answered.
+    async fn ack(&self, tag: u64) -> Result<(), PublishError>;
+
+    /// Settles a delivery by bouncing it to its caller through the dead-letter exchange.
+    async fn reject(&self, tag: u64) -> Result<(), PublishError>;
+
+    /// Puts a call that was not started back into its queue as if it had never been delivered, then
+    /// settles the delivery. (Requeueing would mark it as redelivered: "it may have run".)
+    async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError>;
+
+    /// Stops new deliveries on all subscriptions. Those already here stay in their streams, which then
+    /// end.
+    async fn cancel(&self);
+
+    /// Closes the channel; the broker gives unsettled deliveries to another server, marked as redelivered.
+    async fn close(&self);
+}
+
+/// A stream of what a channel receives.
+pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+
+/// Why a connection is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Loss(pub(crate) String);
+
+/// A message that was not, or perhaps not, sent.
+#[derive(Clone, Debug)]
+pub(crate) struct PublishError {
+    /// `false` only if nothing of it can have reached the broker.
+    pub(crate) sent: bool,
+    pub(crate) reason: String,
+}
