@@ -1,7 +1,6 @@
 //! Every way a call can end badly, in the order of a call's life, then the errors of connecting and
 //! serving.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -79,7 +78,9 @@ pub enum RpcError {
     },
 
     /// The deadline passed while the call waited in the method's queue. It did not run.
-    #[error("the call of `{method}` expired in its queue after {after:?}: no server was free to take it")]
+    #[error(
+        "the call of `{method}` expired in its queue after {after:?}: no server was free to take it"
+    )]
     #[non_exhaustive]
     Expired {
         /// The method that was called.
@@ -119,7 +120,9 @@ pub enum RpcError {
 
     /// A server that had taken the call was lost, or lost its connection. The call may have run, and the
     /// method is not idempotent, so no other server runs it again.
-    #[error("the server that ran `{method}` was lost: the call may have run, and was not run again")]
+    #[error(
+        "the server that ran `{method}` was lost: the call may have run, and was not run again"
+    )]
     Interrupted {
         /// The method that was called.
         method: String,

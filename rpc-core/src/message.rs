@@ -184,15 +184,26 @@ mod tests {
         let left = |expiration, deadline| time_left(&call(expiration, deadline), now);
         assert_eq!(left(None, None), None);
         assert_eq!(left(Some(500), None), Some(Duration::from_millis(500)));
-        assert_eq!(left(Some(500), Some(10_200)), Some(Duration::from_millis(200)));
+        assert_eq!(
+            left(Some(500), Some(10_200)),
+            Some(Duration::from_millis(200))
+        );
     }
 
     #[test]
     fn a_skewed_clock_neither_lengthens_a_call_nor_kills_it() {
         let now = UNIX_EPOCH + Duration::from_millis(10_000);
         let left = |deadline| time_left(&call(Some(500), Some(deadline)), now);
-        assert_eq!(left(90_000), Some(Duration::from_millis(500)), "caller's clock ahead");
-        assert_eq!(left(2_000), Some(Duration::from_millis(500)), "caller's clock behind");
+        assert_eq!(
+            left(90_000),
+            Some(Duration::from_millis(500)),
+            "caller's clock ahead"
+        );
+        assert_eq!(
+            left(2_000),
+            Some(Duration::from_millis(500)),
+            "caller's clock behind"
+        );
     }
 
     #[test]

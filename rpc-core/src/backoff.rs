@@ -1,0 +1,50 @@
+//! How long to wait before the next attempt to connect.
+
+use std::time::Duration;
+
+/// Exponential backoff with full jitter: the n-th wait is random between zero and a bound that doubles
+/// from [`BASE`] up to [`CAP`], so that many clients of a restarted broker do not come back at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The next wait. The first is zero: most losses are over at once.
+    pub(crate) fn next_wait(&mut self) -> Duration {
+        let bound = match self.attempts.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => BASE.saturating_mul(1 << doublings.min(16)).min(CAP),
+        };
+        self.attempts = self.attempts.saturating_add(1);
+        bound.mul_f64(fastrand::f64())
+    }
+
+    /// Starts over, after a connection that stood.
+    pub(crate) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+const BASE: Duration = Duration::from_millis(50);
+
+/// Small enough to be back within a second of the broker's return, large enough to spare a broker that
+/// starts.
+const CAP: Duration = Duration::from_millis(800);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_the_cap_and_start_over() {
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.next_wait(), Duration::ZERO);
+        let waits: Vec<_> = (0..200).map(|_| backoff.next_wait()).collect();
+        assert!(waits[0] <= BASE);
+        assert!(waits.iter().all(|wait| *wait <= CAP));
+        assert!(waits.iter().any(|wait| *wait > CAP / 2), "the bound grew");
+        backoff.reset();
+        assert_eq!(backoff.next_wait(), Duration::ZERO);
+    }
+}

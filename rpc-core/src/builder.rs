@@ -1,0 +1,138 @@
+//! The options of an `Rpc`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::{Client, Limits};
+use crate::error::ConnectError;
+use crate::rpc::Rpc;
+use crate::server::Servers;
+use crate::transport::Transport;
+use crate::transport::amqp::{AmqpOptions, AmqpTransport};
+use crate::transport::memory::MemoryTransport;
+
+/// Options of an [`Rpc`], and the way to connect with them.
+///
+/// ```
+/// use std::time::Duration;
+/// # use rpc_core::Rpc;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rpc = Rpc::builder("memory://bank")
+///     .timeout(Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "call `connect` to use the options"]
+pub struct RpcBuilder {
+    url: String,
+    timeout: Duration,
+    grace: Duration,
+    limits: Limits,
+    amqp: AmqpOptions,
+}
+
+impl RpcBuilder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            timeout: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+            limits: Limits {
+                message_size: 16 * 1024 * 1024,
+                fail_fast: false,
+            },
+            amqp: AmqpOptions {
+                name: None,
+                connect_timeout: Duration::from_secs(10),
+            },
+        }
+    }
+
+    /// Sets how long a call may take if it says nothing else. There is no way to have no limit.
+    ///
+    /// Defaults to 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long one host may take to connect, including TLS and login.
+    ///
+    /// Defaults to 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.amqp.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long calls may still run after a [`Server`](crate::Server) was told to shut down.
+    ///
+    /// Defaults to 30 s.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Makes calls fail at once, rather than wait until their deadline, while there is no connection or
+    /// the broker blocks publishers.
+    ///
+    /// Defaults to `false`.
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.limits.fail_fast = fail_fast;
+        self
+    }
+
+    /// Sets the largest body of a call or a reply, in bytes. It must not exceed the broker's limit, since
+    /// RabbitMQ closes the channel on a larger message.
+    ///
+    /// Defaults to 16 MiB, the limit of RabbitMQ 4.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.limits.message_size = bytes;
+        self
+    }
+
+    /// Sets the name that the broker's management shows for the connections.
+    ///
+    /// Defaults to the name of the program.
+    pub fn connection_name(mut self, name: impl Into<String>) -> Self {
+        self.amqp.name = Some(name.into());
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Rpc::connect`].
+    pub async fn connect(self) -> Result<Rpc, ConnectError> {
+        let transport: Arc<dyn Transport> = match self.url.split_once("://") {
+            Some(("memory", _)) => Arc::new(MemoryTransport::from_url(&self.url)?),
+            Some(("amqp" | "amqps", _)) => Arc::new(AmqpTransport::from_url(&self.url, self.amqp)?),
+            // The rest of an unknown URL may hold a password anywhere.
+            other => {
+                let scheme = other.map_or("", |(scheme, _)| scheme);
+                return Err(ConnectError::InvalidUrl {
+                    url: format!("{}://...", crate::error::shorten(scheme)),
+                    reason: "it must start with amqp://, amqps:// or memory://".into(),
+                });
+            }
+        };
+        let size = self.limits.message_size;
+        let client = Client::connect(Arc::clone(&transport), self.limits).await?;
+        let servers = Servers::new(transport, size, self.grace);
+        Ok(Rpc::new(client, servers, self.timeout))
+    }
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for RpcBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcBuilder")
+            .field("timeout", &self.timeout)
+            .field("grace", &self.grace)
+            .field("limits", &self.limits)
+            .field("amqp", &self.amqp)
+            .finish_non_exhaustive()
+    }
+}

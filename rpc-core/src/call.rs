@@ -1,0 +1,279 @@
+//! One call before and while it runs.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::client::Answer;
+use crate::codec;
+use crate::context::Context;
+use crate::error::{CallError, RpcError, shorten};
+use crate::fault::kind;
+use crate::message::{FROM, Headers, SHORT_STRING};
+use crate::rpc::Rpc;
+
+/// A call of a remote method: a future of its result.
+///
+/// Nothing is sent before the first poll. The arguments are encoded already, so a call borrows nothing
+/// and can be spawned, joined or selected; if they could not be encoded, awaiting it says so. Each call
+/// has a time limit, by default 30 s, and ends within 50 ms after it (on a machine that is not
+/// overloaded), whatever happens to the server or the broker.
+///
+/// # Cancellation
+///
+/// Dropping a call forgets it at once: its answer will be ignored. What was sent stays sent, so the
+/// method may still run.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// # use rpc_core::Rpc;
+/// # use serde_json::{Value, json};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rpc = Rpc::connect("memory://").await?;
+/// rpc.register("echo", |args: Value| async move { Ok::<_, String>(args) }).await?;
+///
+/// let answer = rpc
+///     .call("echo", json!({"text": "hi"}))
+///     .timeout(Duration::from_secs(5))
+///     .await?;
+/// assert_eq!(answer, json!({"text": "hi"}));
+/// # Ok(()) }
+/// ```
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Call<T, Err = RpcError> {
+    state: State,
+    finish: fn(String, Result<Answer, RpcError>) -> Result<T, Err>,
+}
+
+enum State {
+    Ready(Rpc, Box<Request>),
+    Running(BoxFuture<'static, (String, Result<Answer, RpcError>)>),
+    Done,
+}
+
+/// All that is known of a call before it is sent.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Cow<'static, str>,
+    /// The encoded arguments, or the first thing that was wrong with the call.
+    pub(crate) body: Result<Vec<u8>, RpcError>,
+    pub(crate) timeout: Duration,
+    /// The deadline of the call inside whose handler this one was made.
+    pub(crate) inherited: Option<Instant>,
+    pub(crate) priority: Option<u8>,
+    pub(crate) headers: Headers,
+}
+
+impl Request {
+    /// When a call that starts now must have ended.
+    pub(crate) fn deadline(&self, now: Instant) -> Instant {
+        let own = now + self.timeout.min(FOREVER);
+        self.inherited
+            .map_or(own, |inherited| own.min(inherited.max(now)))
+    }
+
+    fn refuse(&mut self, error: RpcError) {
+        if self.body.is_ok() {
+            self.body = Err(error);
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Call<T> {
+    pub(crate) fn new<A: Serialize + ?Sized>(
+        rpc: &Rpc,
+        method: impl Into<Cow<'static, str>>,
+        args: &A,
+    ) -> Self {
+        Self {
+            state: State::Ready(rpc.clone(), Box::new(request(rpc, method.into(), args))),
+            finish: plain,
+        }
+    }
+}
+
+impl<T: DeserializeOwned, E: DeserializeOwned> Call<T, CallError<E>> {
+    pub(crate) fn fallible<A: Serialize + ?Sized>(
+        rpc: &Rpc,
+        method: impl Into<Cow<'static, str>>,
+        args: &A,
+    ) -> Self {
+        Self {
+            state: State::Ready(rpc.clone(), Box::new(request(rpc, method.into(), args))),
+            finish: fallible,
+        }
+    }
+}
+
+impl Call<Value> {
+    /// Decodes the result of an untyped call into `T`.
+    ///
+    /// The call ends as [`RpcError::Decode`] if it is none.
+    pub fn returning<T: DeserializeOwned>(self) -> Call<T> {
+        Call {
+            state: self.state,
+            finish: plain,
+        }
+    }
+}
+
+/// Options of this one call.
+impl<T, Err> Call<T, Err> {
+    /// Sets how long the call may take, from the first poll to the answer.
+    ///
+    /// A call made inside a handler ends by the deadline of the call that is handled, if that comes
+    /// first. Less than a millisecond fails at once. Defaults to the limit of the [`Rpc`], which defaults
+    /// to 30 s.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|request| request.timeout = timeout)
+    }
+
+    /// Sets the priority, from 0 (lowest) to 255. It acts only on queues that were declared with
+    /// `x-max-priority`.
+    ///
+    /// Defaults to none, which counts as 0.
+    pub fn priority(self, priority: u8) -> Self {
+        self.with(|request| request.priority = Some(priority))
+    }
+
+    /// Adds a header, which the handler finds in its [`Context`].
+    ///
+    /// A name may have 255 bytes, and all headers together must fit one frame (128 KiB by default); the
+    /// call ends as [`RpcError::TooLarge`] otherwise. The name `From` and names that start with `rpc-` or
+    /// `x-` belong to the protocol and the broker; the call ends as [`RpcError::Encode`].
+    pub fn header(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        self.with(|request| {
+            let method = shorten(&request.method);
+            if name.len() > SHORT_STRING {
+                request.refuse(RpcError::TooLarge {
+                    method,
+                    what: format!("name of the header `{}`", shorten(&name)),
+                    size: name.len(),
+                    limit: SHORT_STRING,
+                });
+            } else if name == FROM || name.starts_with("rpc-") || name.starts_with("x-") {
+                let reason = format!("the header `{name}` belongs to the protocol");
+                request.refuse(RpcError::Encode { method, reason });
+            } else {
+                request.headers.insert(name, value);
+            }
+        })
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Request)) -> Self {
+        // A call that was polled has been sent as it was.
+        if let State::Ready(_, request) = &mut self.state {
+            set(request);
+        }
+        self
+    }
+}
+
+impl<T, Err> Future for Call<T, Err> {
+    type Output = Result<T, Err>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if let State::Ready(..) = self.state
+            && let State::Ready(rpc, request) = std::mem::replace(&mut self.state, State::Done)
+        {
+            self.state = State::Running(Box::pin(async move {
+                let method = shorten(&request.method);
+                let answer = rpc.client().call(*request).await;
+                (method, answer)
+            }));
+        }
+        let State::Running(running) = &mut self.state else {
+            panic!("a `Call` was polled after it had ended");
+        };
+        let (method, answer) = std::task::ready!(running.as_mut().poll(cx));
+        self.state = State::Done;
+        Poll::Ready((self.finish)(method, answer))
+    }
+}
+
+impl<T, Err> fmt::Debug for Call<T, Err> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut call = f.debug_struct("Call");
+        match &self.state {
+            State::Ready(_, request) => call.field("method", &request.method),
+            State::Running(_) => call.field("state", &"running"),
+            State::Done => call.field("state", &"done"),
+        };
+        call.finish_non_exhaustive()
+    }
+}
+
+fn request<A: Serialize + ?Sized>(rpc: &Rpc, method: Cow<'static, str>, args: &A) -> Request {
+    let body = if method.is_empty() {
+        Err(RpcError::Encode {
+            method: String::new(),
+            reason: "the method has no name".into(),
+        })
+    } else if method.len() > SHORT_STRING {
+        Err(RpcError::TooLarge {
+            method: shorten(&method),
+            what: "method name".into(),
+            size: method.len(),
+            limit: SHORT_STRING,
+        })
+    } else {
+        codec::encode_args(args).map_err(|reason| RpcError::Encode {
+            method: method.clone().into_owned(),
+            reason,
+        })
+    };
+    Request {
+        method,
+        body,
+        timeout: rpc.default_timeout(),
+        inherited: Context::current().deadline(),
+        priority: None,
+        headers: Headers::new(),
+    }
+}
+
+fn plain<T: DeserializeOwned>(
+    method: String,
+    answer: Result<Answer, RpcError>,
+) -> Result<T, RpcError> {
+    match answer? {
+        Answer::Value(body) => codec::decode_result(&body).map_err(|reason| RpcError::Decode {
+            method,
+            expected: type_name::<T>().to_owned(),
+            reason,
+        }),
+        Answer::Fault(fault) => Err(RpcError::Remote(fault.into_remote(&method))),
+    }
+}
+
+fn fallible<T, E>(method: String, answer: Result<Answer, RpcError>) -> Result<T, CallError<E>>
+where
+    T: DeserializeOwned,
+    E: DeserializeOwned,
+{
+    // Data that is no `E` leaves the remote error as it came: it says more than a decode error would.
+    if let Ok(Answer::Fault(fault)) = &answer
+        && !fault.kind.starts_with(kind::PREFIX)
+        && let Some(data) = &fault.data
+        && let Ok(error) = E::deserialize(data)
+    {
+        return Err(CallError::Service(error));
+    }
+    plain(method, answer).map_err(CallError::Rpc)
+}
+
+/// Longer limits count as this one: a year, which no timer overflows on.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,0 +1,141 @@
+//! Values to JSON bodies and back. No I/O.
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::fault::{Fault, kind};
+
+/// The body of a call: a JSON object. `null`, which is also what `()` becomes, stands for no arguments.
+pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, String> {
+    let body = serde_json::to_vec(args).map_err(|error| error.to_string())?;
+    match body.first() {
+        Some(b'{') => Ok(body),
+        _ if body == b"null" => Ok(b"{}".to_vec()),
+        first => Err(format!(
+            "the arguments must be a JSON object (or null for none), not {}",
+            json_kind(first.copied())
+        )),
+    }
+}
+
+/// Reads the arguments of a call; what is wrong with them becomes the caller's error.
+pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
+    let first = body
+        .iter()
+        .copied()
+        .find(|byte| !byte.is_ascii_whitespace());
+    // Structs also decode from JSON arrays; arguments have names, so an array is refused before.
+    if first != Some(b'{') {
+        return Err(match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Fault::new(
+                kind::INVALID_ARGUMENTS,
+                format!(
+                    "the arguments must be a JSON object, not {}",
+                    json_kind(first)
+                ),
+            ),
+            Err(error) => malformed(&error),
+        });
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            Fault::new(kind::INVALID_ARGUMENTS, error.to_string())
+        } else {
+            malformed(&error)
+        }
+    })
+}
+
+/// The body of a result: the bare JSON value.
+pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| {
+        Fault::new(
+            kind::ENCODE_FAILED,
+            format!("the handler ran, but JSON cannot hold its result: {error}"),
+        )
+    })
+}
+
+/// Reads the value of a result.
+pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
+fn malformed(error: &serde_json::Error) -> Fault {
+    Fault::new(
+        kind::MALFORMED,
+        format!("the body of the call is not JSON in UTF-8: {error}"),
+    )
+}
+
+fn json_kind(first: Option<u8>) -> &'static str {
+    match first {
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        Some(_) => "a number",
+        None => "nothing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Args {
+        a: u8,
+    }
+
+    #[test]
+    fn arguments_are_an_object_or_nothing() {
+        assert_eq!(encode_args(&json!({"a": 1})).unwrap(), br#"{"a":1}"#);
+        assert_eq!(encode_args(&()).unwrap(), b"{}");
+        assert!(encode_args(&[1]).unwrap_err().contains("an array"));
+        assert!(encode_args(&1).unwrap_err().contains("a number"));
+        assert!(encode_args("x").unwrap_err().contains("a string"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_arguments_is_named() {
+        let fault = |body: &[u8]| decode_args::<Args>(body).unwrap_err();
+        for (body, kind, words) in [
+            (
+                &br#"{"a":1,"b":2}"#[..],
+                kind::INVALID_ARGUMENTS,
+                "unknown field `b`",
+            ),
+            (b"{}", kind::INVALID_ARGUMENTS, "missing field `a`"),
+            (br#"{"a":"x"}"#, kind::INVALID_ARGUMENTS, "expected u8"),
+            (b"[1]", kind::INVALID_ARGUMENTS, "not an array"),
+            (b"null", kind::INVALID_ARGUMENTS, "not null"),
+            (b"", kind::MALFORMED, "not JSON"),
+            (b"{\"a\":", kind::MALFORMED, "not JSON"),
+            (b"{\"a\xff\":1}", kind::MALFORMED, "UTF-8"),
+            (b"\xff\xfe{\0}\0", kind::MALFORMED, "UTF-8"),
+        ] {
+            let fault = fault(body);
+            assert_eq!(fault.kind, kind, "{body:?}: {fault:?}");
+            assert!(fault.message.contains(words), "{body:?}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_stack_overflow() {
+        let deep = |open: &str| format!("{{\"a\":{}", open.repeat(100_000));
+        for body in [deep("["), deep("{\"a\":"), "[".repeat(100_000)] {
+            assert_eq!(
+                decode_args::<Value>(body.as_bytes()).unwrap_err().kind,
+                kind::MALFORMED
+            );
+            decode_args::<Args>(body.as_bytes()).unwrap_err();
+            decode_result::<Value>(body.as_bytes()).unwrap_err();
+            Fault::parse(body.as_bytes()).unwrap_err();
+        }
+    }
+}

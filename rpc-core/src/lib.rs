@@ -1,0 +1,97 @@
+//! Typed remote calls over RabbitMQ.
+//!
+//! A trait is the contract: [`rpc_service`](macro@rpc_service) makes a typed client and a server of it. Caller and
+//! server never meet; both only reach the broker.
+//!
+//! ```
+//! use rpc_core::{Rpc, rpc_service};
+//! use serde_json::json;
+//!
+//! /// Greets people.
+//! #[rpc_service]
+//! pub trait Greeter {
+//!     /// Greets one by name.
+//!     async fn greet(&self, name: String) -> String;
+//! }
+//!
+//! struct Polite;
+//!
+//! impl Greeter for Polite {
+//!     async fn greet(&self, name: String) -> String {
+//!         format!("Good day, {name}")
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let rpc = Rpc::connect("memory://").await?; // or amqp:// or amqps://
+//! let server = rpc.serve(GreeterServer::new(Polite)).await?;
+//!
+//! let client = GreeterClient::new(&rpc);
+//! assert_eq!(client.greet("Ada".into()).await?, "Good day, Ada");
+//!
+//! // The same call without the trait, as a program in any language makes it.
+//! let greeting = rpc.call("greet", json!({"name": "Ada"})).await?;
+//! assert_eq!(greeting, "Good day, Ada");
+//!
+//! server.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Goals
+//!
+//! - Every call ends, in exactly one typed way, whatever breaks: see [`RpcError`].
+//! - The wire is that of Python's `aio_pika.patterns.JsonRPC`, in both directions.
+//! - Tests need no broker: see [`MemoryBroker`].
+//!
+//! # Non-goals
+//!
+//! - Publish and subscribe, streams, work queues: use lapin.
+//! - Codecs other than JSON.
+//!
+//! # Delivery semantics
+//!
+//! A call runs at most once, unless its method is served as [idempotent](Serve::idempotent). It is
+//! acknowledged after its reply was sent. If a server dies while it runs a call, the broker gives the
+//! call to another server, which does not run it again but tells the caller:
+//! [`RpcError::Interrupted`]. Each call has a deadline, which travels with it: an expired call is not
+//! started, a running handler is dropped, and calls made inside a handler end by the same time.
+//!
+//! # Features
+//!
+//! - `tls` (on by default): `amqps://`, through rustls with ring.
+
+mod backoff;
+mod builder;
+mod call;
+mod client;
+mod codec;
+mod context;
+mod dispatch;
+mod error;
+mod fault;
+mod message;
+mod options;
+mod pending;
+mod rpc;
+mod server;
+mod service;
+mod supervisor;
+mod transport;
+mod worker;
+
+#[doc(hidden)]
+pub mod private;
+
+pub use builder::RpcBuilder;
+pub use call::Call;
+pub use context::Context;
+pub use error::{CallError, ConnectError, RemoteError, RpcError, ServeError};
+pub use options::QueueOptions;
+pub use rpc::Rpc;
+pub use server::{Serve, Server};
+pub use service::{Method, Service};
+pub use transport::memory::MemoryBroker;
+
+pub use rpc_macros::rpc_service;

@@ -1,0 +1,198 @@
+//! Calls that were sent and are not answered yet.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use crate::message::{CorrelationId, Incoming, Message};
+
+/// Maps correlation ids to the callers that wait. The only place that does.
+///
+/// Bounded by the calls in flight: an entry goes with its caller. One table belongs to one calling
+/// channel; when that is gone the table is over, and nothing can enter it any more.
+#[derive(Debug, Default)]
+pub(crate) struct PendingCalls {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    callers: HashMap<CorrelationId, oneshot::Sender<Outcome>>,
+    over: Option<Over>,
+}
+
+/// What a caller that waits is told.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A reply, or the call itself if it bounced.
+    Answered(Message),
+    /// The broker could not route the call.
+    Returned,
+    /// No answer can come any more.
+    Over(Over),
+}
+
+/// Why a table is over.
+#[derive(Clone, Debug)]
+pub(crate) enum Over {
+    /// The connection was lost, with the reason.
+    Lost(String),
+    /// The user closed it.
+    Closed,
+}
+
+impl PendingCalls {
+    /// Enters a call under a fresh id. It must be entered before it is published, else its answer could
+    /// come first and find nobody.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Over> {
+        let id = CorrelationId::random();
+        let (caller, outcome) = oneshot::channel();
+        let mut table = self.lock();
+        if let Some(over) = &table.over {
+            return Err(over.clone());
+        }
+        table.callers.insert(id, caller);
+        drop(table);
+        Ok(PendingCall {
+            id,
+            outcome,
+            calls: Arc::clone(self),
+        })
+    }
+
+    /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
+    /// no id that is known: they are dropped.
+    pub(crate) fn deliver(&self, incoming: Incoming) {
+        let (message, returned) = match incoming {
+            Incoming::Reply(message) => (message, false),
+            Incoming::Returned(message) => (message, true),
+        };
+        let id = message
+            .correlation_id
+            .as_deref()
+            .and_then(CorrelationId::parse);
+        let caller = id.and_then(|id| self.lock().callers.remove(&id));
+        match caller {
+            Some(caller) => {
+                let outcome = if returned {
+                    Outcome::Returned
+                } else {
+                    Outcome::Answered(message)
+                };
+                // A caller that left at this moment does not mind.
+                drop(caller.send(outcome));
+            }
+            None => debug!(
+                correlation_id = message.correlation_id.as_deref(),
+                kind = ?message.kind,
+                "dropped a message that no call waits for"
+            ),
+        }
+    }
+
+    /// Ends every call that waits, and the table. The first reason stays.
+    pub(crate) fn end(&self, over: Over) {
+        let callers = {
+            let mut table = self.lock();
+            table.over.get_or_insert_with(|| over.clone());
+            std::mem::take(&mut table.callers)
+        };
+        for caller in callers.into_values() {
+            drop(caller.send(Outcome::Over(over.clone())));
+        }
+    }
+
+    /// How many calls wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().callers.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // No code that can panic runs under the lock.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call in the table; leaves it when dropped.
+#[derive(Debug)]
+pub(crate) struct PendingCall {
+    id: CorrelationId,
+    outcome: oneshot::Receiver<Outcome>,
+    calls: Arc<PendingCalls>,
+}
+
+impl PendingCall {
+    pub(crate) fn id(&self) -> CorrelationId {
+        self.id
+    }
+
+    /// Waits for the outcome. Cancel safe.
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        match (&mut self.outcome).await {
+            Ok(outcome) => outcome,
+            // The sender lives in the table until it is used, and the table as long as `calls`.
+            Err(_) => Outcome::Over(Over::Closed),
+        }
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        self.calls.lock().callers.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(id: Option<String>) -> Incoming {
+        Incoming::Reply(Message {
+            correlation_id: id,
+            ..Message::default()
+        })
+    }
+
+    #[tokio::test]
+    async fn an_answer_finds_its_caller_once() {
+        let calls = Arc::new(PendingCalls::default());
+        let mut one = calls.enter().unwrap();
+        let two = calls.enter().unwrap();
+        let id = Some(one.id().to_string());
+        calls.deliver(reply(id.clone()));
+        calls.deliver(reply(id));
+        assert!(matches!(one.outcome().await, Outcome::Answered(_)));
+        assert_eq!(calls.len(), 1);
+        drop((one, two));
+        assert_eq!(calls.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn foreign_answers_are_dropped() {
+        let calls = Arc::new(PendingCalls::default());
+        let call = calls.enter().unwrap();
+        for id in [
+            None,
+            Some(String::new()),
+            Some("7".into()),
+            Some(CorrelationId::random().to_string()),
+        ] {
+            calls.deliver(reply(id));
+        }
+        assert_eq!(calls.len(), 1);
+        drop(call);
+    }
+
+    #[tokio::test]
+    async fn nothing_enters_a_table_that_is_over() {
+        let calls = Arc::new(PendingCalls::default());
+        let mut call = calls.enter().unwrap();
+        calls.end(Over::Lost("reset".into()));
+        calls.end(Over::Closed);
+        assert!(matches!(call.outcome().await, Outcome::Over(Over::Lost(_))));
+        assert!(matches!(calls.enter(), Err(Over::Lost(_))));
+        assert_eq!(calls.len(), 0);
+    }
+}

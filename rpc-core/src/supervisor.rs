@@ -1,0 +1,224 @@
+//! Keeps one connection up: up -> lost -> backoff -> up, all hosts in turn, topology declared afresh.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::backoff::Backoff;
+use crate::error::ConnectError;
+use crate::transport::{Link, Loss, Purpose, Transport};
+
+/// What is set up on each new connection, and taken down with it.
+#[async_trait]
+pub(crate) trait Session: fmt::Debug + Send + Sync + Sized + 'static {
+    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError>;
+
+    fn link(&self) -> &Arc<dyn Link>;
+
+    /// Waits until the session is of no use any more: its connection, or all that it had on it, is gone.
+    async fn lost(&self) -> Loss;
+
+    /// Tells those who depend on the session that it is over.
+    fn end(&self, loss: Loss);
+}
+
+/// Owns a connection and replaces it when it is lost. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Supervisor<S> {
+    state: watch::Receiver<State<S>>,
+    stop: CancellationToken,
+    task: OwnedTask,
+}
+
+/// The connection at one moment.
+#[derive(Debug)]
+pub(crate) enum State<S> {
+    Up(Arc<S>),
+    /// Why, in words for errors.
+    Down(String),
+    Closed,
+}
+
+impl<S> Clone for State<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Up(session) => Self::Up(Arc::clone(session)),
+            Self::Down(why) => Self::Down(why.clone()),
+            Self::Closed => Self::Closed,
+        }
+    }
+}
+
+impl<S: Session> Supervisor<S> {
+    /// Connects, and from then on keeps the connection up. An error here is that of the first attempt.
+    pub(crate) async fn start(
+        transport: Arc<dyn Transport>,
+        purpose: Purpose,
+    ) -> Result<Self, ConnectError> {
+        let mut hosts = Hosts {
+            transport,
+            purpose,
+            next: 0,
+        };
+        let session = Arc::new(hosts.connect().await?);
+        let (publish, state) = watch::channel(State::Up(Arc::clone(&session)));
+        let stop = CancellationToken::new();
+        let task = OwnedTask(tokio::spawn(supervise(hosts, session, publish, stop.clone())));
+        Ok(Self { state, stop, task })
+    }
+
+    /// The connection now, and all its changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<State<S>> {
+        self.state.clone()
+    }
+
+    /// Closes the connection; what was published before is sent first.
+    pub(crate) async fn close(&self) {
+        self.stop.cancel();
+        let mut state = self.state.clone();
+        let closed = state.wait_for(|state| matches!(state, State::Closed));
+        if timeout(CLOSE_LIMIT, closed).await.is_err() {
+            self.task.0.abort();
+        }
+    }
+}
+
+/// Waits until `deadline` for a session other than `not`. The error is the state at the deadline.
+pub(crate) async fn session_by<S: Session>(
+    state: &mut watch::Receiver<State<S>>,
+    not: Option<&Arc<S>>,
+    deadline: Instant,
+) -> Result<Arc<S>, State<S>> {
+    let other = |session: &Arc<S>| not.is_none_or(|not| !Arc::ptr_eq(not, session));
+    let wanted = |state: &State<S>| match state {
+        State::Up(session) => other(session),
+        State::Down(_) => false,
+        State::Closed => true,
+    };
+    let found = tokio::time::timeout_at(deadline, state.wait_for(wanted))
+        .await
+        .map(|state| state.map(|state| state.clone()));
+    match found {
+        Ok(Ok(State::Up(session))) => Ok(session),
+        // The task that publishes the state ends only when it is closed or dropped.
+        Ok(Ok(closed)) => Err(closed),
+        Ok(Err(_)) => Err(State::Closed),
+        Err(_) => Err(state.borrow().clone()),
+    }
+}
+
+async fn supervise<S: Session>(
+    mut hosts: Hosts,
+    mut session: Arc<S>,
+    publish: watch::Sender<State<S>>,
+    stop: CancellationToken,
+) {
+    let mut backoff = Backoff::default();
+    loop {
+        let up_since = Instant::now();
+        let loss = tokio::select! {
+            loss = session.lost() => loss,
+            () = stop.cancelled() => {
+                session.link().close().await;
+                publish.send_replace(State::Closed);
+                return;
+            }
+        };
+        warn!(host = session.link().host(), purpose = ?hosts.purpose, reason = loss.0, "connection lost");
+        // Calls end before the state changes: nobody may wait for an answer that cannot come.
+        session.end(loss.clone());
+        publish.send_replace(State::Down(loss.0));
+        // A connection may stand while what was on it is gone.
+        session.link().close().await;
+        if up_since.elapsed() > STABLE {
+            backoff.reset();
+        }
+        session = loop {
+            let attempt = async {
+                sleep(backoff.next_wait()).await;
+                hosts.connect().await
+            };
+            let attempt = tokio::select! {
+                attempt = attempt => attempt,
+                () = stop.cancelled() => {
+                    publish.send_replace(State::Closed);
+                    return;
+                }
+            };
+            match attempt {
+                Ok(session) => break Arc::new(session),
+                Err(error) => {
+                    warn!(purpose = ?hosts.purpose, %error, "cannot reconnect, trying again");
+                    publish.send_replace(State::Down(error.to_string()));
+                }
+            }
+        };
+        info!(host = session.link().host(), purpose = ?hosts.purpose, "connected again");
+        publish.send_replace(State::Up(Arc::clone(&session)));
+    }
+}
+
+/// The hosts of a broker, tried in turn.
+#[derive(Debug)]
+struct Hosts {
+    transport: Arc<dyn Transport>,
+    purpose: Purpose,
+    next: usize,
+}
+
+impl Hosts {
+    /// Tries each host once, starting after the one that was used last.
+    async fn connect<S: Session>(&mut self) -> Result<S, ConnectError> {
+        let count = self.transport.hosts();
+        let mut errors = Vec::with_capacity(count);
+        for _ in 0..count {
+            let host = self.next % count;
+            match self.open(host).await {
+                Ok(session) => return Ok(session),
+                Err(error) => errors.push(error),
+            }
+            self.next = host + 1;
+        }
+        Err(match errors.pop() {
+            Some(only) if errors.is_empty() => only,
+            last => {
+                errors.extend(last);
+                ConnectError::NoHost(errors)
+            }
+        })
+    }
+
+    async fn open<S: Session>(&self, host: usize) -> Result<S, ConnectError> {
+        let link = self.transport.connect(host, self.purpose).await?;
+        match S::open(Arc::clone(&link)).await {
+            Ok(session) => Ok(session),
+            Err(error) => {
+                link.close().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub(crate) struct OwnedTask(pub(crate) JoinHandle<()>);
+
+impl Drop for OwnedTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A connection that stood this long had no trouble of its own; the next loss is met without delay.
+const STABLE: Duration = Duration::from_secs(1);
+
+/// The transport bounds its own closing; this bounds the supervisor's.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,166 @@
+//! RabbitMQ through lapin, without lapin's own recovery: a connection that is lost stays lost, and the
+//! supervisor makes a new one. Only this module and those below it name lapin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::types::ShortString;
+use lapin::uri::AMQPScheme;
+use lapin::{Connection, ConnectionProperties, ErrorKind};
+use tokio::time::timeout;
+
+use crate::error::ConnectError;
+use crate::transport::{Link, Purpose, Transport};
+
+mod calls;
+mod link;
+mod properties;
+mod serving;
+mod url;
+
+use link::AmqpLink;
+use url::Host;
+
+/// One broker, which may have several hosts.
+#[derive(Debug)]
+pub(crate) struct AmqpTransport {
+    hosts: Vec<Host>,
+    options: AmqpOptions,
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub(crate) struct AmqpOptions {
+    /// What the broker's management shows; the name of the program if absent.
+    pub(crate) name: Option<String>,
+    /// For one host, from TCP to the open connection.
+    pub(crate) connect_timeout: Duration,
+}
+
+impl AmqpTransport {
+    pub(crate) fn from_url(url: &str, options: AmqpOptions) -> Result<Self, ConnectError> {
+        let hosts = url::parse(url)?;
+        for host in &hosts {
+            // Without a TLS feature lapin would speak plain text to it.
+            if host.uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "tls") {
+                return Err(ConnectError::TlsDisabled {
+                    host: host.name.clone(),
+                });
+            }
+        }
+        Ok(Self { hosts, options })
+    }
+
+    fn properties(&self, purpose: Purpose) -> ConnectionProperties {
+        let name = self
+            .options
+            .name
+            .clone()
+            .or_else(program)
+            .unwrap_or_else(|| "rpc-core".into());
+        let purpose = match purpose {
+            Purpose::Calling => "calling",
+            Purpose::Serving => "serving",
+        };
+        ConnectionProperties::default().with_connection_name(format!("{name} ({purpose})").into())
+    }
+}
+
+#[async_trait]
+impl Transport for AmqpTransport {
+    fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    async fn connect(&self, host: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
+        let host = &self.hosts[host];
+        let limit = host
+            .connect_timeout()
+            .unwrap_or(self.options.connect_timeout);
+        let connecting = Connection::connect_uri(host.uri.clone(), self.properties(purpose));
+        match timeout(limit, connecting).await {
+            Ok(Ok(connection)) => Ok(Arc::new(AmqpLink::new(connection, host.name.clone()))),
+            Ok(Err(error)) => Err(refusal(host, &error)),
+            Err(_) => Err(ConnectError::Unreachable {
+                host: host.name.clone(),
+                reason: format!("no AMQP connection within {limit:?}{}", tls_hint(host)),
+            }),
+        }
+    }
+}
+
+fn program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    Some(path.file_stem()?.to_string_lossy().into_owned())
+}
+
+fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
+    let reason = words(error);
+    let refused = matches!(
+        error.kind(),
+        ErrorKind::ProtocolError(error) if matches!(
+            error.kind(),
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+        )
+    );
+    if refused {
+        return ConnectError::Refused {
+            host: host.name.clone(),
+            user: host.uri.authority.userinfo.username.clone(),
+            vhost: host.uri.vhost.clone(),
+            reason,
+        };
+    }
+    ConnectError::Unreachable {
+        host: host.name.clone(),
+        reason: format!("{reason}{}", tls_hint(host)),
+    }
+}
+
+/// The most common reason why a port answers and yet makes no sense.
+fn tls_hint(host: &Host) -> &'static str {
+    match host.uri.scheme {
+        AMQPScheme::AMQP => " (if this is a TLS port, the URL must start with amqps://)",
+        AMQPScheme::AMQPS => {
+            " (if this is no TLS port, which is usually 5671, the URL must start with amqp://)"
+        }
+    }
+}
+
+/// lapin's error in words: the broker's own where there are any.
+fn words(error: &lapin::Error) -> String {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => error.get_message().to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// A name for the wire. The callers have checked the length, or have it from the wire.
+fn short(name: &str) -> ShortString {
+    ShortString::try_new(name).unwrap_or_default()
+}
+
+/// As aio-pika declares it.
+const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: false,
+    auto_delete: true,
+    internal: false,
+    nowait: false,
+};
+
+/// Only its own connection may use it, so its name need not be secret.
+const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
+    passive: false,
+    durable: false,
+    exclusive: true,
+    auto_delete: true,
+    nowait: false,
+};
+
+/// For each answer of the broker while setting up or taking down. A broker that is alive answers in
+/// milliseconds; a cluster that elects a leader may take seconds.
+const BROKER_LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,254 @@
+//! The calling channel: reply queue, publishes, and the calls that the broker returns.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
+use crate::error::ConnectError;
+use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
+use crate::transport::{CallChannel, OpenCalls, PublishError};
+
+/// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
+/// connection that the broker has not missed yet.
+pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCalls, ConnectError> {
+    let mut attempts = 3;
+    loop {
+        attempts -= 1;
+        match timeout(BROKER_LIMIT, set_up(connection)).await {
+            Ok(Ok(calls)) => return Ok(calls),
+            // The exchange deletes itself with its last binding, which may be between our declaration of
+            // it and our binding to it: then all is to be declared again.
+            Ok(Err((_, error))) if attempts > 0 && is_not_found(&error) => {}
+            Ok(Err((what, error))) => {
+                return Err(ConnectError::Setup {
+                    host: host.to_owned(),
+                    what,
+                    reason: words(&error),
+                });
+            }
+            Err(_) => {
+                return Err(ConnectError::Setup {
+                    host: host.to_owned(),
+                    what: "a reply queue".into(),
+                    reason: format!("no answer within {BROKER_LIMIT:?}"),
+                });
+            }
+        }
+    }
+}
+
+/// The error comes with what could not be set up.
+async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Error)> {
+    let queue = format!("rpc.reply.{}", Uuid::new_v4());
+    let named = |what: &str| {
+        let what = format!("the {what} `{queue}`");
+        move |error| (what, error)
+    };
+    let exchange = |error| (format!("the exchange `{DEAD_LETTER_EXCHANGE}`"), error);
+
+    let channel = connection
+        .create_channel()
+        .await
+        .map_err(named("channel of"))?;
+    let mut arguments = FieldTable::default();
+    // The virtual host may have another default, and quorum queues cannot be exclusive.
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("classic".into()),
+    );
+    channel
+        .queue_declare(short(&queue), REPLY_QUEUE_OPTIONS, arguments)
+        .await
+        .map_err(named("reply queue"))?;
+    channel
+        .exchange_declare(
+            DEAD_LETTER_EXCHANGE.into(),
+            ExchangeKind::Headers,
+            DEAD_LETTER_OPTIONS,
+            FieldTable::default(),
+        )
+        .await
+        .map_err(exchange)?;
+    let mut binding = FieldTable::default();
+    binding.insert(FROM.into(), AMQPValue::LongString(queue.as_str().into()));
+    binding.insert("x-match".into(), AMQPValue::LongString("any".into()));
+    channel
+        .queue_bind(
+            short(&queue),
+            DEAD_LETTER_EXCHANGE.into(),
+            "".into(),
+            QueueBindOptions::default(),
+            binding,
+        )
+        .await
+        .map_err(exchange)?;
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        exclusive: true,
+        ..BasicConsumeOptions::default()
+    };
+    let replies = channel
+        .basic_consume(short(&queue), "".into(), options, FieldTable::default())
+        .await
+        .map_err(named("reply queue"))?;
+
+    let (published, publishes) = watch::channel(None);
+    let returns = Returns {
+        channel: channel.clone(),
+        publishes,
+        returned: VecDeque::new(),
+    };
+    let header_limit =
+        usize::try_from(connection.configuration().frame_max()).unwrap_or(usize::MAX);
+    Ok(OpenCalls {
+        incoming: Box::pin(merge(replies, returns)),
+        channel: Arc::new(AmqpCalls {
+            channel,
+            queue,
+            header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
+            published,
+        }),
+    })
+}
+
+/// Replies and returned calls in one stream, which ends with the replies.
+fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item = Incoming> + Send {
+    let replies = replies
+        .take_while(|delivery| ready(delivery.is_ok()))
+        .filter_map(|delivery| ready(delivery.ok()))
+        .map(|delivery| {
+            let message = properties::from_amqp(&delivery.properties, delivery.data);
+            Some(Incoming::Reply(message))
+        })
+        .chain(stream::once(ready(None)));
+    let returns = stream::unfold(returns, Returns::next).map(Some);
+    stream::select(replies, returns)
+        .take_while(|incoming| ready(incoming.is_some()))
+        .filter_map(ready)
+}
+
+struct AmqpCalls {
+    channel: Channel,
+    queue: String,
+    header_limit: usize,
+    /// When a call was last published, which is when returned calls become likely.
+    published: watch::Sender<Option<Instant>>,
+}
+
+#[async_trait]
+impl CallChannel for AmqpCalls {
+    fn reply_queue(&self) -> &str {
+        &self.queue
+    }
+
+    fn header_limit(&self) -> usize {
+        self.header_limit
+    }
+
+    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError> {
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = properties::to_amqp(&call);
+        let publishing =
+            self.channel
+                .basic_publish("".into(), short(queue), options, &call.body, properties);
+        // No confirm: the reply confirms. What this waits for is that the call was written.
+        publishing.await.map_err(|error| publish_error(&error))?;
+        self.published.send_replace(Some(Instant::now()));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for AmqpCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpCalls")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The calls that the broker returned.
+///
+/// On a channel without confirms lapin keeps them, without telling, until `wait_for_confirms` is called,
+/// which then gives them without waiting. So it is called often after a publish, and less and less often
+/// the longer ago that is; a returned call is found within an eighth of its time on the way.
+struct Returns {
+    channel: Channel,
+    publishes: watch::Receiver<Option<Instant>>,
+    returned: VecDeque<Message>,
+}
+
+impl Returns {
+    async fn next(mut self) -> Option<(Incoming, Self)> {
+        loop {
+            if let Some(message) = self.returned.pop_front() {
+                return Some((Incoming::Returned(message), self));
+            }
+            let since = self
+                .publishes
+                .borrow_and_update()
+                .map(|published| published.elapsed());
+            match since.filter(|since| *since < RETURN_WINDOW) {
+                None => self.publishes.changed().await.ok()?,
+                Some(since) => {
+                    let pause = (since / 8).clamp(RETURN_POLL, MAX_RETURN_POLL);
+                    if pause == RETURN_POLL {
+                        // Publishes come fast here and need not wake it.
+                        sleep(pause).await;
+                    } else {
+                        tokio::select! {
+                            () = sleep(pause) => {}
+                            changed = self.publishes.changed() => changed.ok()?,
+                        }
+                    }
+                }
+            }
+            let returned = self.channel.wait_for_confirms().await.ok()?;
+            self.returned.extend(returned.into_iter().map(|message| {
+                let message = message.delivery;
+                properties::from_amqp(&message.properties, message.data)
+            }));
+        }
+    }
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    words(error).starts_with("NOT_FOUND")
+}
+
+/// lapin refuses to take a message on a channel that is not open; after that nobody knows how far it got.
+pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
+    PublishError {
+        sent: !matches!(
+            error.kind(),
+            ErrorKind::InvalidChannel(_)
+                | ErrorKind::InvalidChannelState(..)
+                | ErrorKind::InvalidConnectionState(_)
+        ),
+        reason: words(error),
+    }
+}
+
+/// What the properties other than the caller's headers take at most: five short strings and the
+/// protocol's own headers.
+const PROPERTIES_SIZE: usize = 4096;
+
+const RETURN_POLL: Duration = Duration::from_millis(1);
+const MAX_RETURN_POLL: Duration = Duration::from_millis(250);
+
+/// No broker takes longer to return a call.
+const RETURN_WINDOW: Duration = Duration::from_secs(60);

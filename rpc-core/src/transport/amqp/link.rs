@@ -1,0 +1,158 @@
+//! One connection to RabbitMQ, and how its loss is noticed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{Stream, StreamExt};
+use lapin::{Connection, ConnectionStatus, Event};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::calls;
+use super::serving::AmqpServing;
+use super::{BROKER_LIMIT, words};
+use crate::error::{ConnectError, ServeError};
+use crate::supervisor::OwnedTask;
+use crate::transport::{Link, Loss, OpenCalls, ServeChannel};
+
+/// A connection. lapin closes it when this and all its channels are dropped.
+pub(super) struct AmqpLink {
+    connection: Connection,
+    host: String,
+    lost: watch::Receiver<Option<Loss>>,
+    blocked: watch::Receiver<Option<String>>,
+    _watcher: OwnedTask,
+}
+
+impl AmqpLink {
+    pub(super) fn new(connection: Connection, host: String) -> Self {
+        let (tell_lost, lost) = watch::channel(None);
+        let (tell_blocked, blocked) = watch::channel(None);
+        // The only listener: lapin gives each event to one of them.
+        let events = connection.events_listener();
+        let status = connection.status().clone();
+        let watcher = tokio::spawn(async move {
+            let loss = watch_events(events, status, tell_blocked).await;
+            tell_lost.send_replace(Some(loss));
+        });
+        Self {
+            connection,
+            host,
+            lost,
+            blocked,
+            _watcher: OwnedTask(watcher),
+        }
+    }
+}
+
+#[async_trait]
+impl Link for AmqpLink {
+    fn host(&self) -> &str {
+        &self.host
+    }
+
+    async fn lost(&self) -> Loss {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(loss)) => loss.clone(),
+            _ => Loss("the runtime was shut down".into()),
+        }
+    }
+
+    fn blocked(&self) -> Option<String> {
+        self.blocked.borrow().clone()
+    }
+
+    async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
+        calls::open(&self.connection, &self.host).await
+    }
+
+    async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
+        let opening = timeout(BROKER_LIMIT, self.connection.create_channel());
+        let reason = match opening.await {
+            Ok(Ok(channel)) => return Ok(Arc::new(AmqpServing::new(channel, self.host.clone()))),
+            Ok(Err(error)) => words(&error),
+            Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
+        };
+        Err(ConnectError::Setup {
+            host: self.host.clone(),
+            what: "a channel".into(),
+            reason,
+        }
+        .into())
+    }
+
+    async fn close(&self) {
+        let closing = self.connection.close(200, "OK".into());
+        match timeout(CLOSE_LIMIT, closing).await {
+            Ok(Ok(())) => {}
+            // It is gone already, which is what was wanted.
+            Ok(Err(error)) => debug!(host = self.host, %error, "closing a connection"),
+            Err(_) => debug!(
+                host = self.host,
+                "the broker did not confirm the close in time"
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for AmqpLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpLink")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Follows the events of a connection until it is gone.
+///
+/// lapin reports errors of channels like those of the connection, and a connection that was closed in
+/// order not at all; its status is what counts, so that is looked at after each error and regularly.
+async fn watch_events(
+    events: impl Stream<Item = Event> + Send,
+    status: ConnectionStatus,
+    blocked: watch::Sender<Option<String>>,
+) -> Loss {
+    let mut events = std::pin::pin!(events);
+    let mut last_error = None;
+    loop {
+        let look_again = if last_error.is_some() {
+            SOON
+        } else {
+            REGULARLY
+        };
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::ConnectionBlocked(reason)) => {
+                    blocked.send_replace(Some(reason));
+                }
+                Some(Event::ConnectionUnblocked) => {
+                    blocked.send_replace(None);
+                }
+                Some(Event::Error(error)) => last_error = Some(words(&error)),
+                Some(_) => {}
+                None => break,
+            },
+            () = sleep(look_again) => {
+                // An error that the connection survived was a channel's.
+                if status.connected() {
+                    last_error = None;
+                }
+            }
+        }
+        if !status.connected() {
+            break;
+        }
+    }
+    Loss(last_error.unwrap_or_else(|| "it was closed".into()))
+}
+
+/// The status may change a moment after the event.
+const SOON: Duration = Duration::from_millis(20);
+const REGULARLY: Duration = Duration::from_millis(500);
+
+/// A broker that is gone or stuck must not hold up who closes.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);

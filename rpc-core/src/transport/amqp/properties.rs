@@ -1,0 +1,187 @@
+//! Messages to AMQP properties and back. Pure: no broker is needed to test it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
+use serde_json::{Map, Number, Value};
+
+use super::short;
+use crate::message::{Headers, Kind, Message};
+
+pub(super) fn to_amqp(message: &Message) -> BasicProperties {
+    let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
+        PERSISTENT
+    } else {
+        TRANSIENT
+    });
+    if let Some(kind) = message.kind.as_str() {
+        properties = properties.with_type(short(kind));
+    }
+    if let Some(id) = &message.correlation_id {
+        properties = properties.with_correlation_id(short(id));
+    }
+    if let Some(queue) = &message.reply_to {
+        properties = properties.with_reply_to(short(queue));
+    }
+    if let Some(content_type) = &message.content_type {
+        properties = properties.with_content_type(short(content_type));
+    }
+    if let Some(priority) = message.priority {
+        properties = properties.with_priority(priority);
+    }
+    if let Some(expiration) = message.expiration {
+        // RabbitMQ takes milliseconds in decimal, as a string.
+        properties = properties.with_expiration(short(&expiration.as_millis().to_string()));
+    }
+    if let Some(user) = &message.user_id {
+        properties = properties.with_user_id(short(user));
+    }
+    properties.with_headers(table(&message.headers))
+}
+
+pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message {
+    let text =
+        |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
+    Message {
+        kind: Kind::parse(properties.kind().as_ref().map(ShortString::as_str)),
+        correlation_id: text(properties.correlation_id()),
+        reply_to: text(properties.reply_to()),
+        content_type: text(properties.content_type()),
+        priority: *properties.priority(),
+        persistent: *properties.delivery_mode() == Some(PERSISTENT),
+        expiration: properties
+            .expiration()
+            .as_ref()
+            .and_then(|millis| millis.as_str().parse().ok())
+            .map(Duration::from_millis),
+        user_id: text(properties.user_id()),
+        headers: properties.headers().as_ref().map(map).unwrap_or_default(),
+        body,
+    }
+}
+
+/// Names over 255 bytes are refused where they enter, so none is lost here.
+pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
+    values
+        .iter()
+        .map(|(name, value)| (short(name), to_value(value)))
+        .collect::<BTreeMap<_, _>>()
+        .into()
+}
+
+fn map(table: &FieldTable) -> Headers {
+    table
+        .into_iter()
+        .map(|(name, value)| (name.as_str().to_owned(), from_value(value)))
+        .collect()
+}
+
+fn to_value(value: &Value) -> AMQPValue {
+    match value {
+        Value::Null => AMQPValue::Void,
+        Value::Bool(value) => AMQPValue::Boolean(*value),
+        // AMQP has no unsigned 64-bit integer.
+        Value::Number(number) => number.as_i64().map_or_else(
+            || AMQPValue::Double(number.as_f64().unwrap_or(f64::MAX)),
+            AMQPValue::LongLongInt,
+        ),
+        Value::String(text) => AMQPValue::LongString(text.as_str().into()),
+        Value::Array(values) => {
+            let values: Vec<_> = values.iter().map(to_value).collect();
+            AMQPValue::FieldArray(FieldArray::from(values))
+        }
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()));
+            AMQPValue::FieldTable(table(&fields.collect()))
+        }
+    }
+}
+
+fn from_value(value: &AMQPValue) -> Value {
+    match value {
+        AMQPValue::Boolean(value) => Value::Bool(*value),
+        AMQPValue::ShortShortInt(value) => (*value).into(),
+        AMQPValue::ShortShortUInt(value) => (*value).into(),
+        AMQPValue::ShortInt(value) => (*value).into(),
+        AMQPValue::ShortUInt(value) => (*value).into(),
+        AMQPValue::LongInt(value) => (*value).into(),
+        AMQPValue::LongUInt(value) => (*value).into(),
+        AMQPValue::LongLongInt(value) => (*value).into(),
+        AMQPValue::Timestamp(value) => (*value).into(),
+        AMQPValue::Float(value) => number(f64::from(*value)),
+        AMQPValue::Double(value) => number(*value),
+        AMQPValue::DecimalValue(value) => {
+            number(f64::from(value.value) / 10f64.powi(i32::from(value.scale)))
+        }
+        AMQPValue::ShortString(text) => text.as_str().into(),
+        AMQPValue::LongString(text) => text.to_string().into(),
+        AMQPValue::FieldArray(values) => values.as_slice().iter().map(from_value).collect(),
+        AMQPValue::FieldTable(table) => {
+            Value::Object(map(table).into_iter().collect::<Map<_, _>>())
+        }
+        AMQPValue::ByteArray(bytes) => bytes.as_slice().to_vec().into(),
+        AMQPValue::Void => Value::Null,
+    }
+}
+
+/// JSON has no NaN and no infinity; they become null.
+fn number(value: f64) -> Value {
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+const TRANSIENT: u8 = 1;
+const PERSISTENT: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_message_survives_the_wire() {
+        let mut message = Message {
+            kind: Kind::Call,
+            correlation_id: Some("id".into()),
+            reply_to: Some("queue".into()),
+            content_type: Some("application/json".into()),
+            priority: Some(5),
+            persistent: true,
+            expiration: Some(Duration::from_millis(1500)),
+            user_id: Some("guest".into()),
+            body: b"{}".to_vec(),
+            ..Message::default()
+        };
+        message.headers.insert(
+            "all".into(),
+            json!([null, true, -7, 1.5, "text", {"nested": ["x"]}]),
+        );
+        assert_eq!(from_amqp(&to_amqp(&message), b"{}".to_vec()), message);
+        assert_eq!(
+            from_amqp(&BasicProperties::default(), Vec::new()),
+            Message::default()
+        );
+    }
+
+    #[test]
+    fn the_from_header_is_a_long_string() {
+        let table = table(&BTreeMap::from([("From".to_owned(), json!("queue"))]));
+        let value = table.inner().get("From").unwrap();
+        assert_eq!(*value, AMQPValue::LongString("queue".into()));
+    }
+
+    #[test]
+    fn odd_properties_of_foreign_peers_are_no_error() {
+        let properties = BasicProperties::default()
+            .with_expiration("soon".into())
+            .with_type("strange".into());
+        let message = from_amqp(&properties, Vec::new());
+        assert_eq!(message.expiration, None);
+        assert_eq!(message.kind, Kind::Unknown("strange".into()));
+        assert_eq!(from_value(&AMQPValue::Double(f64::NAN)), Value::Null);
+    }
+}

@@ -1,0 +1,186 @@
+//! `amqp://` URLs with several hosts.
+
+use std::fmt;
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+
+use crate::error::ConnectError;
+
+/// One host of the URL.
+pub(super) struct Host {
+    /// Host and port, for messages.
+    pub(super) name: String,
+    pub(super) uri: AMQPUri,
+}
+
+impl Host {
+    /// What the URL itself says; lapin does not look at it.
+    pub(super) fn connect_timeout(&self) -> Option<Duration> {
+        self.uri.query.connection_timeout.map(Duration::from_millis)
+    }
+}
+
+/// Without the URI, which holds the password.
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Host").field(&self.name).finish()
+    }
+}
+
+/// Splits `scheme://user:password@host,host/vhost?query` into one URI for each host.
+pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
+    let invalid = |reason: String| ConnectError::InvalidUrl {
+        url: redact(url),
+        reason,
+    };
+    let Parts {
+        scheme,
+        user,
+        hosts,
+        rest,
+    } = Parts::of(url);
+    hosts
+        .split(',')
+        .map(|host| {
+            let host = host.trim();
+            // lapin takes an IPv6 literal for `localhost`, so it gets that name first.
+            let (literal, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']'))
+            {
+                Some((literal, port)) => (Some(literal), port),
+                None => (None, host),
+            };
+            let plain = match literal {
+                Some(_) => format!("localhost{port}"),
+                None => host.to_owned(),
+            };
+            let user = user.map_or_else(String::new, |user| format!("{user}@"));
+            let mut uri: AMQPUri = format!("{scheme}://{user}{plain}{rest}")
+                .parse()
+                .map_err(|reason| invalid(format!("host `{host}`: {reason}")))?;
+            if let Some(literal) = literal {
+                uri.authority.host = literal.to_owned();
+            }
+            // `amqp://host/` names the virtual host "", which nobody has; aio-pika reads it like this too.
+            if uri.vhost.is_empty() {
+                uri.vhost = "/".to_owned();
+            }
+            uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+            let name = match literal {
+                Some(literal) => format!("[{literal}]:{}", uri.authority.port),
+                None => format!("{}:{}", uri.authority.host, uri.authority.port),
+            };
+            Ok(Host { name, uri })
+        })
+        .collect()
+}
+
+struct Parts<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    hosts: &'a str,
+    /// Virtual host and query.
+    rest: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let (scheme, after) = url.split_once("://").unwrap_or(("", url));
+        let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+        let (authority, rest) = after.split_at(end);
+        // The last `@`: a password may hold one, if not quite legally.
+        let (user, hosts) = match authority.rsplit_once('@') {
+            Some((user, hosts)) => (Some(user), hosts),
+            None => (None, authority),
+        };
+        Self {
+            scheme,
+            user,
+            hosts,
+            rest,
+        }
+    }
+}
+
+/// The URL without password and query, which may hold secrets too.
+fn redact(url: &str) -> String {
+    let Parts {
+        scheme,
+        user,
+        hosts,
+        rest,
+    } = Parts::of(url);
+    let user = user.map_or_else(String::new, |user| {
+        let name = user.split(':').next().unwrap_or_default();
+        format!("{name}:***@")
+    });
+    // An `@` here means that the password was cut at a character it should have escaped.
+    let rest = rest
+        .split(['?', '#'])
+        .next()
+        .filter(|rest| !rest.contains('@'))
+        .unwrap_or("/...");
+    format!("{scheme}://{user}{hosts}{rest}")
+}
+
+/// A connection that is silent for twice this long counts as lost. RabbitMQ's own default, 60 s, would
+/// leave calls waiting for two minutes; its documentation advises 5 to 20 s.
+const HEARTBEAT_SECONDS: u16 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(url: &str) -> Vec<String> {
+        parse(url)
+            .unwrap()
+            .into_iter()
+            .map(|host| host.name)
+            .collect()
+    }
+
+    #[test]
+    fn every_host_has_its_port() {
+        assert_eq!(names("amqp://a"), ["a:5672"]);
+        assert_eq!(names("amqp://"), ["localhost:5672"]);
+        assert_eq!(
+            names("amqps://u:p@a,b:1,[::1]:2/v"),
+            ["a:5671", "b:1", "[::1]:2"]
+        );
+    }
+
+    #[test]
+    fn all_hosts_share_user_vhost_and_query() {
+        for host in parse("amqp://u:p%40@a,[::1]/v%2fw?heartbeat=3&connection_timeout=500").unwrap()
+        {
+            assert_eq!(host.uri.authority.userinfo.username, "u");
+            assert_eq!(host.uri.authority.userinfo.password, "p@");
+            assert_eq!(host.uri.vhost, "v/w");
+            assert_eq!(host.uri.query.heartbeat, Some(3));
+            assert_eq!(host.connect_timeout(), Some(Duration::from_millis(500)));
+        }
+        let hosts = parse("amqp://[::1]").unwrap();
+        assert_eq!(hosts[0].uri.authority.host, "::1");
+        assert_eq!(hosts[0].uri.query.heartbeat, Some(HEARTBEAT_SECONDS));
+        assert_eq!(hosts[0].uri.vhost, "/");
+        assert_eq!(parse("amqp://a/").unwrap()[0].uri.vhost, "/");
+    }
+
+    #[test]
+    fn a_password_is_in_no_error_and_no_debug() {
+        for url in [
+            "amqp://u:hunter2@h:notaport/v",
+            "amqp://u:hunter2@h:1,h:notaport",
+            "amqp://u:hunt/er2@h:1",
+            "amqp://u:x@h:notaport/?password=hunter2",
+        ] {
+            let error = parse(url).unwrap_err();
+            for text in [error.to_string(), format!("{error:?}")] {
+                assert!(!text.contains("hunter2") && !text.contains("er2"), "{text}");
+                assert!(text.contains("amqp://u"), "{text}");
+            }
+        }
+        let hosts = parse("amqp://u:hunter2@h").unwrap();
+        assert!(!format!("{hosts:?}").contains("hunter2"));
+    }
+}

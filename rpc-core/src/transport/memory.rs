@@ -1,0 +1,132 @@
+//! A broker in the process, for tests and examples. It does what RabbitMQ does with its classic queues,
+//! as far as calls need it; one conformance suite holds it to that.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use self::broker::{Broker, keep_time};
+use self::channel::Connection;
+use super::{Link, Loss, OpenCalls, Purpose, ServeChannel, Transport};
+use crate::error::{ConnectError, ServeError};
+
+pub use self::broker::MemoryBroker;
+
+mod arguments;
+mod broker;
+mod channel;
+mod queue;
+mod state;
+
+/// `memory://name`, or `memory://` for a broker that is shared with nobody. Keeps its broker alive.
+#[derive(Debug)]
+pub(crate) struct MemoryTransport {
+    broker: Arc<Broker>,
+}
+
+impl MemoryTransport {
+    pub(crate) fn from_url(url: &str) -> Result<Self, ConnectError> {
+        let name = url.strip_prefix(SCHEME).unwrap_or(url);
+        if let Some(unfit) = name.chars().find(|c| "/?#@".contains(*c)) {
+            // Nothing before an `@` is shown, since it may be a password.
+            let shown = name.rsplit('@').next().unwrap_or_default();
+            return Err(ConnectError::InvalidUrl {
+                url: format!("{SCHEME}{shown}"),
+                reason: format!("only a name may follow `{SCHEME}`, without `{unfit}`"),
+            });
+        }
+        let broker = match name {
+            "" => Broker::unnamed(SCHEME.to_owned()),
+            name => Broker::named(name),
+        };
+        Ok(Self { broker })
+    }
+}
+
+#[async_trait]
+impl Transport for MemoryTransport {
+    fn hosts(&self) -> usize {
+        1
+    }
+
+    async fn connect(&self, _: usize, _: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
+        let unreachable = |reason: &str| ConnectError::Unreachable {
+            host: self.broker.url().to_owned(),
+            reason: reason.to_owned(),
+        };
+        let runtime =
+            Handle::try_current().map_err(|_| unreachable("connect within a Tokio runtime"))?;
+        let (sender, loss) = watch::channel(None);
+        let Some(id) = self.broker.lock().connect(sender) else {
+            return Err(unreachable("the broker is stopped"));
+        };
+        let connection = Connection {
+            broker: Arc::clone(&self.broker),
+            id,
+            loss,
+        };
+        let janitor = runtime.spawn(keep_time(&self.broker));
+        Ok(Arc::new(MemoryLink {
+            connection,
+            janitor,
+        }))
+    }
+}
+
+/// A connection to a broker in the process. Dropping it closes it.
+#[derive(Debug)]
+struct MemoryLink {
+    connection: Connection,
+    janitor: JoinHandle<()>,
+}
+
+impl MemoryLink {
+    fn end(&self, reason: &str) {
+        let Connection { broker, id, .. } = &self.connection;
+        broker.lock().disconnect(&[*id], reason, Instant::now());
+        broker.gate.notify_waiters();
+        self.janitor.abort();
+    }
+}
+
+#[async_trait]
+impl Link for MemoryLink {
+    fn host(&self) -> &str {
+        self.connection.broker.url()
+    }
+
+    async fn lost(&self) -> Loss {
+        let mut loss = self.connection.loss.clone();
+        let lost = loss.wait_for(Option::is_some).await;
+        let reason = lost.ok().and_then(|loss| loss.clone());
+        reason.unwrap_or_else(|| Loss("the connection is closed".to_owned()))
+    }
+
+    fn blocked(&self) -> Option<String> {
+        self.connection.broker.lock().blocked().map(str::to_owned)
+    }
+
+    async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
+        self.connection.open_calls()
+    }
+
+    async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
+        self.connection.open_channel()
+    }
+
+    async fn close(&self) {
+        self.end("the connection was closed");
+    }
+}
+
+impl Drop for MemoryLink {
+    fn drop(&mut self) {
+        self.end("the connection was dropped");
+    }
+}
+
+const SCHEME: &str = "memory://";

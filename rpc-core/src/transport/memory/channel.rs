@@ -1,0 +1,267 @@
+//! The two ends of a link: one for calls, one for serving.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use futures_util::Stream;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::broker::Broker;
+use super::state::{ConnectionId, Published, Refusal};
+use crate::error::{ConnectError, ServeError};
+use crate::message::{Delivery, Incoming, Message};
+use crate::options::QueueOptions;
+use crate::transport::{CallChannel, Loss, Messages, OpenCalls, PublishError, ServeChannel};
+
+/// What both ends know of the connection they belong to.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) broker: Arc<Broker>,
+    pub(super) id: ConnectionId,
+    pub(super) loss: watch::Receiver<Option<Loss>>,
+}
+
+impl Connection {
+    pub(super) fn open_calls(&self) -> Result<OpenCalls, ConnectError> {
+        let reply_queue = format!("rpc.reply.{}", Uuid::new_v4());
+        // Unbounded because the calls in flight bound it: each brings one message back.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let opened = self
+            .broker
+            .lock()
+            .open_calls(self.id, reply_queue.clone(), sender);
+        opened.map_err(|refusal| self.unreachable(refusal))?;
+        let channel = Calls {
+            connection: self.clone(),
+            reply_queue,
+        };
+        Ok(OpenCalls {
+            channel: Arc::new(channel),
+            incoming: Box::pin(Replies(receiver)),
+        })
+    }
+
+    pub(super) fn open_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let opened = self.broker.lock().open_channel(self.id, Arc::clone(&ended));
+        let id = opened.map_err(|refusal| self.unreachable(refusal))?;
+        Ok(Arc::new(Serving {
+            connection: self.clone(),
+            id,
+            ended,
+        }))
+    }
+
+    fn unreachable(&self, refusal: Refusal) -> ConnectError {
+        ConnectError::Unreachable {
+            host: self.broker.url().to_owned(),
+            reason: self.reason(refusal),
+        }
+    }
+
+    fn not_sent(&self, refusal: Refusal) -> PublishError {
+        PublishError {
+            sent: false,
+            reason: self.reason(refusal),
+        }
+    }
+
+    fn reason(&self, refusal: Refusal) -> String {
+        match refusal {
+            Refusal::Because(reason) => reason,
+            Refusal::Closed => match &*self.loss.borrow() {
+                Some(Loss(reason)) => reason.clone(),
+                None => "the channel is closed".to_owned(),
+            },
+        }
+    }
+}
+
+/// The calling end. Dropping it deletes its reply queue.
+#[derive(Debug)]
+struct Calls {
+    connection: Connection,
+    reply_queue: String,
+}
+
+#[async_trait]
+impl CallChannel for Calls {
+    fn reply_queue(&self) -> &str {
+        &self.reply_queue
+    }
+
+    fn header_limit(&self) -> usize {
+        HEADER_LIMIT
+    }
+
+    async fn publish(&self, queue: &str, mut call: Message) -> Result<(), PublishError> {
+        let broker = &self.connection.broker;
+        loop {
+            // Before the attempt, so that a gate opened meanwhile is not missed.
+            let opened = broker.gate.notified();
+            let published = broker
+                .lock()
+                .call(&self.reply_queue, queue, call, Instant::now());
+            match published.map_err(|refusal| self.connection.not_sent(refusal))? {
+                Published::Done => return Ok(()),
+                Published::Blocked(returned) => call = *returned,
+            }
+            opened.await;
+        }
+    }
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        self.connection.broker.lock().close_calls(&self.reply_queue);
+    }
+}
+
+/// The serving end. Dropping it closes the channel.
+#[derive(Debug)]
+struct Serving {
+    connection: Connection,
+    id: u64,
+    ended: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl ServeChannel for Serving {
+    async fn subscribe(
+        &self,
+        queue: &str,
+        options: &QueueOptions,
+        prefetch: u16,
+    ) -> Result<Messages<Delivery>, ServeError> {
+        let broker = &self.connection.broker;
+        // Unbounded because the prefetch bounds it; a prefetch of 0 asks for no bound.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let subscribed =
+            broker
+                .lock()
+                .subscribe(self.id, queue, options, prefetch, sender, Instant::now());
+        let consumer = subscribed.map_err(|refusal| match refusal {
+            Refusal::Because(reason) => ServeError::Queue {
+                queue: queue.to_owned(),
+                host: broker.url().to_owned(),
+                reason,
+            },
+            Refusal::Closed => self.connection.unreachable(refusal).into(),
+        })?;
+        Ok(Box::pin(Deliveries {
+            broker: Arc::clone(broker),
+            channel: self.id,
+            consumer,
+            ended: Arc::clone(&self.ended),
+            receiver,
+        }))
+    }
+
+    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        let sent = self
+            .connection
+            .broker
+            .lock()
+            .reply(self.id, reply_to, reply, Instant::now());
+        sent.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
+    async fn ack(&self, tag: u64) -> Result<(), PublishError> {
+        let settled = self
+            .connection
+            .broker
+            .lock()
+            .ack(self.id, tag, Instant::now());
+        settled.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
+    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
+        let settled = self
+            .connection
+            .broker
+            .lock()
+            .reject(self.id, tag, Instant::now());
+        settled.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
+    async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {
+        let settled =
+            self.connection
+                .broker
+                .lock()
+                .hand_back(self.id, queue, delivery, Instant::now());
+        settled.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
+    async fn cancel(&self) {
+        self.connection
+            .broker
+            .lock()
+            .cancel(self.id, Instant::now());
+    }
+
+    async fn close(&self) {
+        self.connection
+            .broker
+            .lock()
+            .close_channel(self.id, Instant::now());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.connection
+            .broker
+            .lock()
+            .close_channel(self.id, Instant::now());
+    }
+}
+
+struct Replies(UnboundedReceiver<Incoming>);
+
+impl Stream for Replies {
+    type Item = Incoming;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+/// The calls of one subscription. Dropping it ends the subscription.
+struct Deliveries {
+    broker: Arc<Broker>,
+    channel: u64,
+    consumer: u64,
+    ended: Arc<AtomicBool>,
+    receiver: UnboundedReceiver<Delivery>,
+}
+
+impl Stream for Deliveries {
+    type Item = Delivery;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        // What is still here has returned to its queue with the channel, and may run elsewhere.
+        if self.ended.load(Ordering::Acquire) {
+            return Poll::Ready(None);
+        }
+        self.receiver.poll_recv(cx)
+    }
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        self.broker
+            .lock()
+            .unsubscribe(self.channel, self.consumer, Instant::now());
+    }
+}
+
+/// What RabbitMQ takes with its default frame size of 128 KiB: a frame less its own 8 bytes and the
+/// 14 bytes before the properties.
+const HEADER_LIMIT: usize = 131_072 - 8 - 14;
