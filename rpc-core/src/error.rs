@@ -228,7 +228,6 @@ pub enum ConnectError {
 
     /// The URL asks for TLS, and this build has none.
     #[error("cannot connect to {host}: `amqps` needs the feature `tls` of rpc-core, which is off")]
-    #[non_exhaustive]
     TlsDisabled {
         /// Host and port.
         host: String,
@@ -272,7 +271,6 @@ pub enum ConnectError {
 
     /// None of several hosts could be used.
     #[error("no host could be used: {}", each(.0))]
-    #[non_exhaustive]
     NoHost(Vec<ConnectError>),
 
     /// The [`Rpc`](crate::Rpc) was closed.
@@ -318,7 +316,6 @@ pub enum ServeError {
 
     /// This [`Rpc`](crate::Rpc) serves the method already.
     #[error("`{method}` is already registered on this Rpc")]
-    #[non_exhaustive]
     AlreadyRegistered {
         /// The method.
         method: String,

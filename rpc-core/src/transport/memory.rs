@@ -16,11 +16,15 @@ use crate::error::{ConnectError, ServeError};
 
 pub use self::broker::MemoryBroker;
 
+mod alarms;
 mod arguments;
 mod broker;
 mod channel;
+mod consumers;
 mod queue;
 mod state;
+#[cfg(test)]
+mod tests;
 
 /// `memory://name`, or `memory://` for a broker that is shared with nobody. Keeps its broker alive.
 #[derive(Debug)]

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::options::QueueOptions;
 
-/// What the arguments of a queue ask for. Arguments that the broker does not know are accepted and
-/// have no effect.
+/// What the arguments of a queue ask for. Those that the broker does not know have no effect.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Limits {
     /// The most messages that may wait.
@@ -21,6 +20,7 @@ pub(super) struct Limits {
     pub(super) time_to_live: Option<Duration>,
     /// How long the queue lives without a consumer.
     pub(super) unused: Option<Duration>,
+    pub(super) single_active_consumer: bool,
 }
 
 /// What happens to the message that is one too many.
@@ -40,43 +40,50 @@ impl Limits {
     pub(super) fn of(queue: &str, options: &QueueOptions) -> Result<Self, String> {
         let mut limits = Self::default();
         for (name, value) in &options.arguments {
-            let invalid = |what| {
+            limits.take(name, value).map_err(|what| {
                 format!(
-                    "PRECONDITION_FAILED - {}",
-                    invalid(name, queue, value, what)
+                    "PRECONDITION_FAILED - invalid arg '{name}' for queue '{queue}' in vhost '/': {what}"
                 )
-            };
-            match name.as_str() {
-                "x-max-length" => limits.length = Some(number(value).map_err(invalid)?),
-                "x-max-length-bytes" => limits.bytes = Some(number(value).map_err(invalid)?),
-                "x-message-ttl" => {
-                    limits.time_to_live = Some(milliseconds(value).map_err(invalid)?)
-                }
-                "x-expires" => {
-                    let unused = milliseconds(value).map_err(invalid)?;
-                    if unused.is_zero() {
-                        return Err(invalid("value_zero"));
-                    }
-                    limits.unused = Some(unused);
-                }
-                "x-max-priority" => {
-                    let top: usize = number(value).map_err(invalid)?;
-                    limits.top_priority =
-                        u8::try_from(top).map_err(|_| invalid("max_value_exceeded"))?;
-                }
-                "x-overflow" => {
-                    limits.overflow = match value.as_str() {
-                        Some("drop-head") => Overflow::DropHead,
-                        Some("reject-publish") => Overflow::RejectPublish,
-                        Some("reject-publish-dlx") => Overflow::RejectPublishDeadLetter,
-                        Some(_) => return Err(invalid("invalid_overflow")),
-                        None => return Err(invalid("unacceptable_type")),
-                    };
-                }
-                _ => {}
-            }
+            })?;
         }
         Ok(limits)
+    }
+
+    fn take(&mut self, name: &str, value: &Value) -> Result<(), String> {
+        match name {
+            "x-max-length" => self.length = Some(size(value)?),
+            "x-max-length-bytes" => self.bytes = Some(size(value)?),
+            "x-message-ttl" => self.time_to_live = Some(milliseconds(value)?),
+            "x-expires" => {
+                let unused = milliseconds(value)?;
+                if unused.is_zero() {
+                    return Err("{value_zero,0}".to_owned());
+                }
+                self.unused = Some(unused);
+            }
+            "x-max-priority" => {
+                let top = number(value)?;
+                self.top_priority =
+                    u8::try_from(top).map_err(|_| format!("{{max_value_exceeded,{top}}}"))?;
+            }
+            "x-overflow" => {
+                self.overflow = match value.as_str().ok_or_else(|| unacceptable(value))? {
+                    "drop-head" => Overflow::DropHead,
+                    "reject-publish" => Overflow::RejectPublish,
+                    "reject-publish-dlx" => Overflow::RejectPublishDeadLetter,
+                    _ => return Err("invalid_overflow".to_owned()),
+                };
+            }
+            "x-single-active-consumer" => {
+                self.single_active_consumer = value.as_bool().ok_or_else(|| unacceptable(value))?;
+            }
+            "x-queue-type" => match value.as_str().ok_or_else(|| unacceptable(value))? {
+                "classic" | "quorum" | "stream" => {}
+                other => return Err(format!("\"unsupported queue type '{other}'\"")),
+            },
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -86,7 +93,7 @@ pub(super) fn equivalent(
     current: &QueueOptions,
     received: &QueueOptions,
 ) -> Result<(), String> {
-    let differs = |name, difference: String| {
+    let inequivalent = |name, difference| {
         Err(format!(
             "PRECONDITION_FAILED - inequivalent arg '{name}' for queue '{queue}' in vhost '/': received {difference}"
         ))
@@ -97,21 +104,27 @@ pub(super) fn equivalent(
     ];
     for (name, current, received) in flags {
         if current != received {
-            return differs(name, format!("'{received}' but current is '{current}'"));
+            let difference = format!("'{received}' but current is '{current}'");
+            return inequivalent(name, difference);
         }
     }
     for name in COMPARED {
-        let (current, received) = (current.arguments.get(name), received.arguments.get(name));
-        if current != received {
-            let (current, received) = (shown(current), shown(received));
-            return differs(name, format!("{received} but current is {current}"));
-        }
+        let given = |options| given(options, name);
+        let difference = match (given(received), given(current)) {
+            (received, current) if received == current => continue,
+            (Some(received), Some(current)) => {
+                format!("'{}' but current is '{}'", bare(received), bare(current))
+            }
+            (received, current) => format!("{} but current is {}", long(received), long(current)),
+        };
+        return inequivalent(name, difference);
     }
     Ok(())
 }
 
-/// The arguments that a second declaration must repeat; RabbitMQ does not compare those it does not
-/// know. `x-dead-letter-exchange` is missing, since it is the same for all queues.
+/// The arguments that a second declaration must repeat, in the order in which RabbitMQ looks at them; it
+/// does not compare those it does not know. `x-dead-letter-exchange` is missing, since it is the same
+/// for all queues.
 const COMPARED: [&str; 10] = [
     "x-expires",
     "x-message-ttl",
@@ -125,66 +138,123 @@ const COMPARED: [&str; 10] = [
     "x-queue-type",
 ];
 
-fn shown(value: Option<&Value>) -> String {
+fn given<'a>(options: &'a QueueOptions, name: &str) -> Option<&'a Value> {
+    let value = options.arguments.get(name)?;
+    // What a queue is without the argument.
+    let default = name == "x-queue-type" && value == "classic";
+    (!default).then_some(value)
+}
+
+fn number(value: &Value) -> Result<u64, String> {
+    match (value.as_u64(), value.as_i64()) {
+        (Some(number), _) => Ok(number),
+        (None, Some(negative)) => Err(format!("{{value_negative,{negative}}}")),
+        (None, None) => Err(format!("\"expected integer, got {}\"", kind(value))),
+    }
+}
+
+fn size(value: &Value) -> Result<usize, String> {
+    Ok(usize::try_from(number(value)?).unwrap_or(usize::MAX))
+}
+
+fn milliseconds(value: &Value) -> Result<Duration, String> {
+    number(value).map(Duration::from_millis)
+}
+
+fn unacceptable(value: &Value) -> String {
+    format!("{{unacceptable_type,{}}}", kind(value))
+}
+
+fn bare(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn long(value: Option<&Value>) -> String {
     match value {
         None => "none".to_owned(),
-        Some(Value::String(text)) => format!("the value '{text}' of type 'longstr'"),
-        Some(value @ Value::Number(_)) => format!("the value '{value}' of type 'signedint'"),
-        Some(value) => format!("the value '{value}'"),
+        Some(value) => format!("the value '{}' of type '{}'", bare(value), kind(value)),
     }
 }
 
-fn invalid(name: &str, queue: &str, value: &Value, what: &str) -> String {
-    format!("invalid arg '{name}' for queue '{queue}' in vhost '/': {{{what},{value}}}")
-}
-
-fn number(value: &Value) -> Result<usize, &'static str> {
-    match value.as_u64() {
-        Some(number) => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
-        None if value.is_i64() => Err("value_negative"),
-        None => Err("unacceptable_type"),
+/// RabbitMQ's name for the type as which a value travels.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "void",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "double",
+        Value::Number(_) => "long",
+        Value::String(_) => "longstr",
+        Value::Array(_) => "array",
+        Value::Object(_) => "table",
     }
-}
-
-fn milliseconds(value: &Value) -> Result<Duration, &'static str> {
-    number(value).map(|number| Duration::from_millis(u64::try_from(number).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused(current: &QueueOptions, received: &QueueOptions) -> String {
+        equivalent("x", current, received).unwrap_err()
+    }
+
     #[test]
     fn a_declaration_must_repeat_what_the_broker_knows() {
-        let durable = QueueOptions::default();
-        let transient = durable.clone().durable(false);
+        let plain = QueueOptions::default();
         assert_eq!(
-            equivalent("x", &transient, &durable).unwrap_err(),
+            refused(&plain.clone().durable(false), &plain),
             "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'x' in vhost '/': \
              received 'true' but current is 'false'"
         );
-        let short = durable.clone().argument("x-max-length", 5);
+        let short = plain.clone().argument("x-max-length", 5);
         assert_eq!(
-            equivalent("x", &short, &durable).unwrap_err(),
+            refused(&short, &plain),
             "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'x' in vhost '/': \
-             received none but current is the value '5' of type 'signedint'"
+             received none but current is the value '5' of type 'long'"
         );
-        let labelled = short.clone().argument("x-team", "payments");
-        assert_eq!(equivalent("x", &short, &labelled), Ok(()));
+        assert_eq!(
+            refused(&short, &plain.clone().argument("x-max-length", 6)),
+            "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'x' in vhost '/': \
+             received '6' but current is '5'"
+        );
+    }
+
+    #[test]
+    fn a_declaration_need_not_repeat_what_means_nothing() {
+        let plain = QueueOptions::default();
+        for (name, value) in [
+            ("x-team", "payments"),
+            ("x-queue-type", "classic"),
+            ("x-dead-letter-exchange", "mine"),
+        ] {
+            let labelled = plain.clone().argument(name, value);
+            assert_eq!(equivalent("x", &plain, &labelled), Ok(()));
+            assert_eq!(equivalent("x", &labelled, &plain), Ok(()));
+        }
     }
 
     #[test]
     fn an_argument_that_makes_no_sense_is_refused() {
         let refused = |name: &str, value: Value| {
-            Limits::of("x", &QueueOptions::default().argument(name, value)).unwrap_err()
+            let reason = Limits::of("x", &QueueOptions::default().argument(name, value));
+            let reason = reason.unwrap_err();
+            let (start, what) = reason.split_once(" in vhost '/': ").unwrap();
+            assert_eq!(
+                start,
+                format!("PRECONDITION_FAILED - invalid arg '{name}' for queue 'x'")
+            );
+            what.to_owned()
         };
+        let not_a_number = "\"expected integer, got longstr\"";
+        assert_eq!(refused("x-max-length", (-1).into()), "{value_negative,-1}");
+        assert_eq!(refused("x-message-ttl", "1s".into()), not_a_number);
+        assert_eq!(refused("x-expires", 0.into()), "{value_zero,0}");
         assert_eq!(
-            refused("x-max-length", (-1).into()),
-            "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue 'x' in vhost '/': {value_negative,-1}"
+            refused("x-max-priority", 256.into()),
+            "{max_value_exceeded,256}"
         );
-        assert!(refused("x-expires", 0.into()).contains("{value_zero,0}"));
-        assert!(refused("x-max-priority", 256.into()).contains("{max_value_exceeded,256}"));
-        assert!(refused("x-overflow", "drop-tail".into()).contains("x-overflow"));
-        assert!(refused("x-message-ttl", "1s".into()).contains("unacceptable_type"));
+        assert_eq!(refused("x-overflow", "drop".into()), "invalid_overflow");
+        assert_eq!(refused("x-overflow", 3.into()), "{unacceptable_type,long}");
     }
 }

@@ -16,7 +16,7 @@ use super::state::State;
 /// its queues. A handle is a cheap clone.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct MemoryBroker(Arc<Broker>);
+pub struct MemoryBroker(pub(super) Arc<Broker>);
 
 impl MemoryBroker {
     /// The broker of that name, which is created if nothing in the process refers to it yet.

@@ -262,6 +262,5 @@ impl Drop for Deliveries {
     }
 }
 
-/// What RabbitMQ takes with its default frame size of 128 KiB: a frame less its own 8 bytes and the
-/// 14 bytes before the properties.
-const HEADER_LIMIT: usize = 131_072 - 8 - 14;
+/// What RabbitMQ takes with its default frame size of 128 KiB, less room for the other properties.
+const HEADER_LIMIT: usize = 131_072 - 4096;

@@ -1,17 +1,17 @@
-//! One queue: what waits in it, who takes from it, and what has to leave it. It decides; the broker's
-//! state acts on what it decides.
+//! One queue: what waits in it, and what has to leave it. It decides; the broker's state acts on that.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::arguments::{Limits, Overflow, equivalent};
+use super::consumers::{ChannelId, ConsumerId, Consumers};
 use crate::message::Message;
 use crate::options::QueueOptions;
 
-/// A queue between operations never has both a ready message and a consumer with free capacity.
+/// A queue at rest never has both a ready message and a consumer with free capacity.
 #[derive(Debug)]
 pub(super) struct Queue {
     name: String,
@@ -21,13 +21,12 @@ pub(super) struct Queue {
     /// Bytes of all bodies in `ready`.
     ready_bytes: usize,
     arrivals: u64,
-    consumers: HashMap<ConsumerId, Consumer>,
-    /// Consumers with free capacity, the next one in front.
-    free: VecDeque<ConsumerId>,
+    consumers: Consumers,
     unused_since: Instant,
-    /// When the broker looks at this queue next without being asked; kept by the broker.
-    pub(super) alarm: Option<Instant>,
 }
+
+/// Never reused, so that what was taken from a queue cannot get into a later one of the same name.
+pub(super) type QueueId = u64;
 
 /// Where a message stands in its queue: higher priorities first, then by arrival. It keeps its place
 /// while a consumer has it, so that it can return there.
@@ -54,17 +53,6 @@ pub(super) struct Handout {
     pub(super) held: Held,
 }
 
-#[derive(Debug)]
-struct Consumer {
-    channel: ChannelId,
-    /// The most unsettled messages; 0 is no limit.
-    prefetch: u16,
-    unsettled: usize,
-}
-
-pub(super) type ConsumerId = u64;
-pub(super) type ChannelId = u64;
-
 impl Queue {
     /// The error is the broker's reason for refusing the declaration.
     pub(super) fn declare(
@@ -72,23 +60,21 @@ impl Queue {
         options: &QueueOptions,
         now: Instant,
     ) -> Result<Self, String> {
+        let limits = Limits::of(name, options)?;
         Ok(Self {
             name: name.to_owned(),
             options: options.clone(),
-            limits: Limits::of(name, options)?,
             ready: BTreeMap::new(),
             ready_bytes: 0,
             arrivals: 0,
-            consumers: HashMap::new(),
-            free: VecDeque::new(),
+            consumers: Consumers::new(limits.single_active_consumer),
+            limits,
             unused_since: now,
-            alarm: None,
         })
     }
 
     /// Declares a queue that exists. The error is the broker's reason for refusing that.
     pub(super) fn redeclare(&mut self, options: &QueueOptions, now: Instant) -> Result<(), String> {
-        Limits::of(&self.name, options)?;
         equivalent(&self.name, &self.options, options)?;
         self.unused_since = now;
         Ok(())
@@ -107,30 +93,29 @@ impl Queue {
         self.ready.len()
     }
 
-    /// Whether the queue goes now that a consumer has left.
+    /// Whether the queue goes because its last consumer has left. Who declares a queue consumes from it
+    /// at once, so one without consumers has lost its last.
     pub(super) fn abandoned(&self) -> bool {
         self.options.auto_delete && self.consumers.is_empty()
     }
 
-    /// Whether the queue goes because nobody has used it for too long.
+    /// Whether the queue goes because it had no consumer for too long.
     pub(super) fn outlived(&self, now: Instant) -> bool {
         self.end().is_some_and(|end| end <= now)
     }
 
-    /// When messages or the queue itself have to leave next.
+    /// When the head or the queue itself has to go.
     pub(super) fn due(&self) -> Option<Instant> {
-        let head = self
-            .ready
-            .first_key_value()
-            .and_then(|(_, held)| held.expires);
-        head.into_iter().chain(self.end()).min()
+        let head = self.ready.first_key_value();
+        let expires = head.and_then(|(_, head)| head.expires);
+        expires.into_iter().chain(self.end()).min()
     }
 
-    /// How this queue refuses a message of that size instead of making room for it.
+    /// How the queue refuses a message of that size; `None` if it takes it.
     pub(super) fn refuses(&self, bytes: usize) -> Option<Overflow> {
         let overflow = self.limits.overflow;
-        let full = overflow != Overflow::DropHead && self.exceeds(1, bytes);
-        full.then_some(overflow)
+        let refuses = overflow != Overflow::DropHead && self.exceeds(1, bytes);
+        refuses.then_some(overflow)
     }
 
     /// Puts a new message at the end of its priority.
@@ -142,12 +127,12 @@ impl Queue {
             arrival: self.arrivals,
         };
         let expiration = message.expiration.map(whole_milliseconds);
-        let time_to_live = expiration.into_iter().chain(self.limits.time_to_live).min();
+        let lives = expiration.into_iter().chain(self.limits.time_to_live).min();
         let held = Held {
             message,
             redelivered: false,
-            // What overflows the clock never expires.
-            expires: time_to_live.and_then(|time| now.checked_add(time)),
+            // What is beyond the clock's range never expires.
+            expires: lives.and_then(|lives| now.checked_add(lives)),
         };
         self.insert(position, held);
     }
@@ -160,69 +145,48 @@ impl Queue {
 
     /// Takes the head out if more waits than may wait.
     pub(super) fn overflow(&mut self) -> Option<Message> {
-        self.exceeds(0, 0)
-            .then(|| self.pop())
+        let over = self.exceeds(0, 0);
+        over.then(|| self.pop())
             .flatten()
-            .map(|(_, held)| held.message)
+            .map(|(_, head)| head.message)
     }
 
-    /// Takes the head out if its time is over. Only the head: what expires behind it has to wait.
+    /// Takes the head out if its time is over. What expires behind it has to wait.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Message> {
         let (_, head) = self.ready.first_key_value()?;
         let expired = head.expires.is_some_and(|at| at <= now);
         expired
             .then(|| self.pop())
             .flatten()
-            .map(|(_, held)| held.message)
+            .map(|(_, head)| head.message)
     }
 
-    /// Gives the head to the next consumer in turn that has free capacity.
+    /// Gives the head to the next consumer in turn, unless there is none with free capacity.
     pub(super) fn hand_out(&mut self) -> Option<Handout> {
-        let id = *self.free.front()?;
-        let (position, held) = self.pop()?;
-        self.free.pop_front();
-        let consumer = self.consumers.get_mut(&id)?;
-        consumer.unsettled += 1;
-        if !consumer.full() {
-            self.free.push_back(id);
+        if self.ready.is_empty() {
+            return None;
         }
+        let (consumer, channel) = self.consumers.take()?;
+        let (position, held) = self.pop()?;
         Some(Handout {
-            consumer: id,
-            channel: consumer.channel,
+            consumer,
+            channel,
             position,
             held,
         })
     }
 
-    /// Frees the capacity that an unsettled message took. The consumer may have left.
-    pub(super) fn settled(&mut self, id: ConsumerId) {
-        let Some(consumer) = self.consumers.get_mut(&id) else {
-            return;
-        };
-        let was_full = consumer.full();
-        consumer.unsettled = consumer.unsettled.saturating_sub(1);
-        if was_full {
-            self.free.push_back(id);
-        }
+    /// Frees the capacity that an unsettled message took.
+    pub(super) fn settled(&mut self, consumer: ConsumerId) {
+        self.consumers.settled(consumer);
     }
 
-    pub(super) fn join(&mut self, id: ConsumerId, channel: ChannelId, prefetch: u16) {
-        let consumer = Consumer {
-            channel,
-            prefetch,
-            unsettled: 0,
-        };
-        self.consumers.insert(id, consumer);
-        self.free.push_back(id);
+    pub(super) fn join(&mut self, consumer: ConsumerId, channel: ChannelId, prefetch: u16) {
+        self.consumers.join(consumer, channel, prefetch);
     }
 
-    pub(super) fn leave(&mut self, id: ConsumerId, now: Instant) {
-        let Some(consumer) = self.consumers.remove(&id) else {
-            return;
-        };
-        if !consumer.full() {
-            self.free.retain(|free| *free != id);
-        }
+    pub(super) fn leave(&mut self, consumer: ConsumerId, now: Instant) {
+        self.consumers.leave(consumer);
         self.unused_since = now;
     }
 
@@ -238,8 +202,8 @@ impl Queue {
 
     fn exceeds(&self, more: usize, more_bytes: usize) -> bool {
         let Limits { length, bytes, .. } = self.limits;
-        length.is_some_and(|most| self.ready.len() + more > most)
-            || bytes.is_some_and(|most| self.ready_bytes + more_bytes > most)
+        let exceeds = |most: Option<usize>, size| most.is_some_and(|most| size > most);
+        exceeds(length, self.ready.len() + more) || exceeds(bytes, self.ready_bytes + more_bytes)
     }
 
     fn end(&self) -> Option<Instant> {
@@ -259,13 +223,10 @@ impl Queue {
     }
 }
 
-impl Consumer {
-    fn full(&self) -> bool {
-        self.prefetch != 0 && self.unsettled >= usize::from(self.prefetch)
-    }
-}
-
-/// As the expiration travels on the wire.
+/// An expiration as it travels.
 pub(super) fn whole_milliseconds(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

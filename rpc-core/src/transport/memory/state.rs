@@ -1,22 +1,24 @@
-//! Everything the broker knows, and how messages travel through it. All under one lock, so that each
-//! operation happens at once as seen from all connections.
+//! Everything the broker knows. All of it is under one lock, so that each operation happens at once, as
+//! seen from all connections.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
-use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::arguments::Overflow;
-use super::queue::{ChannelId, ConsumerId, Handout, Held, Position, Queue, whole_milliseconds};
-use crate::message::{Delivery, FROM, Incoming, Message, unix_millis};
+use super::alarms::Alarms;
+use super::consumers::{ChannelId, ConsumerId};
+use super::queue::{Held, Position, Queue, QueueId};
+use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::transport::Loss;
 
+mod routing;
+
+#[derive(Debug)]
 pub(super) struct State {
     running: bool,
     blocked: Option<String>,
@@ -26,17 +28,12 @@ pub(super) struct State {
     reply_queues: HashMap<String, ReplyQueue>,
     connections: HashMap<ConnectionId, Connection>,
     channels: HashMap<ChannelId, Channel>,
-    /// When to look at which queue; at most one entry for each, which may be early but never late.
-    alarms: BTreeSet<(Instant, QueueId)>,
-    /// Notified when the first alarm becomes an earlier one.
-    alarm_moved: Arc<Notify>,
+    alarms: Alarms,
 }
 
 pub(super) type ConnectionId = u64;
 
-/// Never reused, so that what was taken from a queue cannot get into a later one of the same name.
-type QueueId = u64;
-
+#[derive(Debug)]
 struct Connection {
     loss: watch::Sender<Option<Loss>>,
     reply_queues: Vec<String>,
@@ -45,12 +42,14 @@ struct Connection {
 
 /// A reply queue has one consumer, which takes everything at once and settles nothing: nothing ever
 /// waits in it.
+#[derive(Debug)]
 struct ReplyQueue {
     connection: ConnectionId,
     incoming: UnboundedSender<Incoming>,
 }
 
 /// A channel of a server.
+#[derive(Debug)]
 struct Channel {
     connection: ConnectionId,
     subscriptions: HashMap<ConsumerId, Subscription>,
@@ -60,11 +59,13 @@ struct Channel {
     ended: Arc<AtomicBool>,
 }
 
+#[derive(Debug)]
 struct Subscription {
     queue: QueueId,
     deliveries: UnboundedSender<Delivery>,
 }
 
+#[derive(Debug)]
 struct Unsettled {
     queue: QueueId,
     consumer: ConsumerId,
@@ -100,8 +101,7 @@ impl State {
             reply_queues: HashMap::new(),
             connections: HashMap::new(),
             channels: HashMap::new(),
-            alarms: BTreeSet::new(),
-            alarm_moved,
+            alarms: Alarms::new(alarm_moved),
         }
     }
 
@@ -236,92 +236,6 @@ impl State {
         }
     }
 
-    /// Routes a call, or returns it to the channel it came from.
-    pub(super) fn call(
-        &mut self,
-        reply_queue: &str,
-        queue: &str,
-        call: Message,
-        now: Instant,
-    ) -> Result<Published, Refusal> {
-        let own = self.reply_queues.get(reply_queue).ok_or(Refusal::Closed)?;
-        if self.blocked.is_some() {
-            return Ok(Published::Blocked(Box::new(call)));
-        }
-        if let Some(id) = self.queue_ids.get(queue) {
-            self.enqueue(*id, call, now);
-        } else if let Some(other) = self.reply_queues.get(queue) {
-            let _ = other.incoming.send(Incoming::Reply(call));
-        } else {
-            let _ = own.incoming.send(Incoming::Returned(call));
-        }
-        Ok(Published::Done)
-    }
-
-    /// Routes a message that is dropped if no queue takes it.
-    pub(super) fn reply(
-        &mut self,
-        channel: ChannelId,
-        queue: &str,
-        message: Message,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        if !self.channels.contains_key(&channel) {
-            return Err(Refusal::Closed);
-        }
-        if let Some(caller) = self.reply_queues.get(queue) {
-            let _ = caller.incoming.send(Incoming::Reply(message));
-        } else if let Some(id) = self.queue_ids.get(queue) {
-            self.enqueue(*id, message, now);
-        }
-        Ok(())
-    }
-
-    pub(super) fn ack(
-        &mut self,
-        channel: ChannelId,
-        tag: u64,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
-        self.run(settled.queue, now);
-        Ok(())
-    }
-
-    pub(super) fn reject(
-        &mut self,
-        channel: ChannelId,
-        tag: u64,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
-        if let Some(queue) = self.queues.get(&settled.queue) {
-            bounce(
-                &self.reply_queues,
-                settled.held.message,
-                "rejected",
-                queue.name(),
-            );
-        }
-        self.run(settled.queue, now);
-        Ok(())
-    }
-
-    pub(super) fn hand_back(
-        &mut self,
-        channel: ChannelId,
-        queue: &str,
-        delivery: Delivery,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let open = self.channels.get(&channel).ok_or(Refusal::Closed)?;
-        // A tag that is wrong must not double the message.
-        if open.unsettled.contains_key(&delivery.tag) {
-            self.reply(channel, queue, delivery.message, now)?;
-        }
-        self.ack(channel, delivery.tag, now)
-    }
-
     /// Ends connections. The messages they had not settled go to others.
     pub(super) fn disconnect(&mut self, ids: &[ConnectionId], reason: &str, now: Instant) {
         let ended: Vec<_> = ids
@@ -399,26 +313,6 @@ impl State {
         names
     }
 
-    /// Lets messages and queues go whose time is over, and says when to come again.
-    pub(super) fn ring(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(&(at, id)) = self.alarms.first() {
-            if at > now {
-                return Some(at);
-            }
-            self.alarms.pop_first();
-            let Some(queue) = self.queues.get_mut(&id) else {
-                continue;
-            };
-            queue.alarm = None;
-            if queue.outlived(now) {
-                self.remove(id);
-            } else {
-                self.run(id, now);
-            }
-        }
-        None
-    }
-
     fn next_id(&mut self) -> u64 {
         self.ids += 1;
         self.ids
@@ -432,7 +326,9 @@ impl State {
     ) -> Result<QueueId, String> {
         if self.reply_queues.contains_key(name) {
             return Err(format!(
-                "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'"
+                "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'. \
+                 It could be originally declared on another connection or the exclusive property value \
+                 does not match that of the original declaration."
             ));
         }
         if let Some(id) = self.queue_ids.get(name) {
@@ -458,43 +354,7 @@ impl State {
             return;
         };
         self.queue_ids.remove(queue.name());
-        if let Some(at) = queue.alarm {
-            self.alarms.remove(&(at, id));
-        }
-    }
-
-    /// An unknown tag closes the channel.
-    fn settle(&mut self, channel: ChannelId, tag: u64, now: Instant) -> Result<Unsettled, Refusal> {
-        let open = self.channels.get_mut(&channel).ok_or(Refusal::Closed)?;
-        let Some(settled) = open.unsettled.remove(&tag) else {
-            self.close_channel(channel, now);
-            let reason = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
-            return Err(Refusal::Because(reason));
-        };
-        if let Some(queue) = self.queues.get_mut(&settled.queue) {
-            queue.settled(settled.consumer);
-        }
-        Ok(settled)
-    }
-
-    fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) {
-        let Some(queue) = self.queues.get_mut(&id) else {
-            return;
-        };
-        match queue.refuses(message.body.len()) {
-            None | Some(Overflow::DropHead) => {}
-            Some(Overflow::RejectPublish) => return,
-            Some(Overflow::RejectPublishDeadLetter) => {
-                bounce(&self.reply_queues, message, "maxlen", queue.name());
-                return;
-            }
-        }
-        queue.push(message, now);
-        // A consumer with free capacity takes it even if it expires at once. Then nothing else waits.
-        if let Some(handout) = queue.hand_out() {
-            deliver(&mut self.channels, id, handout);
-        }
-        self.run(id, now);
+        self.alarms.clear(id);
     }
 
     fn close_channels(&mut self, ids: &[ChannelId], now: Instant) {
@@ -527,96 +387,4 @@ impl State {
             self.run(queue, now);
         }
     }
-
-    /// Brings a queue to rest after anything that may have changed its head, its length or its
-    /// consumers.
-    fn run(&mut self, id: QueueId, now: Instant) {
-        let Some(queue) = self.queues.get_mut(&id) else {
-            return;
-        };
-        // Whoever declares a queue consumes from it at once, so one without consumers has lost its last.
-        if queue.abandoned() {
-            self.remove(id);
-            return;
-        }
-        while let Some(message) = queue.overflow() {
-            bounce(&self.reply_queues, message, "maxlen", queue.name());
-        }
-        loop {
-            while let Some(message) = queue.expire(now) {
-                bounce(&self.reply_queues, message, "expired", queue.name());
-            }
-            let Some(handout) = queue.hand_out() else {
-                break;
-            };
-            deliver(&mut self.channels, id, handout);
-        }
-        let due = queue.due();
-        if let Some(at) = due.filter(|at| queue.alarm.is_none_or(|set| *at < set)) {
-            if let Some(set) = queue.alarm.replace(at) {
-                self.alarms.remove(&(set, id));
-            }
-            self.alarms.insert((at, id));
-            if self.alarms.first() == Some(&(at, id)) {
-                self.alarm_moved.notify_waiters();
-            }
-        }
-    }
-}
-
-fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
-    // Both are there: a consumer leaves its queue before its subscription and its channel go.
-    let Some(channel) = channels.get_mut(&handout.channel) else {
-        return;
-    };
-    let Some(subscription) = channel.subscriptions.get(&handout.consumer) else {
-        return;
-    };
-    channel.tags += 1;
-    let delivery = Delivery {
-        message: handout.held.message.clone(),
-        redelivered: handout.held.redelivered,
-        tag: channel.tags,
-    };
-    let _ = subscription.deliveries.send(delivery);
-    let unsettled = Unsettled {
-        queue,
-        consumer: handout.consumer,
-        position: handout.position,
-        held: handout.held,
-    };
-    channel.unsettled.insert(channel.tags, unsettled);
-}
-
-/// Sends a message through the dead-letter exchange, which knows callers by the header `From`.
-fn bounce(
-    reply_queues: &HashMap<String, ReplyQueue>,
-    mut message: Message,
-    reason: &str,
-    queue: &str,
-) {
-    let from = message.headers.get(FROM).and_then(Value::as_str);
-    let Some(caller) = from.and_then(|from| reply_queues.get(from)) else {
-        return;
-    };
-    let mut death = json!({
-        "count": 1,
-        "reason": reason,
-        "queue": queue,
-        "time": unix_millis(SystemTime::now()) / 1000,
-        "exchange": "",
-        "routing-keys": [queue],
-    });
-    // The caller's queue must not lose what came back because its time was over.
-    if let Some(expiration) = message.expiration.take() {
-        let milliseconds = whole_milliseconds(expiration).as_millis();
-        death["original-expiration"] = milliseconds.to_string().into();
-    }
-    message.headers.extend([
-        ("x-death".to_owned(), json!([death])),
-        ("x-first-death-exchange".to_owned(), "".into()),
-        ("x-first-death-queue".to_owned(), queue.into()),
-        ("x-first-death-reason".to_owned(), reason.into()),
-    ]);
-    let _ = caller.incoming.send(Incoming::Reply(message));
 }

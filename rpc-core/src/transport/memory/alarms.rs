@@ -1,0 +1,99 @@
+//! When the broker has to look at which queue without being asked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::queue::QueueId;
+
+/// At most one alarm for each queue, so their number is bounded by that of the queues. An alarm may be
+/// early, when what it was set for has gone; it is never late.
+#[derive(Debug)]
+pub(super) struct Alarms {
+    ordered: BTreeSet<(Instant, QueueId)>,
+    set: HashMap<QueueId, Instant>,
+    /// Notified when the first alarm becomes an earlier one.
+    moved: Arc<Notify>,
+}
+
+impl Alarms {
+    pub(super) fn new(moved: Arc<Notify>) -> Self {
+        Self {
+            ordered: BTreeSet::new(),
+            set: HashMap::new(),
+            moved,
+        }
+    }
+
+    /// Sets the alarm of a queue, unless it has one that comes no later.
+    pub(super) fn set(&mut self, queue: QueueId, at: Instant) {
+        if self.set.get(&queue).is_some_and(|set| *set <= at) {
+            return;
+        }
+        self.clear(queue);
+        self.set.insert(queue, at);
+        self.ordered.insert((at, queue));
+        if self.ordered.first() == Some(&(at, queue)) {
+            self.moved.notify_waiters();
+        }
+    }
+
+    pub(super) fn clear(&mut self, queue: QueueId) {
+        if let Some(at) = self.set.remove(&queue) {
+            self.ordered.remove(&(at, queue));
+        }
+    }
+
+    /// Takes a queue whose alarm rings.
+    pub(super) fn take(&mut self, now: Instant) -> Option<QueueId> {
+        let (_, queue) = *self.ordered.first().filter(|(at, _)| *at <= now)?;
+        self.clear(queue);
+        Some(queue)
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.ordered.first().map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_queue_has_one_alarm_the_earliest() {
+        let now = Instant::now();
+        let after = |ms| now + Duration::from_millis(ms);
+        let mut alarms = Alarms::new(Arc::default());
+        alarms.set(1, after(20));
+        alarms.set(2, after(15));
+        alarms.set(1, after(30));
+        assert_eq!(alarms.next(), Some(after(15)));
+        alarms.set(1, after(10));
+        assert_eq!(alarms.next(), Some(after(10)));
+        assert_eq!(alarms.take(after(9)), None);
+        assert_eq!(alarms.take(after(40)), Some(1));
+        assert_eq!(alarms.take(after(40)), Some(2));
+        assert_eq!(alarms.take(after(40)), None);
+        assert_eq!(alarms.next(), None);
+    }
+
+    #[tokio::test]
+    async fn only_an_earlier_first_alarm_wakes_who_waits_for_it() {
+        let now = Instant::now();
+        let moved = Arc::new(Notify::new());
+        let mut alarms = Alarms::new(Arc::clone(&moved));
+        alarms.set(1, now);
+        let woken = moved.notified();
+        alarms.set(2, now + Duration::from_millis(1));
+        let mut woken = std::pin::pin!(woken);
+        assert!(!woken.as_mut().enable());
+        alarms.clear(1);
+        alarms.set(1, now);
+        woken.await;
+    }
+}

@@ -1,0 +1,257 @@
+//! How messages travel: to a queue, to a consumer, back to their caller.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Channel, Published, Refusal, ReplyQueue, State, Unsettled};
+use crate::message::{Delivery, FROM, Headers, Incoming, Message, unix_millis};
+use crate::transport::memory::arguments::Overflow;
+use crate::transport::memory::consumers::ChannelId;
+use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
+
+impl State {
+    /// Routes a call, or returns it to the channel it came from.
+    pub(in crate::transport::memory) fn call(
+        &mut self,
+        reply_queue: &str,
+        queue: &str,
+        call: Message,
+        now: Instant,
+    ) -> Result<Published, Refusal> {
+        let own = self.reply_queues.get(reply_queue).ok_or(Refusal::Closed)?;
+        if self.blocked.is_some() {
+            return Ok(Published::Blocked(Box::new(call)));
+        }
+        if let Some(id) = self.queue_ids.get(queue) {
+            self.enqueue(*id, call, now);
+        } else if let Some(other) = self.reply_queues.get(queue) {
+            other.bring(Incoming::Reply(call));
+        } else {
+            own.bring(Incoming::Returned(call));
+        }
+        Ok(Published::Done)
+    }
+
+    /// Routes a message that is dropped if no queue takes it.
+    pub(in crate::transport::memory) fn reply(
+        &mut self,
+        channel: ChannelId,
+        queue: &str,
+        message: Message,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if !self.channels.contains_key(&channel) {
+            return Err(Refusal::Closed);
+        }
+        if let Some(caller) = self.reply_queues.get(queue) {
+            caller.bring(Incoming::Reply(message));
+        } else if let Some(id) = self.queue_ids.get(queue) {
+            self.enqueue(*id, message, now);
+        }
+        Ok(())
+    }
+
+    pub(in crate::transport::memory) fn ack(
+        &mut self,
+        channel: ChannelId,
+        tag: u64,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let settled = self.settle(channel, tag, now)?;
+        self.run(settled.queue, now);
+        Ok(())
+    }
+
+    pub(in crate::transport::memory) fn reject(
+        &mut self,
+        channel: ChannelId,
+        tag: u64,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let settled = self.settle(channel, tag, now)?;
+        if let Some(queue) = self.queues.get(&settled.queue) {
+            let message = settled.held.message;
+            bounce(&self.reply_queues, message, "rejected", queue.name());
+        }
+        self.run(settled.queue, now);
+        Ok(())
+    }
+
+    pub(in crate::transport::memory) fn hand_back(
+        &mut self,
+        channel: ChannelId,
+        queue: &str,
+        delivery: Delivery,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let open = self.channels.get(&channel).ok_or(Refusal::Closed)?;
+        let known = open.unsettled.contains_key(&delivery.tag);
+        if known && !delivery.redelivered {
+            self.reply(channel, queue, delivery.message, now)?;
+            return self.ack(channel, delivery.tag, now);
+        }
+        // As a fresh message it would lose the mark that it may have run before.
+        let settled = self.settle(channel, delivery.tag, now)?;
+        if let Some(queue) = self.queues.get_mut(&settled.queue) {
+            queue.requeue(settled.position, settled.held);
+        }
+        self.run(settled.queue, now);
+        Ok(())
+    }
+
+    /// Lets messages and queues go whose time is over, and says when to come again.
+    pub(in crate::transport::memory) fn ring(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(id) = self.alarms.take(now) {
+            if self
+                .queues
+                .get(&id)
+                .is_some_and(|queue| queue.outlived(now))
+            {
+                self.remove(id);
+            } else {
+                self.run(id, now);
+            }
+        }
+        self.alarms.next()
+    }
+
+    /// Brings a queue to rest after anything that may have changed its head, its length or its
+    /// consumers.
+    pub(super) fn run(&mut self, id: QueueId, now: Instant) {
+        let Some(queue) = self.queues.get_mut(&id) else {
+            return;
+        };
+        if queue.abandoned() {
+            self.remove(id);
+            return;
+        }
+        while let Some(message) = queue.overflow() {
+            bounce(&self.reply_queues, message, "maxlen", queue.name());
+        }
+        loop {
+            while let Some(message) = queue.expire(now) {
+                bounce(&self.reply_queues, message, "expired", queue.name());
+            }
+            let Some(handout) = queue.hand_out() else {
+                break;
+            };
+            deliver(&mut self.channels, id, handout);
+        }
+        if let Some(due) = queue.due() {
+            self.alarms.set(id, due);
+        }
+    }
+
+    fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) {
+        let Some(queue) = self.queues.get_mut(&id) else {
+            return;
+        };
+        match queue.refuses(message.body.len()) {
+            None | Some(Overflow::DropHead) => {}
+            Some(Overflow::RejectPublish) => return,
+            Some(Overflow::RejectPublishDeadLetter) => {
+                bounce(&self.reply_queues, message, "maxlen", queue.name());
+                return;
+            }
+        }
+        queue.push(message, now);
+        // If a consumer is free the queue was empty, and the consumer gets this very message, even one
+        // that expires at once.
+        if let Some(handout) = queue.hand_out() {
+            deliver(&mut self.channels, id, handout);
+        }
+        self.run(id, now);
+    }
+
+    /// An unknown tag closes the channel.
+    fn settle(&mut self, channel: ChannelId, tag: u64, now: Instant) -> Result<Unsettled, Refusal> {
+        let open = self.channels.get_mut(&channel).ok_or(Refusal::Closed)?;
+        let Some(settled) = open.unsettled.remove(&tag) else {
+            self.close_channel(channel, now);
+            let reason = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
+            return Err(Refusal::Because(reason));
+        };
+        if let Some(queue) = self.queues.get_mut(&settled.queue) {
+            queue.settled(settled.consumer);
+        }
+        Ok(settled)
+    }
+}
+
+impl ReplyQueue {
+    fn bring(&self, incoming: Incoming) {
+        // A caller that has stopped listening is as good as gone.
+        let _ = self.incoming.send(incoming);
+    }
+}
+
+fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
+    // Both are there: a consumer leaves its queue before its subscription and its channel go.
+    let Some(channel) = channels.get_mut(&handout.channel) else {
+        return;
+    };
+    let Some(subscription) = channel.subscriptions.get(&handout.consumer) else {
+        return;
+    };
+    channel.tags += 1;
+    let delivery = Delivery {
+        message: handout.held.message.clone(),
+        redelivered: handout.held.redelivered,
+        tag: channel.tags,
+    };
+    // A stream that is being dropped is about to unsubscribe; its channel still has the message.
+    let _ = subscription.deliveries.send(delivery);
+    let unsettled = Unsettled {
+        queue,
+        consumer: handout.consumer,
+        position: handout.position,
+        held: handout.held,
+    };
+    channel.unsettled.insert(channel.tags, unsettled);
+}
+
+/// Sends a message through the dead-letter exchange, which knows callers by the header `From`.
+fn bounce(
+    reply_queues: &HashMap<String, ReplyQueue>,
+    mut message: Message,
+    reason: &str,
+    queue: &str,
+) {
+    let from = message.headers.get(FROM).and_then(Value::as_str);
+    let Some(caller) = from.and_then(|from| reply_queues.get(from)) else {
+        return;
+    };
+    // The expiration goes, or the message could expire again on its way back.
+    let expiration = message.expiration.take().map(|expiration| {
+        let milliseconds = whole_milliseconds(expiration).as_millis();
+        milliseconds.to_string()
+    });
+    bury(&mut message.headers, reason, queue, expiration);
+    caller.bring(Incoming::Reply(message));
+}
+
+fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
+    let mut death = json!({
+        "count": 1,
+        "reason": reason,
+        "queue": queue,
+        "time": unix_millis(SystemTime::now()) / 1000,
+        "exchange": "",
+        "routing-keys": [queue],
+    });
+    if let Some(expiration) = expiration {
+        death["original-expiration"] = expiration.into();
+    }
+    headers.insert("x-death".to_owned(), json!([death]));
+    // As in RabbitMQ, a caller's own headers of these names stay.
+    if !headers.contains_key("x-first-death-reason") {
+        headers.extend([
+            ("x-first-death-exchange".to_owned(), "".into()),
+            ("x-first-death-queue".to_owned(), queue.into()),
+            ("x-first-death-reason".to_owned(), reason.into()),
+        ]);
+    }
+}

@@ -1,0 +1,413 @@
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::*;
+use crate::message::{Delivery, FROM, Incoming, Kind, Message};
+use crate::options::QueueOptions;
+use crate::transport::{CallChannel, Messages};
+
+/// Both ends of a broker, as a client and a server have them.
+struct Ends {
+    broker: MemoryBroker,
+    calling: Arc<dyn Link>,
+    calls: Arc<dyn CallChannel>,
+    incoming: Messages<Incoming>,
+    serving: Arc<dyn Link>,
+    serve: Arc<dyn ServeChannel>,
+}
+
+impl Ends {
+    async fn new() -> Self {
+        let transport = MemoryTransport::from_url("memory://").unwrap();
+        let broker = MemoryBroker(Arc::clone(&transport.broker));
+        let calling = transport.connect(0, Purpose::Calling).await.unwrap();
+        let serving = transport.connect(0, Purpose::Serving).await.unwrap();
+        let OpenCalls { channel, incoming } = calling.call_channel().await.unwrap();
+        Self {
+            broker,
+            calls: channel,
+            incoming,
+            serve: serving.serve_channel().await.unwrap(),
+            calling,
+            serving,
+        }
+    }
+
+    fn message(&self, body: &str) -> Message {
+        let mut message = Message {
+            kind: Kind::Call,
+            reply_to: Some(self.calls.reply_queue().to_owned()),
+            body: body.into(),
+            ..Message::default()
+        };
+        let from = self.calls.reply_queue().into();
+        message.headers.insert(FROM.to_owned(), from);
+        message
+    }
+
+    async fn call(&self, body: &str) {
+        let call = self.message(body);
+        self.calls.publish("pay", call).await.unwrap();
+    }
+
+    async fn expiring(&self, body: &str, milliseconds: u64) {
+        let call = Message {
+            expiration: Some(Duration::from_millis(milliseconds)),
+            ..self.message(body)
+        };
+        self.calls.publish("pay", call).await.unwrap();
+    }
+
+    async fn subscribe(&self, options: &QueueOptions, prefetch: u16) -> Messages<Delivery> {
+        let subscribed = self.serve.subscribe("pay", options, prefetch).await;
+        subscribed.unwrap()
+    }
+
+    /// Declares the queue and leaves it without consumers.
+    async fn declare(&self, options: &QueueOptions) {
+        drop(self.subscribe(options, 0).await);
+    }
+
+    /// Why a call came back.
+    async fn bounce(&mut self) -> Option<(String, String)> {
+        let Some(Incoming::Reply(message)) = soon(self.incoming.next()).await? else {
+            return None;
+        };
+        let reason = message.headers.get("x-first-death-reason")?.as_str()?;
+        Some((body(&message), reason.to_owned()))
+    }
+}
+
+/// What comes without the clock of the test having to move far.
+async fn soon<T>(future: impl Future<Output = T>) -> Option<T> {
+    timeout(Duration::from_millis(5), future).await.ok()
+}
+
+fn body(message: &Message) -> String {
+    String::from_utf8(message.body.clone()).unwrap()
+}
+
+async fn next(deliveries: &mut Messages<Delivery>) -> Option<(String, bool, u64)> {
+    let delivery = soon(deliveries.next()).await??;
+    Some((body(&delivery.message), delivery.redelivered, delivery.tag))
+}
+
+fn pair(body: &str, reason: &str) -> Option<(String, String)> {
+    Some((body.to_owned(), reason.to_owned()))
+}
+
+fn third(body: &str, redelivered: bool, tag: u64) -> Option<(String, bool, u64)> {
+    Some((body.to_owned(), redelivered, tag))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_answered() {
+    let mut ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 1).await;
+    ends.call("a").await;
+    let call = deliveries.next().await.unwrap();
+    let reply_to = call.message.reply_to.unwrap();
+    let reply = ends.message("done");
+    ends.serve.reply(&reply_to, reply.clone()).await.unwrap();
+    ends.serve.ack(call.tag).await.unwrap();
+    let answer = ends.incoming.next().await;
+    assert!(matches!(answer, Some(Incoming::Reply(message)) if message == reply));
+    ends.serve.reply("rpc.reply.gone", reply).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_no_queue_takes_comes_back() {
+    let mut ends = Ends::new().await;
+    ends.call("a").await;
+    let returned = soon(ends.incoming.next()).await.flatten();
+    assert!(matches!(returned, Some(Incoming::Returned(call)) if call == ends.message("a")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_call_bounces_to_its_caller_without_anybody_asking() {
+    let mut ends = Ends::new().await;
+    ends.declare(&QueueOptions::default()).await;
+    ends.expiring("a", 1000).await;
+    tokio::time::sleep(Duration::from_millis(999)).await;
+    assert!(ends.incoming.next().now_or_never().is_none());
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    let bounced = ends.incoming.next().now_or_never().flatten();
+    let Some(Incoming::Reply(call)) = bounced else {
+        panic!("{bounced:?}")
+    };
+    assert_eq!((call.expiration, call.kind), (None, Kind::Call));
+    assert_eq!(call.headers["x-first-death-reason"], "expired");
+    assert_eq!(call.headers["x-first-death-queue"], "pay");
+    let death = &call.headers["x-death"][0];
+    let shown = ["count", "reason", "queue", "original-expiration"].map(|name| death[name].clone());
+    let expected: [Value; 4] = [json!(1), json!("expired"), json!("pay"), json!("1000")];
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_free_gets_even_what_expires_at_once() {
+    let mut ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 1).await;
+    ends.expiring("free", 0).await;
+    ends.expiring("busy", 0).await;
+    assert_eq!(next(&mut deliveries).await, third("free", false, 1));
+    assert_eq!(ends.bounce().await, pair("busy", "expired"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_and_overflowed_calls_bounce() {
+    let mut ends = Ends::new().await;
+    let options = QueueOptions::default().argument("x-max-length", 1);
+    let mut deliveries = ends.subscribe(&options, 1).await;
+    for body in ["a", "b", "c"] {
+        ends.call(body).await;
+    }
+    assert_eq!(ends.bounce().await, pair("b", "maxlen"));
+    assert_eq!(next(&mut deliveries).await, third("a", false, 1));
+    ends.serve.reject(1).await.unwrap();
+    assert_eq!(ends.bounce().await, pair("a", "rejected"));
+    assert_eq!(next(&mut deliveries).await, third("c", false, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_closed_channel_return_to_their_place_marked() {
+    let ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 2).await;
+    for body in ["a", "b", "c"] {
+        ends.call(body).await;
+    }
+    assert_eq!(next(&mut deliveries).await, third("a", false, 1));
+    ends.serve.close().await;
+    assert_eq!(
+        deliveries.next().await.map(|_| ()),
+        None,
+        "`b` is not ours any more"
+    );
+    let reason = ends.serve.ack(1).await.unwrap_err().reason;
+    assert_eq!(reason, "the channel is closed");
+    assert_eq!(ends.broker.queue_depth("pay"), Some(3));
+
+    let serve = ends.serving.serve_channel().await.unwrap();
+    let subscribed = serve.subscribe("pay", &QueueOptions::default(), 0).await;
+    let mut deliveries = subscribed.unwrap();
+    assert_eq!(next(&mut deliveries).await, third("a", true, 1));
+    assert_eq!(next(&mut deliveries).await, third("b", true, 2));
+    assert_eq!(next(&mut deliveries).await, third("c", false, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_handed_back_is_as_new() {
+    let ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 1).await;
+    ends.call("a").await;
+    ends.call("b").await;
+    ends.serve.cancel().await;
+    let handed_back = deliveries.next().await.unwrap();
+    assert!(deliveries.next().await.is_none(), "the stream ends");
+    ends.serve.hand_back("pay", handed_back).await.unwrap();
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    assert_eq!(next(&mut deliveries).await, third("b", false, 2));
+    assert_eq!(next(&mut deliveries).await, third("a", false, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redelivered_call_that_is_handed_back_stays_marked() {
+    let ends = Ends::new().await;
+    let deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    ends.call("a").await;
+    ends.call("b").await;
+    ends.serve.close().await;
+    drop(deliveries);
+    let serve = ends.serving.serve_channel().await.unwrap();
+    let options = QueueOptions::default();
+    let mut deliveries = serve.subscribe("pay", &options, 1).await.unwrap();
+    let handed_back = deliveries.next().await.unwrap();
+    serve.hand_back("pay", handed_back).await.unwrap();
+    assert_eq!(next(&mut deliveries).await, third("a", true, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn settling_twice_is_an_error_that_closes_the_channel() {
+    let ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    ends.call("a").await;
+    let mut call = deliveries.next().await.unwrap();
+    ends.serve.ack(call.tag).await.unwrap();
+    call.tag = 7;
+    let error = ends.serve.hand_back("pay", call).await.unwrap_err();
+    assert_eq!(error.reason, "PRECONDITION_FAILED - unknown delivery tag 7");
+    assert!(deliveries.next().await.is_none());
+    assert_eq!(ends.broker.queue_depth("pay"), Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_declaration_that_differs_is_refused_and_costs_the_channel() {
+    let ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    let differs = QueueOptions::default().durable(false);
+    let error = ends
+        .serve
+        .subscribe("pay", &differs, 0)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("inequivalent arg 'durable' for queue 'pay'"),
+        "{error}"
+    );
+    assert!(deliveries.next().await.is_none());
+
+    let serve = ends.serving.serve_channel().await.unwrap();
+    let locked = serve
+        .subscribe(ends.calls.reply_queue(), &differs, 0)
+        .await
+        .err()
+        .unwrap();
+    assert!(locked.to_string().contains("RESOURCE_LOCKED"), "{locked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_auto_delete_queue_goes_with_its_last_consumer_and_its_calls() {
+    let mut ends = Ends::new().await;
+    let options = QueueOptions::default().auto_delete(true);
+    let mut first = ends.subscribe(&options, 1).await;
+    let second = ends.subscribe(&options, 1).await;
+    for body in ["a", "b", "c"] {
+        ends.call(body).await;
+    }
+    drop(second);
+    assert_eq!(ends.broker.queue_depth("pay"), Some(1));
+    ends.serve.cancel().await;
+    assert_eq!(ends.broker.queue_depth("pay"), None);
+    // It can be settled all the same, but there is nothing left to dead-letter it.
+    let (_, _, tag) = next(&mut first).await.unwrap();
+    ends.serve.reject(tag).await.unwrap();
+    assert_eq!(ends.bounce().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_queue_expires_without_anybody_asking() {
+    let ends = Ends::new().await;
+    let options = QueueOptions::default().argument("x-expires", 300);
+    ends.declare(&options).await;
+    tokio::time::sleep(Duration::from_millis(290)).await;
+    assert_eq!(ends.broker.queue_depth("pay"), Some(0));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(ends.broker.queue_depth("pay"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_connections_requeue_and_say_why() {
+    let mut ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    ends.call("a").await;
+    ends.broker.drop_connections();
+    for link in [&ends.calling, &ends.serving] {
+        assert_eq!(link.lost().await.0, "the broker dropped the connection");
+    }
+    assert!(ends.incoming.next().await.is_none());
+    assert!(deliveries.next().await.is_none());
+    let call = ends.message("b");
+    let error = ends.calls.publish("pay", call).await.unwrap_err();
+    assert!(!error.sent);
+    assert_eq!(error.reason, "the broker dropped the connection");
+    assert!(ends.serving.serve_channel().await.is_err());
+    assert_eq!(ends.broker.queues(), ["pay"]);
+    assert_eq!(ends.broker.queue_depth("pay"), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_broker_keeps_durable_queues_and_no_calls() {
+    let broker = MemoryBroker::named("stopped");
+    let transport = MemoryTransport::from_url("memory://stopped").unwrap();
+    let calling = transport.connect(0, Purpose::Calling).await.unwrap();
+    let serve = calling.serve_channel().await.unwrap();
+    for (queue, durable) in [("durable", true), ("transient", false)] {
+        let options = QueueOptions::default().durable(durable);
+        drop(serve.subscribe(queue, &options, 0).await.unwrap());
+        serve.reply(queue, Message::default()).await.unwrap();
+    }
+    assert_eq!(broker.queue_depth("durable"), Some(1));
+    broker.stop();
+    assert_eq!(calling.lost().await.0, "the broker was stopped");
+    assert_eq!(broker.queues(), ["durable"]);
+    assert_eq!(broker.queue_depth("durable"), Some(0));
+    let refused = transport.connect(0, Purpose::Calling).await.err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "cannot connect to memory://stopped: the broker is stopped"
+    );
+    broker.start();
+    assert!(transport.connect(0, Purpose::Calling).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_wait_while_the_broker_is_blocked() {
+    let mut ends = Ends::new().await;
+    ends.declare(&QueueOptions::default()).await;
+    ends.broker.block("low on memory");
+    assert_eq!(ends.calling.blocked().as_deref(), Some("low on memory"));
+    assert!(soon(ends.call("dropped")).await.is_none());
+    let call = ends.message("a");
+    let mut waiting = std::pin::pin!(ends.calls.publish("pay", call));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    ends.broker.unblock();
+    waiting.await.unwrap();
+    assert_eq!(ends.calling.blocked(), None);
+    assert_eq!(ends.broker.queue_depth("pay"), Some(1));
+
+    ends.broker.block("low on disk");
+    let call = ends.message("b");
+    let mut waiting = std::pin::pin!(ends.calls.publish("pay", call));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    ends.broker.drop_connections();
+    assert!(!waiting.await.unwrap_err().sent);
+    assert!(ends.incoming.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_closed_leaves_nothing_behind() {
+    let ends = Ends::new().await;
+    assert_eq!(ends.broker.queues(), [ends.calls.reply_queue()]);
+    drop(ends.calls);
+    assert_eq!(ends.broker.queues(), [""; 0]);
+    let open = ends.calling.call_channel().await.unwrap();
+    assert_eq!(ends.broker.queues(), [open.channel.reply_queue()]);
+    ends.calling.close().await;
+    assert_eq!(ends.calling.lost().await.0, "the connection was closed");
+    assert_eq!(ends.broker.queues(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_is_shared_by_name_as_long_as_something_refers_to_it() {
+    let transport = || MemoryTransport::from_url("memory://shared").unwrap();
+    let link = transport().connect(0, Purpose::Serving).await.unwrap();
+    let serve = link.serve_channel().await.unwrap();
+    let options = QueueOptions::default();
+    let deliveries = serve.subscribe("pay", &options, 0).await.unwrap();
+    assert_eq!(MemoryBroker::named("shared").queues(), ["pay"]);
+    drop((link, serve, deliveries));
+    assert_eq!(MemoryBroker::named("shared").queues(), [""; 0]);
+    let alone = MemoryTransport::from_url("memory://").unwrap();
+    let other = MemoryTransport::from_url("memory://").unwrap();
+    assert!(!Arc::ptr_eq(&alone.broker, &other.broker));
+}
+
+#[test]
+fn a_url_holds_nothing_but_a_name() {
+    for (url, shown) in [
+        ("memory://a/b", "memory://a/b"),
+        ("memory://a?b=c", "memory://a?b=c"),
+        ("memory://me:secret@a", "memory://a"),
+    ] {
+        let error = MemoryTransport::from_url(url).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{shown}`")), "{error}");
+    }
+    let named = MemoryTransport::from_url("memory://bank:1").unwrap();
+    assert_eq!(named.broker.url(), "memory://bank:1");
+}

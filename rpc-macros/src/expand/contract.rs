@@ -1,0 +1,39 @@
+//! The trait itself: as it was written, but with futures that can be sent between threads.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
+
+pub(super) fn expand(item: &ItemTrait) -> TokenStream {
+    let mut item = item.clone();
+    item.colon_token.get_or_insert_default();
+    item.supertraits.push(parse_quote!(::core::marker::Send));
+    item.supertraits.push(parse_quote!(::core::marker::Sync));
+    item.supertraits.push(parse_quote!('static));
+    for item in &mut item.items {
+        match item {
+            TraitItem::Fn(method) if method.sig.asyncness.is_some() => desugar(method),
+            _ => {}
+        }
+    }
+    item.into_token_stream()
+}
+
+/// Makes of an `async fn` one that says that its future is `Send`; an `async fn` implements it.
+fn desugar(method: &mut TraitItemFn) {
+    let sig = &mut method.sig;
+    sig.asyncness = None;
+    let (span, ty) = match &sig.output {
+        ReturnType::Default => (sig.ident.span(), quote!(())),
+        // An implementation whose future is not `Send` is told so at this type.
+        ReturnType::Type(_, ty) => (ty.span(), ty.to_token_stream()),
+    };
+    sig.output = parse_quote_spanned! {span=>
+        -> impl ::core::future::Future<Output = #ty> + ::core::marker::Send
+    };
+    if let Some(body) = &mut method.default {
+        let statements = &body.stmts;
+        *body = parse_quote!({ async move { #(#statements)* } });
+    }
+}

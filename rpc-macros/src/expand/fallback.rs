@@ -1,0 +1,74 @@
+//! What is emitted where there is a mistake: enough that the mistake is the only error.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, FnArg, Item, ItemTrait, Pat, TraitItem, TraitItemFn, parse_quote};
+
+use super::{client, contract, server};
+
+/// The trait, for those who implement it, and stand-ins for its client and server.
+pub(super) fn expand(mut item: ItemTrait, mistakes: &Error) -> TokenStream {
+    repair(&mut item);
+    let contract = contract::expand(&item);
+    let vis = &item.vis;
+    let client = client::ident_of(&item.ident);
+    let server = server::ident_of(&item.ident);
+    let errors = mistakes.to_compile_error();
+    // An array whose length is an error is a type that the compiler complains about just once: what
+    // is done with it later is taken for right.
+    quote! {
+        #contract
+        #[allow(dead_code, missing_docs)]
+        #vis type #client = [(); { #errors }];
+        #[allow(dead_code, missing_docs)]
+        #vis type #server<S> = (#client, S);
+    }
+}
+
+/// The item that is no trait, and the error.
+pub(super) fn not_a_trait(item: &Item) -> TokenStream {
+    let message = match item {
+        Item::Impl(_) => "`#[rpc_service]` goes on the trait, an implementation needs no attribute",
+        _ => "`#[rpc_service]` goes on a trait",
+    };
+    let error = Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
+    quote! { #error #item }
+}
+
+/// An item that the compiler can read, and this crate cannot.
+pub(super) fn unreadable(item: &TokenStream, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote! { #error #item }
+}
+
+/// Takes out what the compiler would refuse by itself.
+fn repair(item: &mut ItemTrait) {
+    item.auto_token = None;
+    item.supertraits.push(parse_quote!(::core::marker::Sized));
+    let mut seen = std::collections::HashSet::new();
+    item.items.retain(|item| match item {
+        TraitItem::Fn(method) => seen.insert(method.sig.ident.clone()),
+        _ => true,
+    });
+    for item in &mut item.items {
+        if let TraitItem::Fn(method) = item {
+            repair_method(method);
+        }
+    }
+}
+
+fn repair_method(method: &mut TraitItemFn) {
+    method.sig.constness = None;
+    method.sig.variadic = None;
+    for input in &mut method.sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => receiver.attrs.clear(),
+            FnArg::Typed(input) => {
+                input.attrs.clear();
+                if method.default.is_none() && !matches!(*input.pat, Pat::Wild(_)) {
+                    input.pat = parse_quote!(_);
+                }
+            }
+        }
+    }
+}

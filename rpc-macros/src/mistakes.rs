@@ -1,0 +1,26 @@
+//! Mistakes of the user, gathered so that one compilation shows them all.
+
+use std::fmt::Display;
+
+use quote::ToTokens;
+use syn::{Error, Result};
+
+/// The mistakes found so far, each at its own place.
+#[derive(Default)]
+pub(crate) struct Mistakes(Option<Error>);
+
+impl Mistakes {
+    /// Adds one, at `place`.
+    pub(crate) fn push(&mut self, place: impl ToTokens, message: impl Display) {
+        let mistake = Error::new_spanned(place, message);
+        match &mut self.0 {
+            Some(others) => others.combine(mistake),
+            None => self.0 = Some(mistake),
+        }
+    }
+
+    /// `value`, if there was no mistake.
+    pub(crate) fn none_or<T>(self, value: T) -> Result<T> {
+        self.0.map_or(Ok(value), Err)
+    }
+}

@@ -1,0 +1,101 @@
+//! Which types can travel: owned ones that mean the same on both sides.
+
+use syn::visit::{self, Visit};
+use syn::{Lifetime, Path, Type, TypeImplTrait, TypeReference};
+
+use crate::mistakes::Mistakes;
+
+/// Checks the type of an argument.
+pub(super) fn check_arg(ty: &Type, mistakes: &mut Mistakes) {
+    let what = "an argument";
+    Traveller { what, mistakes }.visit_type(ty);
+}
+
+/// Checks the type that a method returns.
+pub(super) fn check_returns(ty: &Type, mistakes: &mut Mistakes) {
+    let what = "a returned value";
+    Traveller { what, mistakes }.visit_type(ty);
+}
+
+struct Traveller<'a> {
+    what: &'static str,
+    mistakes: &'a mut Mistakes,
+}
+
+impl Visit<'_> for Traveller<'_> {
+    // What is inside of a reference or an `impl` is not visited: one mistake is reported once.
+
+    fn visit_type_reference(&mut self, ty: &TypeReference) {
+        let message = format!(
+            "{} is owned: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
+            self.what
+        );
+        self.mistakes.push(ty, message);
+    }
+
+    fn visit_type_impl_trait(&mut self, ty: &TypeImplTrait) {
+        let message = format!("{} has a concrete type, not `impl Trait`", self.what);
+        self.mistakes.push(ty, message);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+        if lifetime.ident != "static" {
+            let message = format!(
+                "{} is owned: its type names no lifetime but `'static`",
+                self.what
+            );
+            self.mistakes.push(lifetime, message);
+        }
+    }
+
+    fn visit_path(&mut self, path: &Path) {
+        match path.segments.first() {
+            Some(first) if first.ident == "Self" => {
+                let message = format!(
+                    "{} has a concrete type: `Self` is another type in the client than in the server",
+                    self.what
+                );
+                self.mistakes.push(first, message);
+            }
+            _ => visit::visit_path(self, path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn travels(ty: &Type) -> bool {
+        let mut mistakes = Mistakes::default();
+        check_arg(ty, &mut mistakes);
+        mistakes.none_or(()).is_ok()
+    }
+
+    #[test]
+    fn owned_types_travel() {
+        assert!(travels(&parse_quote!(u8)));
+        assert!(travels(&parse_quote!(Vec<(my::Item, [u8; 4])>)));
+        assert!(travels(&parse_quote!(Cow<'static, str>)));
+    }
+
+    #[test]
+    fn types_that_borrow_do_not_wherever_it_is_written() {
+        assert!(!travels(&parse_quote!(&u8)));
+        assert!(!travels(&parse_quote!(&'static str)));
+        assert!(!travels(&parse_quote!(Vec<Option<&str>>)));
+        assert!(!travels(&parse_quote!(Cow<'_, str>)));
+        assert!(!travels(&parse_quote!(Box<dyn Fn(&str)>)));
+    }
+
+    #[test]
+    fn types_that_depend_on_the_side_do_not() {
+        assert!(!travels(&parse_quote!(Self)));
+        assert!(!travels(&parse_quote!(Option<Self::Item>)));
+        assert!(!travels(&parse_quote!(<Self as Stock>::Item)));
+        assert!(!travels(&parse_quote!([u8; Self::SIZE])));
+        assert!(!travels(&parse_quote!(Vec<impl Sized>)));
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests stand on: real brokers, real faults, real Python peers.
+//!
+//! - [`RabbitNode`]: a private RabbitMQ node that a test may kill, pause and restart.
+//! - [`fresh_vhost`]: an empty virtual host on the node that the whole test binary shares.
+//! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
+//! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
+//! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end.
+//!
+//! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
+
+mod config;
+mod epmd;
+mod guard;
+mod handshake;
+mod installation;
+mod node;
+mod port;
+mod python;
+mod raw_peer;
+mod relay;
+mod vhost;
+
+pub use node::RabbitNode;
+pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
+pub use raw_peer::{
+    RawConsumer, RawMessage, RawPeer, call_properties, long, reply_properties, table,
+};
+pub use relay::TcpRelay;
+pub use vhost::{SharedNode, Vhost, fresh_vhost, shared_node};

@@ -1,0 +1,305 @@
+//! A private RabbitMQ node.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use lapin::{Connection, ConnectionProperties};
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::config::Config;
+use crate::epmd::epmd_port;
+use crate::guard::Guard;
+use crate::handshake::{Greeting, greeting};
+use crate::installation::Installation;
+use crate::port::free_port;
+
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(30);
+const CTL: Duration = Duration::from_secs(60);
+const GREETING: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
+
+static COUNT: AtomicU32 = AtomicU32::new(1);
+
+/// A RabbitMQ node of the test's own: its ports, name, folder and cookie are nobody else's.
+///
+/// It listens on 127.0.0.1 only and has no plugins. Dropping it kills it and removes its folder; so does the end
+/// of the test process, however that ends.
+#[derive(Debug)]
+pub struct RabbitNode {
+    // Before the folder: fields are dropped in order, and a live node would write into a removed folder.
+    guard: Option<Guard>,
+    folder: TempDir,
+    installation: Installation,
+    config: Config,
+    greeting: Greeting,
+}
+
+impl RabbitNode {
+    /// Starts a node and waits until it takes AMQP connections.
+    ///
+    /// # Errors
+    /// If there is no RabbitMQ here (it says how to get one), or the node does not come up in 60 s (it ends with
+    /// the node's log).
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with settings of the application `rabbit`: a key and its value as an Erlang term, such as
+    /// `("vm_memory_high_watermark", "{absolute, 1000000}")`.
+    ///
+    /// # Errors
+    /// As [`RabbitNode::start`].
+    pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        let installation = Installation::find()?;
+        let folder = tempfile::Builder::new().prefix("rpc-rabbit-").tempdir()?;
+        let config = Config {
+            name: format!(
+                "rpc-{}-{}@localhost",
+                std::process::id(),
+                COUNT.fetch_add(1, Ordering::Relaxed)
+            ),
+            port: free_port()?,
+            dist_port: free_port()?,
+            epmd_port: epmd_port(&installation.epmd)?,
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        let greeting = Greeting {
+            version: String::new(),
+            cluster: String::new(),
+        };
+        let mut node = Self {
+            guard: None,
+            folder,
+            installation,
+            config,
+            greeting,
+        };
+        node.boot().await?;
+        // Until it joins a cluster it names that after itself, at the machine's full name.
+        let owner = |name: &str| name.split('@').next().map(str::to_owned);
+        if owner(&node.greeting.cluster) != owner(&node.config.name) {
+            bail!(
+                "another broker, {}, answers on port {} that was picked for {}; run the test again",
+                node.greeting.cluster,
+                node.config.port,
+                node.config.name
+            );
+        }
+        Ok(node)
+    }
+
+    /// The URL of the virtual host `/`, as the user `guest`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_for("guest", "guest", "/")
+    }
+
+    /// The URL for another user, password or virtual host.
+    #[must_use]
+    pub fn url_for(&self, user: &str, password: &str, vhost: &str) -> String {
+        let [user, password, vhost] = [user, password, vhost].map(percent_encoded);
+        format!(
+            "amqp://{user}:{password}@127.0.0.1:{}/{vhost}",
+            self.config.port
+        )
+    }
+
+    /// The port of 127.0.0.1 on which it speaks AMQP.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.config.port
+    }
+
+    /// The node's name, as `rabbitmqctl join_cluster` takes it. All nodes of a process share a cookie.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Where the node keeps its data and logs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The broker's version, such as `3.10.8`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.greeting.version
+    }
+
+    /// The first two numbers of the version.
+    ///
+    /// # Errors
+    /// If the version is not numbers.
+    pub fn major_minor(&self) -> Result<(u32, u32)> {
+        let mut numbers = self.version().split('.').map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+            _ => bail!("the broker calls its version {:?}", self.version()),
+        }
+    }
+
+    /// Runs `rabbitmqctl` of the same installation on this node, and returns what it printed.
+    ///
+    /// # Errors
+    /// If it fails, or takes more than a minute; with all that it said.
+    pub async fn ctl(&self, arguments: &[&str]) -> Result<String> {
+        let name = format!("rabbitmqctl {}", arguments.join(" "));
+        let mut command = std::process::Command::new(&self.installation.ctl);
+        self.config.apply(self.folder.path(), &mut command);
+        command.args(arguments).stdin(std::process::Stdio::null());
+        let output = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(CTL, output)
+            .await
+            .with_context(|| format!("{name} took more than {CTL:?}"))?;
+        let output =
+            output.with_context(|| format!("cannot run {}", self.installation.ctl.display()))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!(
+                "{name}: {}\n{said}{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(said)
+    }
+
+    /// Kills the node with SIGKILL, as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.end(Signal::KILL).await
+    }
+
+    /// Asks the node to stop (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not run, or not stop within 30 s.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.end(Signal::TERM).await
+    }
+
+    /// Starts the node again with the same ports and data; a running one is stopped first.
+    ///
+    /// # Errors
+    /// As [`RabbitNode::start`].
+    pub async fn restart(&mut self) -> Result<()> {
+        if self.guard.is_some() {
+            self.stop().await?;
+        }
+        self.boot().await
+    }
+
+    /// Stops the node's processor time (SIGSTOP): its connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn pause(&mut self) -> Result<()> {
+        self.running()?.signal(Signal::STOP)
+    }
+
+    /// Lets a paused node go on (SIGCONT).
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn resume(&mut self) -> Result<()> {
+        self.running()?.signal(Signal::CONT)
+    }
+
+    fn running(&mut self) -> Result<&mut Guard> {
+        self.guard.as_mut().context("the node does not run")
+    }
+
+    async fn end(&mut self, signal: Signal) -> Result<()> {
+        let guard = self.running()?;
+        guard.signal(signal)?;
+        guard.wait(STOP).await?;
+        self.guard = None;
+        // The kernel closes the listener of a dead process a moment later.
+        let deadline = Instant::now() + STOP;
+        while TcpStream::connect(("127.0.0.1", self.config.port))
+            .await
+            .is_ok()
+        {
+            if Instant::now() >= deadline {
+                bail!(
+                    "something still listens on port {} of the ended node",
+                    self.config.port
+                );
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn boot(&mut self) -> Result<()> {
+        let folder = self.folder.path();
+        self.config.write(folder)?;
+        let guard = Guard::spawn(
+            &self.installation.server,
+            [""; 0],
+            |command| self.config.apply(folder, command),
+            folder,
+            &folder.join("console.log"),
+        )?;
+        let guard = self.guard.insert(guard);
+        let started = Instant::now();
+        let greeted = loop {
+            let failure = match greeting(self.config.port, GREETING).await {
+                Ok(greeting) => break Ok(greeting),
+                Err(error) => error,
+            };
+            if let Some(status) = guard.ended()? {
+                break Err(failure.context(format!("the node ended: {status}")));
+            }
+            if started.elapsed() >= START {
+                break Err(failure.context(format!("the node did not answer within {START:?}")));
+            }
+            sleep(POLL).await;
+        };
+        let opened = async {
+            self.greeting = greeted?;
+            let url = self.url();
+            let connecting = Connection::connect(&url, ConnectionProperties::default());
+            let connection = timeout(START, connecting)
+                .await
+                .context("no AMQP connection")??;
+            connection.close(200, "ready".into()).await?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = opened.await {
+            let tail = Config::log_tail(self.folder.path());
+            self.guard = None;
+            return Err(error.context(format!(
+                "RabbitMQ ({}) did not start:{tail}",
+                self.installation.server.display()
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}

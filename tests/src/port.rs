@@ -1,0 +1,29 @@
+//! Free TCP ports of this machine.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::TcpListener;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Result, bail};
+
+// Below the range from which systems take the ports of outgoing connections: while a node is down,
+// such a connection could otherwise take its port.
+const FIRST: u16 = 10_000;
+const COUNT: u16 = 20_000;
+
+// A random start, since several test processes may pick at the same time.
+static NEXT: LazyLock<AtomicU64> =
+    LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(0) >> 1));
+
+/// A port of 127.0.0.1 on which nothing listens now, and which this process picks only once.
+pub(crate) fn free_port() -> Result<u16> {
+    for _ in 0..COUNT {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed) % u64::from(COUNT);
+        let port = FIRST + u16::try_from(offset)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free TCP port between {FIRST} and {}", FIRST + COUNT)
+}

@@ -1,0 +1,230 @@
+//! A network that a test may cut.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::port::free_port;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A TCP relay from a port of its own to another port of this machine.
+///
+/// Dropping it closes everything.
+#[derive(Debug)]
+pub struct TcpRelay {
+    port: u16,
+    target: u16,
+    frozen: watch::Sender<bool>,
+    links: Arc<Mutex<Vec<Link>>>,
+    listener: Option<JoinHandle<()>>,
+}
+
+/// One relayed connection.
+#[derive(Debug)]
+struct Link {
+    cut: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl TcpRelay {
+    /// Relays to `target`, such as a [`RabbitNode::port`](crate::RabbitNode::port).
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub async fn start(target: u16) -> Result<Self> {
+        let (frozen, _) = watch::channel(false);
+        let mut relay = Self {
+            port: free_port()?,
+            target,
+            frozen,
+            links: Arc::default(),
+            listener: None,
+        };
+        relay.accept().await?;
+        Ok(relay)
+    }
+
+    /// The relay's port of 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The target's URL, changed so that it leads through the relay.
+    ///
+    /// # Panics
+    /// If the URL is not one of the target on 127.0.0.1.
+    #[must_use]
+    pub fn url(&self, url: &str) -> String {
+        let target = format!("@127.0.0.1:{}", self.target);
+        assert!(
+            url.contains(&target),
+            "{url} does not lead to port {} of 127.0.0.1",
+            self.target
+        );
+        url.replacen(&target, &format!("@127.0.0.1:{}", self.port), 1)
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.retain(|link| !link.task.is_finished());
+        links.len()
+    }
+
+    /// Resets all connections, on both sides. New ones are still accepted.
+    ///
+    /// # Errors
+    /// If that takes more than 10 s.
+    pub async fn cut(&self) -> Result<()> {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = Vec::new();
+        for Link { cut, task } in links {
+            // One that has just ended takes no order and needs none.
+            let _ = cut.send(());
+            tasks.push(task);
+        }
+        for task in tasks {
+            timeout(LIMIT, task)
+                .await
+                .context("a connection was not closed")??;
+        }
+        Ok(())
+    }
+
+    /// Refuses new connections. Those that exist stay.
+    ///
+    /// # Errors
+    /// If the listener failed before.
+    pub async fn refuse(&mut self) -> Result<()> {
+        let Some(listener) = self.listener.take() else {
+            return Ok(());
+        };
+        listener.abort();
+        // The port is closed when the task is gone, not when it is told to go.
+        match listener.await {
+            Err(error) if error.is_cancelled() => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(()) => bail!("the relay had stopped accepting"),
+        }
+    }
+
+    /// Accepts connections again.
+    ///
+    /// # Errors
+    /// If somebody else has taken the port.
+    pub async fn accept(&mut self) -> Result<()> {
+        if self.listener.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(("127.0.0.1", self.port))
+            .await
+            .context("cannot listen again")?;
+        let (target, frozen, links) = (
+            self.target,
+            self.frozen.subscribe(),
+            Arc::clone(&self.links),
+        );
+        self.listener = Some(tokio::spawn(async move {
+            loop {
+                let near = match listener.accept().await {
+                    Ok((near, _)) => near,
+                    Err(error) => {
+                        eprintln!("the relay of port {target} stops accepting: {error}");
+                        return;
+                    }
+                };
+                let (cut, order) = oneshot::channel();
+                let task = tokio::spawn(link(near, target, frozen.clone(), order));
+                let mut links = links.lock().unwrap_or_else(PoisonError::into_inner);
+                links.retain(|link| !link.task.is_finished());
+                links.push(Link { cut, task });
+            }
+        }));
+        Ok(())
+    }
+
+    /// Holds back all that is sent from now on, in both directions; connections stay open.
+    pub fn freeze(&self) {
+        self.frozen.send_replace(true);
+    }
+
+    /// Lets go of what was held back.
+    pub fn thaw(&self) {
+        self.frozen.send_replace(false);
+    }
+}
+
+impl Drop for TcpRelay {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+        for link in &*self.links.lock().unwrap_or_else(PoisonError::into_inner) {
+            link.task.abort();
+        }
+    }
+}
+
+async fn link(
+    mut near: TcpStream,
+    target: u16,
+    frozen: watch::Receiver<bool>,
+    cut: oneshot::Receiver<()>,
+) {
+    // When the target is down, the caller sees its connection closed.
+    let Ok(mut far) = TcpStream::connect(("127.0.0.1", target)).await else {
+        return;
+    };
+    for stream in [&near, &far] {
+        // A relay must not add delays that the network under test does not have.
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("the relay cannot set TCP_NODELAY: {error}");
+        }
+    }
+    let both = async {
+        let (near_read, near_write) = near.split();
+        let (far_read, far_write) = far.split();
+        tokio::join!(
+            pump(near_read, far_write, frozen.clone()),
+            pump(far_read, near_write, frozen.clone())
+        )
+    };
+    let is_cut = tokio::select! {
+        // An error is a relay that is being dropped: that is no cut.
+        order = cut => order.is_ok(),
+        _ = both => false,
+    };
+    if is_cut {
+        for stream in [&near, &far] {
+            // Closing then resets instead of saying goodbye.
+            if let Err(error) = stream.set_zero_linger() {
+                eprintln!("the relay cannot reset a connection: {error}");
+            }
+        }
+    }
+}
+
+/// Copies until one side ends or fails. Either way the other side is told, which is all a relay can do.
+async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut frozen: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        // An error: the relay is being dropped.
+        if frozen.wait_for(|frozen| !frozen).await.is_err()
+            || to.write_all(&buffer[..length]).await.is_err()
+        {
+            break;
+        }
+    }
+    // It fails when that side is gone already.
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,76 @@
+//! Calls that come back to their callers unanswered.
+
+use std::time::Duration;
+
+use rpc_core::{QueueOptions, Rpc, RpcError};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::probe::{Nap, Tally};
+use crate::site::{Site, eventually, on_both};
+
+on_both! {
+    async fn a_call_that_no_server_takes_in_time_expires_and_never_runs(site) {
+        let (client, server, tally) = busy(site).await;
+        let limit = Duration::from_millis(150);
+        let start = Instant::now();
+        let error = client.call("nap", json!({"millis": 0})).timeout(limit).await.unwrap_err();
+        let RpcError::Expired { method, after, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!((method.as_str(), *after), ("nap", limit));
+        assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
+        assert_eq!(client.in_flight(), 1, "the call that keeps the server busy");
+        server.close().await;
+        assert_eq!((tally.started(), tally.finished()), (1, 1));
+    }
+
+    async fn a_call_expires_while_its_servers_are_away(site) {
+        let client = site.rpc().await;
+        let server = client.register("nap", |_: Value| async { Ok::<_, String>(0) }).await.unwrap();
+        server.shutdown().await.unwrap();
+        // The queue is still there, so the call waits for a server to come.
+        let error = client.call("nap", ()).timeout(Duration::from_millis(100)).await.unwrap_err();
+        assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
+        let waiting = tokio::spawn(client.call("nap", ()));
+        eventually("it waits", || async { site.depth("nap").await == 1 }).await;
+        client.register("nap", |_: Value| async { Ok::<_, String>(7) }).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), json!(7));
+    }
+
+    async fn a_full_queue_gives_overloaded_at_once(site) {
+        let client = site.rpc().await;
+        let tally = Tally::default();
+        let handler = tally.clone();
+        client
+            .register("nap", move |nap: Nap| handler.clone().nap(nap))
+            .concurrency(1)
+            .queue(QueueOptions::default().argument("x-max-length", 1).argument("x-overflow", "reject-publish-dlx"))
+            .await
+            .unwrap();
+        let running = tokio::spawn(client.call("nap", json!({"millis": 600})));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        let waiting = tokio::spawn(client.call("nap", json!({"millis": 1})));
+        eventually("one waits", || async { site.depth("nap").await == 1 }).await;
+        let error = client.call("nap", json!({"millis": 2})).await.unwrap_err();
+        assert_eq!(error, RpcError::Overloaded { method: "nap".into() });
+        assert_eq!(running.await.unwrap().unwrap(), json!(600));
+        assert_eq!(waiting.await.unwrap().unwrap(), json!(1));
+        assert_eq!(tally.started(), 2);
+    }
+}
+
+/// A client, and the one server of `nap`, which runs one call at a time and is at it.
+async fn busy(site: &Site) -> (Rpc, Rpc, Tally) {
+    let (client, server) = (site.rpc().await, site.rpc().await);
+    let tally = Tally::default();
+    let handler = tally.clone();
+    server
+        .register("nap", move |nap: Nap| handler.clone().nap(nap))
+        .concurrency(1)
+        .await
+        .unwrap();
+    tokio::spawn(client.call("nap", json!({"millis": 1000})));
+    eventually("the server is busy", || async { tally.started() == 1 }).await;
+    (client, server, tally)
+}

@@ -1,0 +1,183 @@
+//! Servers that start, share, stop and leave.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rpc_core::{ConnectError, Rpc, RpcError, ServeError};
+use serde_json::{Value, json};
+
+use crate::probe::{Nap, ProbeClient, ProbeServer, Real, Tally};
+use crate::site::{eventually, on_both, serve};
+
+on_both! {
+    async fn a_client_may_come_before_its_server(site) {
+        let client = site.rpc().await;
+        let probe = ProbeClient::new(&client);
+        let error = probe.add(1, 2).await.unwrap_err();
+        assert_eq!(error, RpcError::NoSuchMethod { method: "add".into() });
+        let server = site.rpc().await;
+        serve(&server, Real).await;
+        assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+    }
+
+    async fn a_handle_calls_and_serves_and_outlives_its_server_handle(site) {
+        let rpc = site.rpc().await;
+        drop(rpc.serve(ProbeServer::new(Real)).await.unwrap());
+        let probe = ProbeClient::new(&rpc);
+        assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+        let clone = rpc.clone();
+        drop(rpc);
+        assert_eq!(ProbeClient::new(&clone).add(2, 2).await.unwrap(), 4);
+    }
+
+    async fn a_server_ends_with_the_last_handle(site) {
+        let client = site.rpc().await;
+        let server = site.rpc().await;
+        drop(serve(&server, Real).await);
+        let probe = ProbeClient::new(&client);
+        assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+        drop(server);
+        eventually("nobody takes the call", || async {
+            matches!(
+                probe.add(1, 2).timeout(Duration::from_millis(50)).await,
+                Err(RpcError::Expired { .. })
+            )
+        })
+        .await;
+    }
+
+    async fn shutdown_finishes_what_was_started(site) {
+        let client = site.rpc().await;
+        let server = site.rpc().await;
+        let tally = Tally::default();
+        let handler = tally.clone();
+        let server = server.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
+        let call = tokio::spawn(client.call("nap", json!({"millis": 300})));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        server.shutdown().await.unwrap();
+        assert_eq!(tally.finished(), 1);
+        assert_eq!(call.await.unwrap().unwrap(), json!(300));
+        server.join().await.unwrap();
+        server.shutdown().await.unwrap();
+        assert_eq!(client.in_flight(), 0);
+    }
+
+    async fn shutdown_drops_what_outlives_the_grace_period(site) {
+        let client = site.rpc().await;
+        let rpc = Rpc::builder(site.url()).shutdown_grace(Duration::from_millis(50)).connect().await.unwrap();
+        let tally = Tally::default();
+        let handler = tally.clone();
+        let server = rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
+        let call = tokio::spawn(client.call("nap", json!({"millis": 60_000})));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        let error = server.shutdown().await.unwrap_err();
+        assert!(matches!(error, ServeError::GraceExceeded { unfinished: 1, .. }), "{error:?}");
+        // The next server is told that it may have run, and tells the caller.
+        let second = site.rpc().await;
+        let handler = tally.clone();
+        second.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+        assert_eq!((tally.started(), tally.finished()), (1, 0));
+    }
+
+    async fn an_idempotent_call_of_a_lost_server_runs_again(site) {
+        let client = site.rpc().await;
+        let tally = Tally::default();
+        let first = Rpc::builder(site.url()).shutdown_grace(Duration::ZERO).connect().await.unwrap();
+        let handler = tally.clone();
+        let server = first.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent().await.unwrap();
+        let call = tokio::spawn(client.call("nap", json!({"millis": 200})));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        server.shutdown().await.unwrap_err();
+        let second = site.rpc().await;
+        let handler = tally.clone();
+        second.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent().await.unwrap();
+        assert_eq!(call.await.unwrap().unwrap(), json!(200));
+        assert_eq!((tally.started(), tally.finished()), (2, 1));
+    }
+
+    /// Both servers take calls all the time; one leaves and comes back, again and again.
+    async fn a_rolling_restart_fails_no_call(site) {
+        let client = site.rpc().await;
+        let tally = Tally::default();
+        let start = || {
+            let handler = tally.clone();
+            async {
+                let rpc = site.rpc().await;
+                let serving = rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).concurrency(20);
+                serving.await.unwrap()
+            }
+        };
+        let mut servers = vec![start().await, start().await];
+        let callers: Vec<_> = (0..200)
+            .map(|caller| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    for n in 0..5 {
+                        let millis = caller % 10 + n;
+                        let answer = client.call("nap", json!({"millis": millis})).await.unwrap();
+                        assert_eq!(answer, json!(millis));
+                    }
+                })
+            })
+            .collect();
+        for n in 0..6 {
+            servers[n % 2].shutdown().await.unwrap();
+            servers[n % 2] = start().await;
+        }
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        assert_eq!(tally.started(), 1000, "each call ran once");
+    }
+
+    async fn two_servers_share_the_calls_of_a_method(site) {
+        let client = site.rpc().await;
+        let tallies = [Tally::default(), Tally::default()];
+        let mut servers = Vec::new();
+        for tally in &tallies {
+            let rpc = site.rpc().await;
+            let handler = tally.clone();
+            servers.push(rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap());
+        }
+        for answer in join_all((0..200).map(|_| client.call("nap", json!({"millis": 1})))).await {
+            answer.unwrap();
+        }
+        let started = tallies.each_ref().map(Tally::started);
+        assert_eq!(started[0] + started[1], 200);
+        assert!(started.iter().all(|started| *started >= 50), "{started:?}");
+    }
+
+    async fn a_method_is_registered_once_for_each_handle(site) {
+        let rpc = site.rpc().await;
+        let server = rpc.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
+        let error = rpc.serve(ProbeServer::new(Real)).await.unwrap_err();
+        assert!(matches!(&error, ServeError::AlreadyRegistered { method } if method == "nap"), "{error:?}");
+        // The other methods of the service are free, so nothing of it was kept.
+        rpc.register("add", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
+        server.shutdown().await.unwrap();
+        rpc.register("nap", |_: Value| async { Ok::<_, String>(2) }).await.unwrap();
+        assert_eq!(rpc.call("nap", ()).await.unwrap(), json!(2));
+        for name in [String::new(), "n".repeat(256), "amq.mine".into()] {
+            let error = rpc.register(name, |_: Value| async { Ok::<_, String>(1) }).await.unwrap_err();
+            assert!(matches!(error, ServeError::MethodName { .. }), "{error:?}");
+        }
+    }
+
+    async fn close_ends_servers_calls_and_later_use(site) {
+        let (client, server) = site.client_and_server().await;
+        let probe = ProbeClient::new(&client);
+        assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+        let call = tokio::spawn(probe.nap(20_000));
+        eventually("the call is in flight", || async { client.in_flight() == 1 }).await;
+        client.close().await;
+        let closed = |error: RpcError| matches!(error, RpcError::Closed { .. });
+        assert!(closed(call.await.unwrap().unwrap_err()));
+        assert!(closed(probe.add(1, 2).await.unwrap_err()));
+        let error = client.serve(ProbeServer::new(Real)).await.unwrap_err();
+        assert!(matches!(error, ServeError::Connect(ConnectError::Closed)), "{error:?}");
+        assert_eq!(client.in_flight(), 0);
+        drop(server);
+    }
+}

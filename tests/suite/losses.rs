@@ -1,0 +1,135 @@
+//! Connections that are lost, brokers that die, and what comes back by itself.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rpc_core::{MemoryBroker, Rpc, RpcError};
+use rpc_tests::RabbitNode;
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::probe::{ProbeClient, Real};
+use crate::site::{eventually, serve};
+
+/// Makes 1,000 calls that no handler finishes, breaks the broker, and returns how they ended.
+async fn break_with_calls_in_flight(client: &Rpc, broken: impl Future<Output = ()>) -> Vec<RpcError> {
+    let probe = ProbeClient::new(client);
+    let calls: Vec<_> = (0..1000).map(|_| tokio::spawn(probe.nap(600_000).timeout(Duration::from_secs(60)))).collect();
+    eventually("all calls are in flight", || async { client.in_flight() == 1000 }).await;
+    broken.await;
+    let ends = timeout(Duration::from_secs(30), join_all(calls)).await.expect("a call hangs");
+    assert_eq!(client.in_flight(), 0);
+    ends.into_iter().map(|end| end.unwrap().unwrap_err()).collect()
+}
+
+fn all_lost(errors: &[RpcError]) {
+    assert_eq!(errors.len(), 1000);
+    for error in errors {
+        assert!(matches!(error, RpcError::ConnectionLost { sent: true, .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_broker_fails_every_call_and_the_same_handles_work_after_its_restart() {
+    let mut node = RabbitNode::start().await.unwrap();
+    let client = Rpc::connect(node.url()).await.unwrap();
+    let rpc = Rpc::connect(node.url()).await.unwrap();
+    serve(&rpc, Real).await;
+    let probe = ProbeClient::new(&client);
+
+    let errors = break_with_calls_in_flight(&client, async { node.kill().await.unwrap() }).await;
+    all_lost(&errors);
+
+    // Down: a call waits for the connection within its own limit, then says why there is none.
+    let start = Instant::now();
+    let limit = Duration::from_millis(300);
+    let error = probe.add(1, 2).timeout(limit).await.unwrap_err();
+    assert!(matches!(error, RpcError::NotConnected { .. }), "{error:?}");
+    assert!(start.elapsed() >= limit);
+    assert!(error.to_string().contains("127.0.0.1"), "{error}");
+
+    // A call made now is answered once the broker and the server are back.
+    let early = tokio::spawn(probe.add(1, 2).timeout(Duration::from_secs(60)));
+    node.restart().await.unwrap();
+    match early.await.unwrap() {
+        Ok(sum) => assert_eq!(sum, 3),
+        // The queue is durable, so it is there before the server; but not if the node was killed before
+        // it had written it down.
+        Err(error) => assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}"),
+    }
+    eventually("the server serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+}
+
+#[tokio::test]
+async fn a_stopped_memory_broker_fails_every_call_and_the_same_handles_work_after_its_start() {
+    let broker = MemoryBroker::named("stopped");
+    let client = Rpc::connect("memory://stopped").await.unwrap();
+    let rpc = Rpc::connect("memory://stopped").await.unwrap();
+    serve(&rpc, Real).await;
+    let probe = ProbeClient::new(&client);
+
+    let errors = break_with_calls_in_flight(&client, async { broker.stop() }).await;
+    all_lost(&errors);
+    let error = probe.add(1, 2).timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(matches!(error, RpcError::NotConnected { .. }), "{error:?}");
+    broker.start();
+    eventually("the server serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+}
+
+#[tokio::test]
+async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
+    let broker = MemoryBroker::named("fail-fast");
+    let client = Rpc::builder("memory://fail-fast").fail_fast(true).connect().await.unwrap();
+    broker.stop();
+    eventually("the loss is known", || async {
+        let start = Instant::now();
+        let error = client.call("add", json!({})).await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(5));
+        matches!(error, RpcError::NotConnected { .. })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_host_of_the_url_takes_over() {
+    let mut first = RabbitNode::start().await.unwrap();
+    let second = RabbitNode::start().await.unwrap();
+    let ports = (first.port(), second.port());
+    let url = format!("amqp://guest:guest@127.0.0.1:{},127.0.0.1:{}", ports.0, ports.1);
+    let rpc = Rpc::connect(&url).await.unwrap();
+    serve(&rpc, Real).await;
+    let probe = ProbeClient::new(&rpc);
+    assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+    first.kill().await.unwrap();
+    eventually("both connections have moved", || async { probe.add(1, 2).await == Ok(3) }).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_queue_is_deleted_declares_it_again() {
+    let site = crate::site::Site::rabbitmq().await;
+    let (client, _server) = site.client_and_server().await;
+    let probe = ProbeClient::new(&client);
+    assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+    let peer = rpc_tests::RawPeer::connect(site.url()).await.unwrap();
+    peer.delete("add").await.unwrap();
+    eventually("it serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+}
+
+#[tokio::test]
+async fn a_lost_server_connection_interrupts_what_was_not_idempotent() {
+    let broker = MemoryBroker::named("interrupted");
+    let client = Rpc::connect("memory://interrupted").await.unwrap();
+    let rpc = Rpc::connect("memory://interrupted").await.unwrap();
+    serve(&rpc, Real).await;
+    let probe = ProbeClient::new(&client);
+    let call = tokio::spawn(probe.nap(600_000));
+    eventually("it is taken", || async {
+        client.in_flight() == 1 && broker.queue_depth("nap") == Some(0)
+    })
+    .await;
+    drop(rpc);
+    let rpc = Rpc::connect("memory://interrupted").await.unwrap();
+    serve(&rpc, Real).await;
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+}

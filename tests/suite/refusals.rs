@@ -1,0 +1,201 @@
+//! What the broker, or the URL, does not allow: errors that say which host or queue, and never a password.
+
+use std::time::Duration;
+
+use lapin::options::QueueDeclareOptions;
+use rpc_core::{ConnectError, QueueOptions, Rpc, RpcError, ServeError};
+use rpc_tests::{RabbitNode, RawPeer, shared_node, table};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::site::Site;
+
+const PASSWORD: &str = "hunter2";
+
+async fn refused(url: &str) -> ConnectError {
+    let error = Rpc::connect(url).await.unwrap_err();
+    assert_no_password(&error);
+    error
+}
+
+fn assert_no_password(error: &(impl std::fmt::Debug + std::fmt::Display)) {
+    let text = format!("{error} {error:?} {error:#?}");
+    assert!(!text.contains(PASSWORD), "{text}");
+}
+
+async fn one(_: Value) -> Result<u8, String> {
+    Ok(1)
+}
+
+/// The private node and the name of a virtual host on it, with a user `bob` who may do nothing there.
+async fn node_with_bob(site: &Site) -> &'static RabbitNode {
+    let node = shared_node().await.node().expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
+    let _ = node.ctl(&["delete_user", "bob"]).await;
+    node.ctl(&["add_user", "bob", PASSWORD]).await.unwrap();
+    node.ctl(&["set_permissions", "-p", site.vhost_name(), "bob", "^$", "^$", "^$"]).await.unwrap();
+    node
+}
+
+#[tokio::test]
+async fn urls_that_name_no_broker() {
+    for url in [
+        "",
+        "localhost",
+        "http://u:hunter2@h",
+        "amqp://u:hunter2@h:port",
+        "amqp://u:hunter2@h:5672/v?heartbeat=x",
+        "amqp:/u:hunter2@h",
+    ] {
+        let error = refused(url).await;
+        assert!(matches!(error, ConnectError::InvalidUrl { .. }), "{url}: {error:?}");
+    }
+    assert_no_password(&UrlOnly(format!("{:?}", Rpc::builder("amqp://u:hunter2@h"))));
+}
+
+struct UrlOnly(String);
+
+impl std::fmt::Debug for UrlOnly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::fmt::Display for UrlOnly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = refused(&format!("amqp://guest:{PASSWORD}@127.0.0.1:{port}")).await;
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("refused"), "{text}");
+}
+
+#[tokio::test]
+async fn a_port_that_never_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connecting = Rpc::builder(format!("amqp://guest:{PASSWORD}@127.0.0.1:{port}"))
+        .connect_timeout(Duration::from_millis(200))
+        .connect();
+    let error = connecting.await.unwrap_err();
+    assert_no_password(&error);
+    assert!(error.to_string().contains("within 200ms"), "{error}");
+}
+
+#[tokio::test]
+async fn every_host_of_a_list_is_named() {
+    let error = refused("amqp://u:hunter2@127.0.0.1:1,127.0.0.1:2/v").await;
+    let text = error.to_string();
+    assert!(matches!(error, ConnectError::NoHost(_)), "{error:?}");
+    assert!(text.contains("127.0.0.1:1") && text.contains("127.0.0.1:2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_wrong_vhost() {
+    let site = Site::rabbitmq().await;
+    let node = node_with_bob(&site).await;
+    let error = refused(&node.url_for("bob", "hunter2wrong", site.vhost_name())).await;
+    assert!(matches!(&error, ConnectError::Refused { user, .. } if user == "bob"), "{error:?}");
+    assert!(error.to_string().contains("ACCESS_REFUSED"), "{error}");
+    let error = refused(&node.url_for("bob", PASSWORD, "nowhere")).await;
+    assert!(matches!(&error, ConnectError::Refused { vhost, .. } if vhost == "nowhere"), "{error:?}");
+    assert!(error.to_string().contains("nowhere"), "{error}");
+}
+
+#[tokio::test]
+async fn a_user_without_permissions() {
+    let site = Site::rabbitmq().await;
+    let node = node_with_bob(&site).await;
+    let url = node.url_for("bob", PASSWORD, site.vhost_name());
+    let error = refused(&url).await;
+    assert!(matches!(error, ConnectError::Setup { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("rpc.reply.") && text.contains("ACCESS_REFUSED"), "{text}");
+
+    // Enough to call, not to serve.
+    let vhost = site.vhost_name();
+    let mine = r"^rpc\..*";
+    node.ctl(&["set_permissions", "-p", vhost, "bob", mine, mine, mine]).await.unwrap();
+    let rpc = Rpc::connect(&url).await.unwrap();
+    let error = rpc.register("pay", one).await.unwrap_err();
+    assert!(matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"), "{error:?}");
+    assert!(error.to_string().contains("ACCESS_REFUSED"), "{error}");
+    assert_no_password(&error);
+
+    // Not enough to publish calls: the broker closes the channel, which is a loss with its reason.
+    let error = rpc.call("pay", ()).timeout(Duration::from_secs(5)).await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, RpcError::ConnectionLost { .. }), "{error:?}");
+    assert!(text.contains("ACCESS_REFUSED"), "{text}");
+}
+
+#[tokio::test]
+async fn a_queue_that_exists_with_other_flags() {
+    let site = Site::rabbitmq().await;
+    site.uses(&["pay"]).await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let flags = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    peer.declare("pay", flags, table(&[("x-expires", 60_000.into())])).await.unwrap();
+    let rpc = site.rpc().await;
+    let error = rpc.register("pay", one).await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"), "{error:?}");
+    assert!(text.contains("PRECONDITION_FAILED") && text.contains("inequivalent arg"), "{text}");
+    // The connection is as good as before.
+    let server = rpc.register("other", one).await.unwrap();
+    assert_eq!(rpc.call("other", ()).await.unwrap(), 1);
+    server.shutdown().await.unwrap();
+    peer.delete("pay").await.unwrap();
+    peer.delete("other").await.unwrap();
+}
+
+#[tokio::test]
+async fn options_of_the_queue_must_be_those_of_all_servers() {
+    for site in [Site::memory().await, Site::rabbitmq().await] {
+        site.uses(&["pay"]).await;
+        let (first, second) = (site.rpc().await, site.rpc().await);
+        let limit = QueueOptions::default().argument("x-max-length", 10);
+        first.register("pay", one).queue(limit.clone()).await.unwrap();
+        let error = second.register("pay", one).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("`pay`") && text.contains("x-max-length"), "{text}");
+        second.register("pay", one).queue(limit).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tls_on_a_plain_port() {
+    let site = Site::rabbitmq().await;
+    let url = site.url().replacen("amqp://", "amqps://", 1);
+    let error = refused(&url).await;
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains("amqp://"), "{error}");
+}
+
+#[tokio::test]
+async fn a_transient_queue_where_the_broker_refuses_them() {
+    let site = Site::rabbitmq().await;
+    site.uses(&["pay"]).await;
+    let transient = QueueOptions::default().durable(false);
+    let rpc = site.rpc().await;
+    let outcome = rpc.register("pay", one).queue(transient).await;
+    let refuses = match shared_node().await.node() {
+        Some(node) => node.major_minor().unwrap() >= (4, 3),
+        None => return,
+    };
+    if refuses {
+        let error = outcome.unwrap_err();
+        assert!(error.to_string().contains("`pay`"), "{error}");
+        // That was an error of the whole connection; it comes back.
+        rpc.register("other", one).await.unwrap();
+    } else {
+        outcome.unwrap();
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a test runs: on `memory://` or on a real RabbitMQ.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rpc_core::{MemoryBroker, Rpc};
+use rpc_tests::{RawPeer, Vhost, fresh_vhost};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::probe::{Probe, ProbeServer, METHODS, Real};
+
+/// An empty broker for one test.
+pub(crate) struct Site {
+    url: String,
+    vhost: Option<Vhost>,
+    memory: Option<MemoryBroker>,
+}
+
+impl Site {
+    pub(crate) async fn memory() -> Self {
+        let name = Uuid::new_v4().to_string();
+        Self {
+            url: format!("memory://{name}"),
+            vhost: None,
+            memory: Some(MemoryBroker::named(&name)),
+        }
+    }
+
+    pub(crate) async fn rabbitmq() -> Self {
+        let vhost = fresh_vhost().await;
+        vhost.uses(METHODS).await;
+        Self {
+            url: vhost.url().to_owned(),
+            vhost: Some(vhost),
+            memory: None,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The name of the virtual host, for rabbitmqctl.
+    pub(crate) fn vhost_name(&self) -> &str {
+        self.vhost.as_ref().map_or("/", Vhost::name)
+    }
+
+    pub(crate) async fn rpc(&self) -> Rpc {
+        Rpc::connect(&self.url).await.unwrap()
+    }
+
+    /// Two handles, as of two processes; the second serves [`Probe`].
+    pub(crate) async fn client_and_server(&self) -> (Rpc, Rpc) {
+        let (client, server) = (self.rpc().await, self.rpc().await);
+        serve(&server, Real).await;
+        (client, server)
+    }
+
+    /// The names of further queues that a test leaves behind.
+    pub(crate) async fn uses(&self, queues: &[&str]) {
+        if let Some(vhost) = &self.vhost {
+            vhost.uses(queues).await;
+        }
+    }
+
+    /// How many calls wait in a queue that exists, without those that a server has taken.
+    pub(crate) async fn depth(&self, queue: &str) -> usize {
+        match &self.memory {
+            Some(broker) => broker.queue_depth(queue).unwrap(),
+            None => {
+                let peer = RawPeer::connect(&self.url).await.unwrap();
+                let (ready, _) = peer.counts(queue).await.unwrap();
+                usize::try_from(ready).unwrap()
+            }
+        }
+    }
+}
+
+pub(crate) async fn serve(rpc: &Rpc, service: impl Probe) -> rpc_core::Server {
+    rpc.serve(ProbeServer::new(service)).await.unwrap()
+}
+
+/// Waits until something becomes true; a test that would wait for ever fails here.
+pub(crate) async fn eventually<F, Fut>(what: &str, mut holds: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < end, "still not true: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Makes each test two: one on `memory://`, one on RabbitMQ.
+macro_rules! on_both {
+    ($($(#[doc = $doc:literal])* async fn $name:ident($site:ident) $body:block)*) => {
+        $( $(#[doc = $doc])* async fn $name($site: &crate::site::Site) $body )*
+
+        mod memory {
+            $( #[tokio::test] async fn $name() { super::$name(&crate::site::Site::memory().await).await } )*
+        }
+
+        mod rabbitmq {
+            $( #[tokio::test] async fn $name() { super::$name(&crate::site::Site::rabbitmq().await).await } )*
+        }
+    };
+}
+pub(crate) use on_both;

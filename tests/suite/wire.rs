@@ -1,0 +1,322 @@
+//! The wire itself, held against a peer driven by hand: what we send, and what we do with anything.
+
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::types::AMQPValue;
+use rpc_core::{CallError, Rpc, RpcError};
+use rpc_tests::{RawConsumer, RawPeer, call_properties, long, reply_properties};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::probe::{PayError, ProbeClient};
+use crate::site::{Site, eventually};
+
+/// A call that a hand-driven server has taken.
+struct Taken {
+    call: JoinHandle<Result<Value, RpcError>>,
+    message: rpc_tests::RawMessage,
+    peer: RawPeer,
+    client: Rpc,
+    _site: Site,
+    _consumer: RawConsumer,
+}
+
+impl Taken {
+    async fn new() -> Self {
+        let site = Site::rabbitmq().await;
+        let peer = RawPeer::connect(site.url()).await.unwrap();
+        peer.method_queue("add").await.unwrap();
+        let mut consumer = peer.consume("add").await.unwrap();
+        let client = site.rpc().await;
+        let call = client.call("add", json!({"a": 1, "b": 2}));
+        let call = tokio::spawn(call.timeout(Duration::from_secs(20)).header("tenant", "acme"));
+        let message = consumer.next().await.unwrap();
+        Self { call, message, peer, client, _site: site, _consumer: consumer }
+    }
+
+    fn reply_to(&self) -> &str {
+        self.message.reply_to().unwrap()
+    }
+
+    fn id(&self) -> &str {
+        self.message.correlation_id().unwrap()
+    }
+
+    async fn reply(&self, properties: BasicProperties, body: impl AsRef<[u8]>) {
+        self.peer.publish(self.reply_to(), properties, body).await.unwrap();
+    }
+
+    async fn end(self) -> Result<Value, RpcError> {
+        self.call.await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_what_aio_pika_sends() {
+    let taken = Taken::new().await;
+    let message = &taken.message;
+    let properties = &message.0.properties;
+    assert_eq!(message.0.exchange.as_str(), "");
+    assert_eq!(message.kind(), Some("call"));
+    assert_eq!(message.json().unwrap(), json!({"a": 1, "b": 2}));
+    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/json");
+    assert_eq!(*properties.delivery_mode(), Some(1));
+    assert!(taken.reply_to().starts_with("rpc.reply."), "{}", taken.reply_to());
+    assert_eq!(message.header("From"), Some(&long(taken.reply_to())));
+    assert_eq!(message.header("tenant"), Some(&long("acme")));
+    assert!(matches!(message.header("rpc-deadline"), Some(AMQPValue::LongLongInt(_))));
+    assert_eq!(taken.id().len(), 36);
+    let expiration: u64 = properties.expiration().as_ref().unwrap().as_str().parse().unwrap();
+    assert!((1..=20_000).contains(&expiration), "{expiration}");
+    taken.reply(reply_properties("result", taken.id()), "3").await;
+    assert_eq!(taken.end().await.unwrap(), json!(3));
+}
+
+#[tokio::test]
+async fn a_reply_needs_no_more_than_its_type_and_its_id() {
+    let taken = Taken::new().await;
+    let bare = BasicProperties::default()
+        .with_type("result".into())
+        .with_correlation_id(taken.id().into());
+    taken.reply(bare, " {\"x\": 1}\n").await;
+    assert_eq!(taken.end().await.unwrap(), json!({"x": 1}));
+}
+
+#[tokio::test]
+async fn replies_that_make_no_sense_are_decode_errors() {
+    for (kind, body) in [
+        (Some("result"), &b"{\"x\":"[..]),
+        (Some("result"), b""),
+        (Some("result"), b"NaN"),
+        (Some("result"), b"\xff\xfe"),
+        (Some("result"), &[b'['; 100_000]),
+        (Some("error"), b"nope"),
+        (Some("error"), b""),
+        (Some("Result"), b"3"),
+        (Some("weird"), b"3"),
+        (None, b"3"),
+    ] {
+        let taken = Taken::new().await;
+        let mut properties = BasicProperties::default().with_correlation_id(taken.id().into());
+        if let Some(kind) = kind {
+            properties = properties.with_type(kind.into());
+        }
+        taken.reply(properties, body).await;
+        let error = taken.end().await.unwrap_err();
+        assert!(matches!(&error, RpcError::Decode { method, .. } if method == "add"), "{kind:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn error_bodies_of_any_shape_are_remote_errors() {
+    for (body, kind, message) in [
+        (r#"{"error": {"type": "X", "message": "X('m')", "args": ["m"]}}"#, "X", "X('m')"),
+        (r#"{"error": {"type": "X", "message": "m", "args": [], "code": 7}}"#, "X", "m"),
+        (r#""TypeError('keys must be str')""#, "", "TypeError('keys must be str')"),
+        ("7", "", "7"),
+        ("null", "", "null"),
+        ("{}", "", "{}"),
+        ("[]", "", "[]"),
+    ] {
+        let taken = Taken::new().await;
+        taken.reply(reply_properties("error", taken.id()), body).await;
+        let RpcError::Remote(remote) = taken.end().await.unwrap_err() else {
+            panic!("not remote: {body}");
+        };
+        assert_eq!((remote.kind.as_str(), remote.message.as_str()), (kind, message));
+        assert_eq!(remote.method, "add");
+    }
+}
+
+#[tokio::test]
+async fn foreign_messages_on_the_reply_queue_harm_nothing() {
+    let taken = Taken::new().await;
+    taken.reply(BasicProperties::default(), "1").await;
+    for id in ["", "7", "6f9619ff-8b86-d011-b42d-00c04fc964ff", &"x".repeat(255)] {
+        taken.reply(reply_properties("result", id), "2").await;
+        taken.reply(reply_properties("error", id), "{}").await;
+    }
+    assert_eq!(taken.client.in_flight(), 1);
+    let good = reply_properties("result", taken.id());
+    for body in ["3", "4", "not JSON"] {
+        taken.reply(good.clone(), body).await;
+    }
+    let client = taken.client.clone();
+    assert_eq!(taken.end().await.unwrap(), json!(3), "the first answer counts");
+    client.register("sub", |_: Value| async { Ok::<_, String>(5) }).await.unwrap();
+    assert_eq!(client.call("sub", ()).await.unwrap(), json!(5), "the client goes on");
+}
+
+#[tokio::test]
+async fn a_rejected_call_is_rejected() {
+    let taken = Taken::new().await;
+    taken.message.reject(false).await.unwrap();
+    assert_eq!(taken.end().await.unwrap_err(), RpcError::Rejected { method: "add".into() });
+}
+
+#[tokio::test]
+async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("pay").await.unwrap();
+    let mut consumer = peer.consume("pay").await.unwrap();
+    let client = site.rpc().await;
+    let call = tokio::spawn(ProbeClient::new(&client).pay(1));
+    let message = consumer.next().await.unwrap();
+    let properties = reply_properties("error", message.correlation_id().unwrap());
+    let body = r#"{"error": {"type": "X", "message": "m", "args": [], "data": {"what": 1}}}"#;
+    peer.publish(message.reply_to().unwrap(), properties, body).await.unwrap();
+    match call.await.unwrap().unwrap_err() {
+        CallError::Rpc(RpcError::Remote(remote)) => assert_eq!(remote.data, Some(json!({"what": 1}))),
+        CallError::Service(PayError::Closed | PayError::InsufficientFunds { .. }) | CallError::Rpc(_) => {
+            panic!("not remote")
+        }
+    }
+}
+
+/// A hand-driven caller of a server of ours.
+struct Caller {
+    peer: RawPeer,
+    queue: String,
+    replies: RawConsumer,
+    site: Site,
+    _server: Rpc,
+}
+
+impl Caller {
+    async fn new() -> Self {
+        let site = Site::rabbitmq().await;
+        let (client, server) = site.client_and_server().await;
+        client.close().await;
+        let peer = RawPeer::connect(site.url()).await.unwrap();
+        let queue = peer.reply_queue().await.unwrap();
+        let replies = peer.consume_no_ack(&queue).await.unwrap();
+        Self { peer, queue, replies, site, _server: server }
+    }
+
+    async fn answer(&mut self, properties: BasicProperties, body: &[u8]) -> (Option<String>, Value) {
+        self.peer.publish("add", properties, body).await.unwrap();
+        let reply = self.replies.next().await.unwrap();
+        (reply.kind().map(str::to_owned), reply.json().unwrap())
+    }
+
+    /// Nothing is left in the queue, neither waiting nor with the server: what it took, it acked.
+    async fn all_is_settled(&mut self) {
+        let good = self.answer(call_properties(&self.queue.clone(), "last"), br#"{"a":1,"b":2}"#).await;
+        assert_eq!(good, (Some("result".into()), json!(3)));
+        let site = &self.site;
+        let node = rpc_tests::shared_node().await.node();
+        eventually("all is acked", || async {
+            match node {
+                Some(node) => {
+                    let vhost = site.vhost_name();
+                    let args = ["list_queues", "-p", vhost, "--no-table-headers", "-q", "name", "messages"];
+                    let queues = node.ctl(&args).await.unwrap();
+                    queues.lines().any(|line| line.split_whitespace().eq(["add", "0"]))
+                }
+                None => site.depth("add").await == 0,
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_what_aio_pika_expects() {
+    let mut caller = Caller::new().await;
+    let properties = call_properties(&caller.queue, "any id");
+    caller.peer.publish("add", properties, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    let properties = &reply.0.properties;
+    assert_eq!(reply.kind(), Some("result"));
+    assert_eq!(reply.correlation_id(), Some("any id"));
+    assert_eq!(reply.reply_to(), None);
+    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/json");
+    assert_eq!(*properties.delivery_mode(), Some(1));
+    assert_eq!(reply.0.data, b"3");
+    let persistent = call_properties(&caller.queue, "any id").with_delivery_mode(2);
+    caller.peer.publish("add", persistent, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    assert_eq!(*reply.0.properties.delivery_mode(), Some(2), "the call's");
+}
+
+#[tokio::test]
+async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
+    let mut caller = Caller::new().await;
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_extra = format!("{{\"a\":1,\"b\":2,\"c\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    for (body, kind, words) in [
+        (&b"{\"a\":"[..], "rpc.Malformed", "JSON"),
+        (b"", "rpc.Malformed", "JSON"),
+        (b"nonsense", "rpc.Malformed", "JSON"),
+        (b"{\"a\":NaN,\"b\":1}", "rpc.Malformed", "JSON"),
+        (b"{\"a\xff\":1}", "rpc.Malformed", "UTF-8"),
+        (b"\xff\xfe{\0", "rpc.Malformed", "UTF-8"),
+        (b"[1,2]", "rpc.InvalidArguments", "an array"),
+        (b"null", "rpc.InvalidArguments", "null"),
+        (b"3", "rpc.InvalidArguments", "a number"),
+        (b"{\"a\":1}", "rpc.InvalidArguments", "missing field `b`"),
+        (b"{\"a\":1,\"a\":2,\"b\":3}", "rpc.InvalidArguments", "duplicate field `a`"),
+        (b"{\"a\":1,\"b\":2,\"c\":3}", "rpc.InvalidArguments", "unknown field `c`"),
+        (b"{\"a\":1,\"b\":\"x\"}", "rpc.InvalidArguments", "expected i64"),
+        (deep.as_bytes(), "rpc.InvalidArguments", "expected i64"),
+        (deep_extra.as_bytes(), "rpc.InvalidArguments", "unknown field `c`"),
+    ] {
+        let properties = call_properties(&caller.queue, "id");
+        let (reply, body) = caller.answer(properties, body).await;
+        assert_eq!(reply.as_deref(), Some("error"));
+        let error = &body["error"];
+        assert_eq!(error["type"], kind, "{error}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+        assert_eq!(error["args"], json!([error["message"]]));
+    }
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn deep_nesting_into_an_untyped_handler_is_an_error_reply() {
+    let mut caller = Caller::new().await;
+    let deep = format!("{{\"value\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    caller.peer.publish("echo", call_properties(&caller.queue, "id"), deep).await.unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    assert_eq!(reply.kind(), Some("error"));
+    assert_eq!(reply.json().unwrap()["error"]["type"], "rpc.Malformed");
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn foreign_callers_may_send_bare_messages() {
+    let mut caller = Caller::new().await;
+    let body = br#"{"a": 1, "b": 2}"#;
+    let only_reply_to = BasicProperties::default().with_reply_to(caller.queue.as_str().into());
+    for properties in [
+        only_reply_to.clone(),
+        only_reply_to.clone().with_type("weird".into()),
+        only_reply_to.clone().with_content_type("text/plain".into()),
+        only_reply_to.clone().with_correlation_id("x".repeat(255).into()),
+        only_reply_to.with_expiration("5000".into()),
+    ] {
+        let answer = caller.answer(properties, body).await;
+        assert_eq!(answer, (Some("result".into()), json!(3)));
+    }
+    // Nobody to answer: it runs, and is acked.
+    caller.peer.publish("add", BasicProperties::default(), body).await.unwrap();
+    let gone = BasicProperties::default().with_reply_to("gone".into());
+    caller.peer.publish("add", gone, body).await.unwrap();
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn direct_reply_to_callers_are_answered() {
+    let site = Site::rabbitmq().await;
+    let (_client, _server) = site.client_and_server().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let mut replies = peer.consume_no_ack("amq.rabbitmq.reply-to").await.unwrap();
+    let properties = BasicProperties::default()
+        .with_reply_to("amq.rabbitmq.reply-to".into())
+        .with_correlation_id("direct".into());
+    peer.publish("add", properties, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    let reply = replies.next().await.unwrap();
+    assert_eq!((reply.correlation_id(), reply.json().unwrap()), (Some("direct"), json!(3)));
+}
