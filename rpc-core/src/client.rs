@@ -1,6 +1,6 @@
 //! The calling end: sends calls, and turns what comes back into outcomes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::Request;
 use crate::error::{ConnectError, RpcError};
 use crate::fault::{Fault, kind};
-use crate::message::{Bounce, DEADLINE, FROM, JSON, Kind, Message, unix_millis};
+use crate::message::{Bounce, DEADLINE, FROM, Incoming, JSON, Kind, Message, TIMEOUT, unix_millis};
 use crate::pending::{Outcome, Over, PendingCalls};
 use crate::supervisor::{OwnedTask, Session, State, Supervisor, session_by};
 use crate::transport::{CallChannel, Link, Loss, OpenCalls, Purpose, Transport};
@@ -172,9 +172,11 @@ impl<'a> Attempt<'a> {
         let mut call = self.call.clone();
         call.correlation_id = Some(pending.id().to_string());
         call.reply_to = Some(session.channel.reply_queue().to_owned());
-        call.expiration = Some(left);
+        call.expiration = Some(left - (left / 16).min(EXPIRES_EARLY));
         call.headers
             .insert(FROM.into(), session.channel.reply_queue().into());
+        let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        call.headers.insert(TIMEOUT.into(), millis.into());
         call.headers.insert(
             DEADLINE.into(),
             unix_millis(SystemTime::now() + left).into(),
@@ -192,10 +194,8 @@ impl<'a> Attempt<'a> {
                 });
             }
         }
-        // The bounce of an expired call leaves the broker at the deadline, so it needs a moment more.
-        let outcome = match timeout_at(self.deadline + GRACE, pending.outcome()).await {
-            Ok(outcome) => outcome,
-            Err(_) => return Err(self.timed_out()),
+        let Ok(outcome) = timeout_at(self.deadline + GRACE, pending.outcome()).await else {
+            return Err(self.timed_out());
         };
         self.answer(outcome).await.map(Published::Answered)
     }
@@ -213,11 +213,11 @@ impl<'a> Attempt<'a> {
                 Ok(fault) => self.fault(fault).await,
                 Err(error) => Err(self.undecodable("an error", &error.to_string())),
             },
-            Kind::Call => Err(match Bounce::of(&message.headers) {
-                Bounce::Expired => self.expired(),
-                Bounce::Overflowed => RpcError::Overloaded { method: method() },
-                Bounce::Rejected => RpcError::Rejected { method: method() },
-            }),
+            Kind::Call => match Bounce::of(&message.headers) {
+                Bounce::Expired => Err(self.expired().await),
+                Bounce::Overflowed => Err(RpcError::Overloaded { method: method() }),
+                Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
+            },
             Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
             Kind::Unknown(kind) => {
                 let words = format!(
@@ -235,9 +235,8 @@ impl<'a> Attempt<'a> {
             kind::INTERRUPTED => Err(RpcError::Interrupted {
                 method: self.method.clone(),
             }),
-            kind::EXPIRED => Err(self.expired()),
+            kind::EXPIRED => Err(self.expired().await),
             kind::DEADLINE_EXCEEDED => {
-                // By the server's clock; a timeout is never reported early by ours.
                 sleep_until(self.deadline).await;
                 Err(self.timed_out())
             }
@@ -305,7 +304,10 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn expired(&self) -> RpcError {
+    /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
+    /// before its deadline.
+    async fn expired(&self) -> RpcError {
+        sleep_until(self.deadline).await;
         RpcError::Expired {
             method: self.method.clone(),
             after: self.timeout,
@@ -329,6 +331,8 @@ struct CallSession {
     pending: Arc<PendingCalls>,
     /// Cancelled when nothing can come in any more.
     silent: CancellationToken,
+    /// Why that is, if it is known.
+    why: Arc<OnceLock<String>>,
     /// Hands what comes in to its callers.
     _pump: OwnedTask,
 }
@@ -344,9 +348,17 @@ impl Session for CallSession {
         let silent = CancellationToken::new();
         let silenced = silent.clone();
         let calls = Arc::clone(&pending);
+        let why = Arc::new(OnceLock::new());
+        let tell_why = Arc::clone(&why);
         let pump = tokio::spawn(async move {
             while let Some(incoming) = incoming.next().await {
-                calls.deliver(incoming);
+                match incoming {
+                    Incoming::Reply(message) => calls.deliver(message, Outcome::Answered),
+                    Incoming::Returned(message) => calls.deliver(message, |_| Outcome::Returned),
+                    Incoming::Ended(reason) => {
+                        tell_why.get_or_init(|| reason);
+                    }
+                }
             }
             silenced.cancel();
         });
@@ -355,6 +367,7 @@ impl Session for CallSession {
             channel,
             pending,
             silent,
+            why,
             _pump: OwnedTask(pump),
         })
     }
@@ -365,12 +378,13 @@ impl Session for CallSession {
 
     async fn lost(&self) -> Loss {
         tokio::select! {
-            // The reason of the connection tells more than the silence that follows it.
-            biased;
             loss = self.link.lost() => loss,
             () = self.silent.cancelled() => {
-                let reason = format!("{} ended the reply queue", self.link.host());
-                timeout_at(Instant::now() + REASON_WAIT, self.link.lost()).await.unwrap_or(Loss(reason))
+                let host = self.link.host();
+                Loss(match self.why.get() {
+                    Some(reason) => format!("{host}: {reason}"),
+                    None => format!("{host} ended the reply queue"),
+                })
             }
         }
     }
@@ -387,12 +401,13 @@ impl Drop for CallSession {
     }
 }
 
-/// How long after its deadline a call waits for the broker to say that it expired. Together with the
-/// timers' own delay it stays well below the 50 ms within which a call promises to end.
+/// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
+/// the bounce is usually here by then and tells an expired call from an unanswered one.
+const EXPIRES_EARLY: Duration = Duration::from_millis(100);
+
+/// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
+/// stays well below the 50 ms within which a call promises to end.
 const GRACE: Duration = Duration::from_millis(20);
 
 /// How often a call that waits for a blocked broker looks again.
 const BLOCKED_POLL: Duration = Duration::from_millis(10);
-
-/// The reason of a loss may arrive a moment after the streams have ended.
-const REASON_WAIT: Duration = Duration::from_millis(100);

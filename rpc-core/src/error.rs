@@ -168,9 +168,9 @@ impl RpcError {
             | Self::Timeout { method, .. }
             | Self::ConnectionLost { method, .. }
             | Self::Interrupted { method }
-            | Self::Remote(RemoteError { method, .. })
             | Self::Decode { method, .. }
             | Self::Closed { method } => method,
+            Self::Remote(remote) => remote.method(),
         }
     }
 }
@@ -188,8 +188,8 @@ fn sent_words(sent: bool) -> &'static str {
 #[error("`{method}` failed on the server: {kind}: {message}")]
 #[non_exhaustive]
 pub struct RemoteError {
-    /// The method that was called.
-    pub method: String,
+    // A short box: errors stay below the size at which clippy objects to them in a `Result`.
+    pub(crate) method: Box<str>,
     /// The type of the error: the name of a Rust type or a Python class without its module, or a name
     /// that starts with `rpc.` if the error comes from this library. Empty if the server named none.
     pub kind: String,
@@ -199,6 +199,14 @@ pub struct RemoteError {
     pub args: Vec<Value>,
     /// The error as a value, from a Rust server.
     pub data: Option<Value>,
+}
+
+impl RemoteError {
+    /// The method that was called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
 }
 
 /// The error of a method that returns `Result<T, E>`.
@@ -271,7 +279,7 @@ pub enum ConnectError {
 
     /// None of several hosts could be used.
     #[error("no host could be used: {}", each(.0))]
-    NoHost(Vec<ConnectError>),
+    NoHost(Vec<Self>),
 
     /// The [`Rpc`](crate::Rpc) was closed.
     #[error("this Rpc is closed")]

@@ -95,7 +95,7 @@ impl Fault {
 
     pub(crate) fn into_remote(self, method: &str) -> RemoteError {
         RemoteError {
-            method: method.to_owned(),
+            method: method.into(),
             kind: self.kind.into_owned(),
             message: self.message,
             args: self.args,
@@ -112,10 +112,11 @@ fn words(value: &Value) -> String {
     }
 }
 
-/// `bank::Error<u8>` as `Error`, as Python names classes without their modules.
+/// `&bank::Error<u8>` as `Error`, as Python names classes without their modules.
 fn short_type_name(full: &str) -> &str {
     let path = full.split('<').next().unwrap_or(full);
-    path.rsplit("::").next().unwrap_or(path)
+    let name = path.rsplit("::").next().unwrap_or(path);
+    name.trim_start_matches('&')
 }
 
 #[cfg(test)]
@@ -164,6 +165,6 @@ mod tests {
             short_type_name("bank::Error<alloc::string::String>"),
             "Error"
         );
-        assert_eq!(short_type_name("u8"), "u8");
+        assert_eq!(short_type_name("&str"), "str");
     }
 }

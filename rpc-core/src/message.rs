@@ -83,6 +83,8 @@ pub(crate) enum Incoming {
     Reply(Message),
     /// A call that the broker could not route: its method has no queue.
     Returned(Message),
+    /// Nothing more comes, for this reason.
+    Ended(String),
 }
 
 /// Names one call among all that are in flight. Random, so that nobody can guess another's.
@@ -134,6 +136,9 @@ pub(crate) const FROM: &str = "From";
 /// The header with the caller's deadline: milliseconds since the Unix epoch on the caller's clock.
 pub(crate) const DEADLINE: &str = "rpc-deadline";
 
+/// The header with the caller's time limit, in milliseconds.
+pub(crate) const TIMEOUT: &str = "rpc-timeout";
+
 /// The content type of every body.
 pub(crate) const JSON: &str = "application/json";
 
@@ -148,15 +153,16 @@ pub(crate) fn unix_millis(time: SystemTime) -> u64 {
 
 /// How long a call that arrived just now may still run, if its caller set a limit.
 ///
-/// The broker's TTL (`expiration`) bounds it by itself. The deadline header, absolute on the caller's
-/// clock, takes the time spent in the queue off, and is believed only where it makes sense: clocks of
-/// two machines may differ, and a skew must neither lengthen a call nor kill it.
+/// The time limit bounds it by itself; foreign callers have only the broker's TTL, `expiration`. The
+/// deadline, absolute on the caller's clock, takes the time spent in the queue off. It is believed only
+/// where it makes sense: clocks of two machines may differ, and a skew must neither lengthen a call nor
+/// kill it.
 pub(crate) fn time_left(message: &Message, now: SystemTime) -> Option<Duration> {
-    let budget = message.expiration?;
-    let left = message
-        .headers
-        .get(DEADLINE)
-        .and_then(Value::as_u64)
+    let millis = |name| message.headers.get(name).and_then(Value::as_u64);
+    let budget = millis(TIMEOUT)
+        .map(Duration::from_millis)
+        .or(message.expiration)?;
+    let left = millis(DEADLINE)
         .and_then(|deadline| deadline.checked_sub(unix_millis(now)))
         .filter(|left| *left > 0)
         .map(Duration::from_millis);
@@ -188,6 +194,14 @@ mod tests {
             left(Some(500), Some(10_200)),
             Some(Duration::from_millis(200))
         );
+    }
+
+    #[test]
+    fn the_callers_limit_counts_more_than_the_brokers() {
+        let mut message = call(Some(470), Some(10_490));
+        message.headers.insert(TIMEOUT.into(), 500.into());
+        let now = UNIX_EPOCH + Duration::from_millis(10_000);
+        assert_eq!(time_left(&message, now), Some(Duration::from_millis(490)));
     }
 
     #[test]

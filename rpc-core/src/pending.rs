@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use crate::message::{CorrelationId, Incoming, Message};
+use crate::message::{CorrelationId, Message};
 
 /// Maps correlation ids to the callers that wait. The only place that does.
 ///
@@ -64,26 +64,14 @@ impl PendingCalls {
 
     /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
     /// no id that is known: they are dropped.
-    pub(crate) fn deliver(&self, incoming: Incoming) {
-        let (message, returned) = match incoming {
-            Incoming::Reply(message) => (message, false),
-            Incoming::Returned(message) => (message, true),
-        };
+    pub(crate) fn deliver(&self, message: Message, outcome: impl FnOnce(Message) -> Outcome) {
         let id = message
             .correlation_id
             .as_deref()
             .and_then(CorrelationId::parse);
-        let caller = id.and_then(|id| self.lock().callers.remove(&id));
-        match caller {
-            Some(caller) => {
-                let outcome = if returned {
-                    Outcome::Returned
-                } else {
-                    Outcome::Answered(message)
-                };
-                // A caller that left at this moment does not mind.
-                drop(caller.send(outcome));
-            }
+        match id.and_then(|id| self.lock().callers.remove(&id)) {
+            // A caller that left at this moment does not mind.
+            Some(caller) => drop(caller.send(outcome(message))),
             None => debug!(
                 correlation_id = message.correlation_id.as_deref(),
                 kind = ?message.kind,
@@ -148,11 +136,12 @@ impl Drop for PendingCall {
 mod tests {
     use super::*;
 
-    fn reply(id: Option<String>) -> Incoming {
-        Incoming::Reply(Message {
+    fn reply(calls: &PendingCalls, id: Option<String>) {
+        let message = Message {
             correlation_id: id,
             ..Message::default()
-        })
+        };
+        calls.deliver(message, Outcome::Answered);
     }
 
     #[tokio::test]
@@ -161,8 +150,8 @@ mod tests {
         let mut one = calls.enter().unwrap();
         let two = calls.enter().unwrap();
         let id = Some(one.id().to_string());
-        calls.deliver(reply(id.clone()));
-        calls.deliver(reply(id));
+        reply(&calls, id.clone());
+        reply(&calls, id);
         assert!(matches!(one.outcome().await, Outcome::Answered(_)));
         assert_eq!(calls.len(), 1);
         drop((one, two));
@@ -179,7 +168,7 @@ mod tests {
             Some("7".into()),
             Some(CorrelationId::random().to_string()),
         ] {
-            calls.deliver(reply(id));
+            reply(&calls, id);
         }
         assert_eq!(calls.len(), 1);
         drop(call);

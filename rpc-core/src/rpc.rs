@@ -26,13 +26,14 @@ use crate::service::{Method, Service};
 ///
 /// ```
 /// # use rpc_core::Rpc;
-/// # use serde_json::json;
+/// # use serde_json::{Value, json};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let rpc = Rpc::connect("memory://").await?;
-/// let server = rpc
-///     .register("add", |(a, b): (i64, i64)| async move { Ok::<_, String>(a + b) })
-///     .await;
-/// # drop(server);
+/// // Two handles that meet at a broker, as two programs do.
+/// let server = Rpc::connect("memory://readme").await?;
+/// server.register("echo", |args: Value| async { Ok::<_, String>(args) }).await?;
+///
+/// let client = Rpc::connect("memory://readme").await?;
+/// assert_eq!(client.call("echo", json!({"a": 1})).await?, json!({"a": 1}));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

@@ -70,7 +70,12 @@ impl<S: Session> Supervisor<S> {
         let session = Arc::new(hosts.connect().await?);
         let (publish, state) = watch::channel(State::Up(Arc::clone(&session)));
         let stop = CancellationToken::new();
-        let task = OwnedTask(tokio::spawn(supervise(hosts, session, publish, stop.clone())));
+        let task = OwnedTask(tokio::spawn(supervise(
+            hosts,
+            session,
+            publish,
+            stop.clone(),
+        )));
         Ok(Self { state, stop, task })
     }
 

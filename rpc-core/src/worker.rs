@@ -2,6 +2,7 @@
 //! leaves in order.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,10 +47,12 @@ pub(crate) struct Subscribed {
     broken: Arc<Notify>,
 }
 
-enum Arrival {
-    Delivery(usize, Delivery),
-    /// The subscription of this method is over: the broker cancelled it, or the channel is gone.
-    Ended(usize),
+/// What a subscription brings.
+struct Arrival {
+    /// The index of its method.
+    method: usize,
+    /// `None` when the subscription is over: the broker cancelled it, or the channel is gone.
+    delivery: Option<Delivery>,
 }
 
 enum Pause {
@@ -88,9 +91,12 @@ impl Worker {
         let deliveries = channel
             .subscribe(&method.name, &options.queue, options.concurrency)
             .await?;
-        let arrivals = deliveries.map(move |delivery| Arrival::Delivery(index, delivery));
+        let arrival = move |delivery| Arrival {
+            method: index,
+            delivery,
+        };
         Ok(Box::pin(
-            arrivals.chain(once(async move { Arrival::Ended(index) })),
+            deliveries.map(Some).chain(once(ready(None))).map(arrival),
         ))
     }
 
@@ -117,13 +123,13 @@ impl Worker {
                 () = subscribed.broken.notified() => return Pause::Lost,
                 Some(ended) = self.calls.join_next() => log_if_panicked(ended),
                 arrival = subscribed.deliveries.next() => match arrival {
-                    Some(Arrival::Delivery(index, delivery)) => {
-                        self.start(subscribed, index, delivery);
+                    Some(Arrival { method, delivery: Some(delivery) }) => {
+                        self.start(subscribed, method, delivery);
                     }
-                    Some(Arrival::Ended(index)) => {
-                        match self.subscribe_one(&subscribed.channel, index).await {
+                    Some(Arrival { method, delivery: None }) => {
+                        match self.subscribe_one(&subscribed.channel, method).await {
                             Ok(arrivals) => {
-                                warn!(method = %self.methods[index].name, "the broker ended the subscription; subscribed again");
+                                warn!(method = %self.methods[method].name, "the broker ended the subscription; subscribed again");
                                 subscribed.deliveries.push(arrivals);
                             }
                             Err(error) => {
@@ -236,10 +242,10 @@ impl Worker {
 
     async fn hand_back(&self, mut subscribed: Subscribed) {
         while let Some(arrival) = subscribed.deliveries.next().await {
-            let Arrival::Delivery(index, delivery) = arrival else {
+            let Some(delivery) = arrival.delivery else {
                 continue;
             };
-            let queue = &self.methods[index].name;
+            let queue = &self.methods[arrival.method].name;
             if let Err(error) = subscribed.channel.hand_back(queue, delivery).await {
                 debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
                 return;

@@ -57,7 +57,7 @@ on_both! {
         let RpcError::Remote(remote) = client.call("pay", json!({"amount": 101})).await.unwrap_err() else {
             panic!("not remote");
         };
-        assert_eq!(remote.method, "pay");
+        assert_eq!(remote.method(), "pay");
         assert_eq!(remote.kind, "PayError");
         assert_eq!(remote.message, "101 needed, 100 available");
         assert_eq!(remote.args, [json!("101 needed, 100 available")]);

@@ -100,6 +100,8 @@ async fn every_test_has_a_vhost_of_its_own() {
 #[tokio::test]
 async fn python_peers_talk_to_each_other() {
     let vhost = fresh_vhost().await;
+    let methods = ["who", "count", "add", "fail", "sleep", "reject"];
+    vhost.uses(&methods).await;
     let server = PythonServer::start(vhost.url(), &["--durable", "--tag", "one"])
         .await
         .unwrap();

@@ -12,20 +12,35 @@ use crate::probe::{ProbeClient, Real};
 use crate::site::{eventually, serve};
 
 /// Makes 1,000 calls that no handler finishes, breaks the broker, and returns how they ended.
-async fn break_with_calls_in_flight(client: &Rpc, broken: impl Future<Output = ()>) -> Vec<RpcError> {
+async fn break_with_calls_in_flight(
+    client: &Rpc,
+    broken: impl Future<Output = ()>,
+) -> Vec<RpcError> {
     let probe = ProbeClient::new(client);
-    let calls: Vec<_> = (0..1000).map(|_| tokio::spawn(probe.nap(600_000).timeout(Duration::from_secs(60)))).collect();
-    eventually("all calls are in flight", || async { client.in_flight() == 1000 }).await;
+    let calls: Vec<_> = (0..1000)
+        .map(|_| tokio::spawn(probe.nap(600_000).timeout(Duration::from_secs(60))))
+        .collect();
+    eventually("all calls are in flight", || async {
+        client.in_flight() == 1000
+    })
+    .await;
     broken.await;
-    let ends = timeout(Duration::from_secs(30), join_all(calls)).await.expect("a call hangs");
+    let ends = timeout(Duration::from_secs(30), join_all(calls))
+        .await
+        .expect("a call hangs");
     assert_eq!(client.in_flight(), 0);
-    ends.into_iter().map(|end| end.unwrap().unwrap_err()).collect()
+    ends.into_iter()
+        .map(|end| end.unwrap().unwrap_err())
+        .collect()
 }
 
 fn all_lost(errors: &[RpcError]) {
     assert_eq!(errors.len(), 1000);
     for error in errors {
-        assert!(matches!(error, RpcError::ConnectionLost { sent: true, .. }), "{error:?}");
+        assert!(
+            matches!(error, RpcError::ConnectionLost { sent: true, .. }),
+            "{error:?}"
+        );
     }
 }
 
@@ -57,7 +72,10 @@ async fn a_killed_broker_fails_every_call_and_the_same_handles_work_after_its_re
         // it had written it down.
         Err(error) => assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}"),
     }
-    eventually("the server serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+    eventually("the server serves again", || async {
+        probe.add(1, 2).await == Ok(3)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -70,16 +88,27 @@ async fn a_stopped_memory_broker_fails_every_call_and_the_same_handles_work_afte
 
     let errors = break_with_calls_in_flight(&client, async { broker.stop() }).await;
     all_lost(&errors);
-    let error = probe.add(1, 2).timeout(Duration::from_millis(50)).await.unwrap_err();
+    let error = probe
+        .add(1, 2)
+        .timeout(Duration::from_millis(50))
+        .await
+        .unwrap_err();
     assert!(matches!(error, RpcError::NotConnected { .. }), "{error:?}");
     broker.start();
-    eventually("the server serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+    eventually("the server serves again", || async {
+        probe.add(1, 2).await == Ok(3)
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
     let broker = MemoryBroker::named("fail-fast");
-    let client = Rpc::builder("memory://fail-fast").fail_fast(true).connect().await.unwrap();
+    let client = Rpc::builder("memory://fail-fast")
+        .fail_fast(true)
+        .connect()
+        .await
+        .unwrap();
     broker.stop();
     eventually("the loss is known", || async {
         let start = Instant::now();
@@ -95,13 +124,19 @@ async fn another_host_of_the_url_takes_over() {
     let mut first = RabbitNode::start().await.unwrap();
     let second = RabbitNode::start().await.unwrap();
     let ports = (first.port(), second.port());
-    let url = format!("amqp://guest:guest@127.0.0.1:{},127.0.0.1:{}", ports.0, ports.1);
+    let url = format!(
+        "amqp://guest:guest@127.0.0.1:{},127.0.0.1:{}",
+        ports.0, ports.1
+    );
     let rpc = Rpc::connect(&url).await.unwrap();
     serve(&rpc, Real).await;
     let probe = ProbeClient::new(&rpc);
     assert_eq!(probe.add(1, 2).await.unwrap(), 3);
     first.kill().await.unwrap();
-    eventually("both connections have moved", || async { probe.add(1, 2).await == Ok(3) }).await;
+    eventually("both connections have moved", || async {
+        probe.add(1, 2).await == Ok(3)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -112,7 +147,10 @@ async fn a_server_whose_queue_is_deleted_declares_it_again() {
     assert_eq!(probe.add(1, 2).await.unwrap(), 3);
     let peer = rpc_tests::RawPeer::connect(site.url()).await.unwrap();
     peer.delete("add").await.unwrap();
-    eventually("it serves again", || async { probe.add(1, 2).await == Ok(3) }).await;
+    eventually("it serves again", || async {
+        probe.add(1, 2).await == Ok(3)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -131,5 +169,10 @@ async fn a_lost_server_connection_interrupts_what_was_not_idempotent() {
     let rpc = Rpc::connect("memory://interrupted").await.unwrap();
     serve(&rpc, Real).await;
     let error = call.await.unwrap().unwrap_err();
-    assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+    assert_eq!(
+        error,
+        RpcError::Interrupted {
+            method: "nap".into()
+        }
+    );
 }

@@ -1,8 +1,14 @@
 //! The tests that run on real brokers, and on `memory://` where they apply.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
 mod bounces;
 mod calls;
 mod harness;
+mod interop;
 mod lifecycle;
 mod losses;
 mod probe;

@@ -27,12 +27,24 @@ async fn one(_: Value) -> Result<u8, String> {
     Ok(1)
 }
 
-/// The private node and the name of a virtual host on it, with a user `bob` who may do nothing there.
-async fn node_with_bob(site: &Site) -> &'static RabbitNode {
-    let node = shared_node().await.node().expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
-    let _ = node.ctl(&["delete_user", "bob"]).await;
-    node.ctl(&["add_user", "bob", PASSWORD]).await.unwrap();
-    node.ctl(&["set_permissions", "-p", site.vhost_name(), "bob", "^$", "^$", "^$"]).await.unwrap();
+/// The private node, with a new user who may do nothing on the site's virtual host.
+async fn node_with_user(site: &Site, user: &str) -> &'static RabbitNode {
+    let node = shared_node()
+        .await
+        .node()
+        .expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
+    node.ctl(&["add_user", user, PASSWORD]).await.unwrap();
+    node.ctl(&[
+        "set_permissions",
+        "-p",
+        site.vhost_name(),
+        user,
+        "^$",
+        "^$",
+        "^$",
+    ])
+    .await
+    .unwrap();
     node
 }
 
@@ -47,9 +59,15 @@ async fn urls_that_name_no_broker() {
         "amqp:/u:hunter2@h",
     ] {
         let error = refused(url).await;
-        assert!(matches!(error, ConnectError::InvalidUrl { .. }), "{url}: {error:?}");
+        assert!(
+            matches!(error, ConnectError::InvalidUrl { .. }),
+            "{url}: {error:?}"
+        );
     }
-    assert_no_password(&UrlOnly(format!("{:?}", Rpc::builder("amqp://u:hunter2@h"))));
+    assert_no_password(&UrlOnly(format!(
+        "{:?}",
+        Rpc::builder("amqp://u:hunter2@h")
+    )));
 }
 
 struct UrlOnly(String);
@@ -72,9 +90,15 @@ async fn a_port_where_nobody_listens() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let error = refused(&format!("amqp://guest:{PASSWORD}@127.0.0.1:{port}")).await;
-    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(
+        matches!(error, ConnectError::Unreachable { .. }),
+        "{error:?}"
+    );
     let text = error.to_string();
-    assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("refused"), "{text}");
+    assert!(
+        text.contains(&format!("127.0.0.1:{port}")) && text.contains("refused"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -94,45 +118,69 @@ async fn every_host_of_a_list_is_named() {
     let error = refused("amqp://u:hunter2@127.0.0.1:1,127.0.0.1:2/v").await;
     let text = error.to_string();
     assert!(matches!(error, ConnectError::NoHost(_)), "{error:?}");
-    assert!(text.contains("127.0.0.1:1") && text.contains("127.0.0.1:2"), "{text}");
+    assert!(
+        text.contains("127.0.0.1:1") && text.contains("127.0.0.1:2"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_password_and_a_wrong_vhost() {
     let site = Site::rabbitmq().await;
-    let node = node_with_bob(&site).await;
-    let error = refused(&node.url_for("bob", "hunter2wrong", site.vhost_name())).await;
-    assert!(matches!(&error, ConnectError::Refused { user, .. } if user == "bob"), "{error:?}");
+    let node = node_with_user(&site, "ann").await;
+    let error = refused(&node.url_for("ann", "hunter2wrong", site.vhost_name())).await;
+    assert!(
+        matches!(&error, ConnectError::Refused { user, .. } if user == "ann"),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("ACCESS_REFUSED"), "{error}");
-    let error = refused(&node.url_for("bob", PASSWORD, "nowhere")).await;
-    assert!(matches!(&error, ConnectError::Refused { vhost, .. } if vhost == "nowhere"), "{error:?}");
+    let error = refused(&node.url_for("ann", PASSWORD, "nowhere")).await;
+    assert!(
+        matches!(&error, ConnectError::Refused { vhost, .. } if vhost == "nowhere"),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("nowhere"), "{error}");
 }
 
 #[tokio::test]
 async fn a_user_without_permissions() {
     let site = Site::rabbitmq().await;
-    let node = node_with_bob(&site).await;
+    let node = node_with_user(&site, "bob").await;
     let url = node.url_for("bob", PASSWORD, site.vhost_name());
     let error = refused(&url).await;
     assert!(matches!(error, ConnectError::Setup { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("rpc.reply.") && text.contains("ACCESS_REFUSED"), "{text}");
+    assert!(
+        text.contains("rpc.reply.") && text.contains("ACCESS_REFUSED"),
+        "{text}"
+    );
 
     // Enough to call, not to serve.
     let vhost = site.vhost_name();
     let mine = r"^rpc\..*";
-    node.ctl(&["set_permissions", "-p", vhost, "bob", mine, mine, mine]).await.unwrap();
+    node.ctl(&["set_permissions", "-p", vhost, "bob", mine, mine, mine])
+        .await
+        .unwrap();
     let rpc = Rpc::connect(&url).await.unwrap();
     let error = rpc.register("pay", one).await.unwrap_err();
-    assert!(matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"), "{error:?}");
+    assert!(
+        matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("ACCESS_REFUSED"), "{error}");
     assert_no_password(&error);
 
     // Not enough to publish calls: the broker closes the channel, which is a loss with its reason.
-    let error = rpc.call("pay", ()).timeout(Duration::from_secs(5)).await.unwrap_err();
+    let error = rpc
+        .call("pay", ())
+        .timeout(Duration::from_secs(5))
+        .await
+        .unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, RpcError::ConnectionLost { .. }), "{error:?}");
+    assert!(
+        matches!(error, RpcError::ConnectionLost { .. }),
+        "{error:?}"
+    );
     assert!(text.contains("ACCESS_REFUSED"), "{text}");
 }
 
@@ -141,13 +189,24 @@ async fn a_queue_that_exists_with_other_flags() {
     let site = Site::rabbitmq().await;
     site.uses(&["pay"]).await;
     let peer = RawPeer::connect(site.url()).await.unwrap();
-    let flags = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    peer.declare("pay", flags, table(&[("x-expires", 60_000.into())])).await.unwrap();
+    let flags = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    peer.declare("pay", flags, table(&[("x-expires", 60_000.into())]))
+        .await
+        .unwrap();
     let rpc = site.rpc().await;
     let error = rpc.register("pay", one).await.unwrap_err();
     let text = error.to_string();
-    assert!(matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"), "{error:?}");
-    assert!(text.contains("PRECONDITION_FAILED") && text.contains("inequivalent arg"), "{text}");
+    assert!(
+        matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"),
+        "{error:?}"
+    );
+    assert!(
+        text.contains("PRECONDITION_FAILED") && text.contains("inequivalent arg"),
+        "{text}"
+    );
     // The connection is as good as before.
     let server = rpc.register("other", one).await.unwrap();
     assert_eq!(rpc.call("other", ()).await.unwrap(), 1);
@@ -162,10 +221,17 @@ async fn options_of_the_queue_must_be_those_of_all_servers() {
         site.uses(&["pay"]).await;
         let (first, second) = (site.rpc().await, site.rpc().await);
         let limit = QueueOptions::default().argument("x-max-length", 10);
-        first.register("pay", one).queue(limit.clone()).await.unwrap();
+        first
+            .register("pay", one)
+            .queue(limit.clone())
+            .await
+            .unwrap();
         let error = second.register("pay", one).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("`pay`") && text.contains("x-max-length"), "{text}");
+        assert!(
+            text.contains("`pay`") && text.contains("x-max-length"),
+            "{text}"
+        );
         second.register("pay", one).queue(limit).await.unwrap();
     }
 }
@@ -175,7 +241,10 @@ async fn tls_on_a_plain_port() {
     let site = Site::rabbitmq().await;
     let url = site.url().replacen("amqp://", "amqps://", 1);
     let error = refused(&url).await;
-    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(
+        matches!(error, ConnectError::Unreachable { .. }),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("amqp://"), "{error}");
 }
 

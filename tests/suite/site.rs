@@ -8,7 +8,7 @@ use rpc_tests::{RawPeer, Vhost, fresh_vhost};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::probe::{Probe, ProbeServer, METHODS, Real};
+use crate::probe::{METHODS, Probe, ProbeServer, Real};
 
 /// An empty broker for one test.
 pub(crate) struct Site {

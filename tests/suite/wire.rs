@@ -30,9 +30,19 @@ impl Taken {
         let mut consumer = peer.consume("add").await.unwrap();
         let client = site.rpc().await;
         let call = client.call("add", json!({"a": 1, "b": 2}));
-        let call = tokio::spawn(call.timeout(Duration::from_secs(20)).header("tenant", "acme"));
+        let call = tokio::spawn(
+            call.timeout(Duration::from_secs(20))
+                .header("tenant", "acme"),
+        );
         let message = consumer.next().await.unwrap();
-        Self { call, message, peer, client, _site: site, _consumer: consumer }
+        Self {
+            call,
+            message,
+            peer,
+            client,
+            _site: site,
+            _consumer: consumer,
+        }
     }
 
     fn reply_to(&self) -> &str {
@@ -44,7 +54,10 @@ impl Taken {
     }
 
     async fn reply(&self, properties: BasicProperties, body: impl AsRef<[u8]>) {
-        self.peer.publish(self.reply_to(), properties, body).await.unwrap();
+        self.peer
+            .publish(self.reply_to(), properties, body)
+            .await
+            .unwrap();
     }
 
     async fn end(self) -> Result<Value, RpcError> {
@@ -60,16 +73,34 @@ async fn a_call_is_what_aio_pika_sends() {
     assert_eq!(message.0.exchange.as_str(), "");
     assert_eq!(message.kind(), Some("call"));
     assert_eq!(message.json().unwrap(), json!({"a": 1, "b": 2}));
-    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/json");
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        "application/json"
+    );
     assert_eq!(*properties.delivery_mode(), Some(1));
-    assert!(taken.reply_to().starts_with("rpc.reply."), "{}", taken.reply_to());
+    assert!(
+        taken.reply_to().starts_with("rpc.reply."),
+        "{}",
+        taken.reply_to()
+    );
     assert_eq!(message.header("From"), Some(&long(taken.reply_to())));
     assert_eq!(message.header("tenant"), Some(&long("acme")));
-    assert!(matches!(message.header("rpc-deadline"), Some(AMQPValue::LongLongInt(_))));
+    assert!(matches!(
+        message.header("rpc-deadline"),
+        Some(AMQPValue::LongLongInt(_))
+    ));
     assert_eq!(taken.id().len(), 36);
-    let expiration: u64 = properties.expiration().as_ref().unwrap().as_str().parse().unwrap();
+    let expiration: u64 = properties
+        .expiration()
+        .as_ref()
+        .unwrap()
+        .as_str()
+        .parse()
+        .unwrap();
     assert!((1..=20_000).contains(&expiration), "{expiration}");
-    taken.reply(reply_properties("result", taken.id()), "3").await;
+    taken
+        .reply(reply_properties("result", taken.id()), "3")
+        .await;
     assert_eq!(taken.end().await.unwrap(), json!(3));
 }
 
@@ -104,28 +135,48 @@ async fn replies_that_make_no_sense_are_decode_errors() {
         }
         taken.reply(properties, body).await;
         let error = taken.end().await.unwrap_err();
-        assert!(matches!(&error, RpcError::Decode { method, .. } if method == "add"), "{kind:?}: {error:?}");
+        assert!(
+            matches!(&error, RpcError::Decode { method, .. } if method == "add"),
+            "{kind:?}: {error:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn error_bodies_of_any_shape_are_remote_errors() {
     for (body, kind, message) in [
-        (r#"{"error": {"type": "X", "message": "X('m')", "args": ["m"]}}"#, "X", "X('m')"),
-        (r#"{"error": {"type": "X", "message": "m", "args": [], "code": 7}}"#, "X", "m"),
-        (r#""TypeError('keys must be str')""#, "", "TypeError('keys must be str')"),
+        (
+            r#"{"error": {"type": "X", "message": "X('m')", "args": ["m"]}}"#,
+            "X",
+            "X('m')",
+        ),
+        (
+            r#"{"error": {"type": "X", "message": "m", "args": [], "code": 7}}"#,
+            "X",
+            "m",
+        ),
+        (
+            r#""TypeError('keys must be str')""#,
+            "",
+            "TypeError('keys must be str')",
+        ),
         ("7", "", "7"),
         ("null", "", "null"),
         ("{}", "", "{}"),
         ("[]", "", "[]"),
     ] {
         let taken = Taken::new().await;
-        taken.reply(reply_properties("error", taken.id()), body).await;
+        taken
+            .reply(reply_properties("error", taken.id()), body)
+            .await;
         let RpcError::Remote(remote) = taken.end().await.unwrap_err() else {
             panic!("not remote: {body}");
         };
-        assert_eq!((remote.kind.as_str(), remote.message.as_str()), (kind, message));
-        assert_eq!(remote.method, "add");
+        assert_eq!(
+            (remote.kind.as_str(), remote.message.as_str()),
+            (kind, message)
+        );
+        assert_eq!(remote.method(), "add");
     }
 }
 
@@ -133,7 +184,12 @@ async fn error_bodies_of_any_shape_are_remote_errors() {
 async fn foreign_messages_on_the_reply_queue_harm_nothing() {
     let taken = Taken::new().await;
     taken.reply(BasicProperties::default(), "1").await;
-    for id in ["", "7", "6f9619ff-8b86-d011-b42d-00c04fc964ff", &"x".repeat(255)] {
+    for id in [
+        "",
+        "7",
+        "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+        &"x".repeat(255),
+    ] {
         taken.reply(reply_properties("result", id), "2").await;
         taken.reply(reply_properties("error", id), "{}").await;
     }
@@ -143,16 +199,32 @@ async fn foreign_messages_on_the_reply_queue_harm_nothing() {
         taken.reply(good.clone(), body).await;
     }
     let client = taken.client.clone();
-    assert_eq!(taken.end().await.unwrap(), json!(3), "the first answer counts");
-    client.register("sub", |_: Value| async { Ok::<_, String>(5) }).await.unwrap();
-    assert_eq!(client.call("sub", ()).await.unwrap(), json!(5), "the client goes on");
+    assert_eq!(
+        taken.end().await.unwrap(),
+        json!(3),
+        "the first answer counts"
+    );
+    client
+        .register("sub", |_: Value| async { Ok::<_, String>(5) })
+        .await
+        .unwrap();
+    assert_eq!(
+        client.call("sub", ()).await.unwrap(),
+        json!(5),
+        "the client goes on"
+    );
 }
 
 #[tokio::test]
 async fn a_rejected_call_is_rejected() {
     let taken = Taken::new().await;
     taken.message.reject(false).await.unwrap();
-    assert_eq!(taken.end().await.unwrap_err(), RpcError::Rejected { method: "add".into() });
+    assert_eq!(
+        taken.end().await.unwrap_err(),
+        RpcError::Rejected {
+            method: "add".into()
+        }
+    );
 }
 
 #[tokio::test]
@@ -166,10 +238,15 @@ async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
     let message = consumer.next().await.unwrap();
     let properties = reply_properties("error", message.correlation_id().unwrap());
     let body = r#"{"error": {"type": "X", "message": "m", "args": [], "data": {"what": 1}}}"#;
-    peer.publish(message.reply_to().unwrap(), properties, body).await.unwrap();
+    peer.publish(message.reply_to().unwrap(), properties, body)
+        .await
+        .unwrap();
     match call.await.unwrap().unwrap_err() {
-        CallError::Rpc(RpcError::Remote(remote)) => assert_eq!(remote.data, Some(json!({"what": 1}))),
-        CallError::Service(PayError::Closed | PayError::InsufficientFunds { .. }) | CallError::Rpc(_) => {
+        CallError::Rpc(RpcError::Remote(remote)) => {
+            assert_eq!(remote.data, Some(json!({"what": 1})));
+        }
+        CallError::Service(PayError::Closed | PayError::InsufficientFunds { .. })
+        | CallError::Rpc(_) => {
             panic!("not remote")
         }
     }
@@ -192,10 +269,20 @@ impl Caller {
         let peer = RawPeer::connect(site.url()).await.unwrap();
         let queue = peer.reply_queue().await.unwrap();
         let replies = peer.consume_no_ack(&queue).await.unwrap();
-        Self { peer, queue, replies, site, _server: server }
+        Self {
+            peer,
+            queue,
+            replies,
+            site,
+            _server: server,
+        }
     }
 
-    async fn answer(&mut self, properties: BasicProperties, body: &[u8]) -> (Option<String>, Value) {
+    async fn answer(
+        &mut self,
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> (Option<String>, Value) {
         self.peer.publish("add", properties, body).await.unwrap();
         let reply = self.replies.next().await.unwrap();
         (reply.kind().map(str::to_owned), reply.json().unwrap())
@@ -203,7 +290,12 @@ impl Caller {
 
     /// Nothing is left in the queue, neither waiting nor with the server: what it took, it acked.
     async fn all_is_settled(&mut self) {
-        let good = self.answer(call_properties(&self.queue.clone(), "last"), br#"{"a":1,"b":2}"#).await;
+        let good = self
+            .answer(
+                call_properties(&self.queue.clone(), "last"),
+                br#"{"a":1,"b":2}"#,
+            )
+            .await;
         assert_eq!(good, (Some("result".into()), json!(3)));
         let site = &self.site;
         let node = rpc_tests::shared_node().await.node();
@@ -211,9 +303,19 @@ impl Caller {
             match node {
                 Some(node) => {
                     let vhost = site.vhost_name();
-                    let args = ["list_queues", "-p", vhost, "--no-table-headers", "-q", "name", "messages"];
+                    let args = [
+                        "list_queues",
+                        "-p",
+                        vhost,
+                        "--no-table-headers",
+                        "-q",
+                        "name",
+                        "messages",
+                    ];
                     let queues = node.ctl(&args).await.unwrap();
-                    queues.lines().any(|line| line.split_whitespace().eq(["add", "0"]))
+                    queues
+                        .lines()
+                        .any(|line| line.split_whitespace().eq(["add", "0"]))
                 }
                 None => site.depth("add").await == 0,
             }
@@ -226,17 +328,28 @@ impl Caller {
 async fn a_reply_is_what_aio_pika_expects() {
     let mut caller = Caller::new().await;
     let properties = call_properties(&caller.queue, "any id");
-    caller.peer.publish("add", properties, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    caller
+        .peer
+        .publish("add", properties, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
     let reply = caller.replies.next().await.unwrap();
     let properties = &reply.0.properties;
     assert_eq!(reply.kind(), Some("result"));
     assert_eq!(reply.correlation_id(), Some("any id"));
     assert_eq!(reply.reply_to(), None);
-    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/json");
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        "application/json"
+    );
     assert_eq!(*properties.delivery_mode(), Some(1));
     assert_eq!(reply.0.data, b"3");
     let persistent = call_properties(&caller.queue, "any id").with_delivery_mode(2);
-    caller.peer.publish("add", persistent, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    caller
+        .peer
+        .publish("add", persistent, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
     let reply = caller.replies.next().await.unwrap();
     assert_eq!(*reply.0.properties.delivery_mode(), Some(2), "the call's");
 }
@@ -245,7 +358,11 @@ async fn a_reply_is_what_aio_pika_expects() {
 async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
     let mut caller = Caller::new().await;
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    let deep_extra = format!("{{\"a\":1,\"b\":2,\"c\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_extra = format!(
+        "{{\"a\":1,\"b\":2,\"c\":{}1{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     for (body, kind, words) in [
         (&b"{\"a\":"[..], "rpc.Malformed", "JSON"),
         (b"", "rpc.Malformed", "JSON"),
@@ -257,18 +374,37 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
         (b"null", "rpc.InvalidArguments", "null"),
         (b"3", "rpc.InvalidArguments", "a number"),
         (b"{\"a\":1}", "rpc.InvalidArguments", "missing field `b`"),
-        (b"{\"a\":1,\"a\":2,\"b\":3}", "rpc.InvalidArguments", "duplicate field `a`"),
-        (b"{\"a\":1,\"b\":2,\"c\":3}", "rpc.InvalidArguments", "unknown field `c`"),
-        (b"{\"a\":1,\"b\":\"x\"}", "rpc.InvalidArguments", "expected i64"),
+        (
+            b"{\"a\":1,\"a\":2,\"b\":3}",
+            "rpc.InvalidArguments",
+            "duplicate field `a`",
+        ),
+        (
+            b"{\"a\":1,\"b\":2,\"c\":3}",
+            "rpc.InvalidArguments",
+            "unknown field `c`",
+        ),
+        (
+            b"{\"a\":1,\"b\":\"x\"}",
+            "rpc.InvalidArguments",
+            "expected i64",
+        ),
         (deep.as_bytes(), "rpc.InvalidArguments", "expected i64"),
-        (deep_extra.as_bytes(), "rpc.InvalidArguments", "unknown field `c`"),
+        (
+            deep_extra.as_bytes(),
+            "rpc.InvalidArguments",
+            "unknown field `c`",
+        ),
     ] {
         let properties = call_properties(&caller.queue, "id");
         let (reply, body) = caller.answer(properties, body).await;
         assert_eq!(reply.as_deref(), Some("error"));
         let error = &body["error"];
         assert_eq!(error["type"], kind, "{error}");
-        assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(words),
+            "{error}"
+        );
         assert_eq!(error["args"], json!([error["message"]]));
     }
     caller.all_is_settled().await;
@@ -277,8 +413,16 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
 #[tokio::test]
 async fn deep_nesting_into_an_untyped_handler_is_an_error_reply() {
     let mut caller = Caller::new().await;
-    let deep = format!("{{\"value\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    caller.peer.publish("echo", call_properties(&caller.queue, "id"), deep).await.unwrap();
+    let deep = format!(
+        "{{\"value\":{}1{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    caller
+        .peer
+        .publish("echo", call_properties(&caller.queue, "id"), deep)
+        .await
+        .unwrap();
     let reply = caller.replies.next().await.unwrap();
     assert_eq!(reply.kind(), Some("error"));
     assert_eq!(reply.json().unwrap()["error"]["type"], "rpc.Malformed");
@@ -294,14 +438,20 @@ async fn foreign_callers_may_send_bare_messages() {
         only_reply_to.clone(),
         only_reply_to.clone().with_type("weird".into()),
         only_reply_to.clone().with_content_type("text/plain".into()),
-        only_reply_to.clone().with_correlation_id("x".repeat(255).into()),
+        only_reply_to
+            .clone()
+            .with_correlation_id("x".repeat(255).into()),
         only_reply_to.with_expiration("5000".into()),
     ] {
         let answer = caller.answer(properties, body).await;
         assert_eq!(answer, (Some("result".into()), json!(3)));
     }
     // Nobody to answer: it runs, and is acked.
-    caller.peer.publish("add", BasicProperties::default(), body).await.unwrap();
+    caller
+        .peer
+        .publish("add", BasicProperties::default(), body)
+        .await
+        .unwrap();
     let gone = BasicProperties::default().with_reply_to("gone".into());
     caller.peer.publish("add", gone, body).await.unwrap();
     caller.all_is_settled().await;
@@ -316,7 +466,12 @@ async fn direct_reply_to_callers_are_answered() {
     let properties = BasicProperties::default()
         .with_reply_to("amq.rabbitmq.reply-to".into())
         .with_correlation_id("direct".into());
-    peer.publish("add", properties, br#"{"a": 1, "b": 2}"#).await.unwrap();
+    peer.publish("add", properties, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
     let reply = replies.next().await.unwrap();
-    assert_eq!((reply.correlation_id(), reply.json().unwrap()), (Some("direct"), json!(3)));
+    assert_eq!(
+        (reply.correlation_id(), reply.json().unwrap()),
+        (Some("direct"), json!(3))
+    );
 }

@@ -22,6 +22,7 @@ mod broker;
 mod channel;
 mod consumers;
 mod queue;
+mod queues;
 mod state;
 #[cfg(test)]
 mod tests;

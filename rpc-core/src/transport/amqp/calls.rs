@@ -125,14 +125,12 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
 
 /// Replies and returned calls in one stream, which ends with the replies.
 fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item = Incoming> + Send {
-    let replies = replies
-        .take_while(|delivery| ready(delivery.is_ok()))
-        .filter_map(|delivery| ready(delivery.ok()))
-        .map(|delivery| {
-            let message = properties::from_amqp(&delivery.properties, delivery.data);
-            Some(Incoming::Reply(message))
-        })
-        .chain(stream::once(ready(None)));
+    let replies = replies.map(|delivery| match delivery {
+        Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
+        // lapin's last word, on a channel or a connection that is gone.
+        Err(error) => Incoming::Ended(words(&error)),
+    });
+    let replies = replies.map(Some).chain(stream::once(ready(None)));
     let returns = stream::unfold(returns, Returns::next).map(Some);
     stream::select(replies, returns)
         .take_while(|incoming| ready(incoming.is_some()))

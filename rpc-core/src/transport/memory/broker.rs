@@ -26,8 +26,10 @@ impl MemoryBroker {
 
     /// Stops the broker, as if its node had died: all connections are lost, and none can be made.
     ///
-    /// Queues that are not durable go, and so do all calls, since they are transient. Every call in
-    /// flight ends with [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost).
+    /// Only durable queues that are not `auto_delete` stay, and they lose all calls, since those are
+    /// transient. Every call in flight ends with
+    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost); handlers that run may go on, but
+    /// their answers reach nobody.
     pub fn stop(&self) {
         self.0.lock().stop(Instant::now());
         self.0.gate.notify_waiters();
@@ -74,13 +76,13 @@ impl MemoryBroker {
     /// The queue of a method has the method's name.
     #[must_use]
     pub fn queue_depth(&self, name: &str) -> Option<usize> {
-        self.0.lock().depth(name)
+        self.0.lock().queues().depth(name)
     }
 
     /// The names of all queues, sorted: those of methods, and the reply queues of callers.
     #[must_use]
     pub fn queues(&self) -> Vec<String> {
-        self.0.lock().queue_names()
+        self.0.lock().queues().names()
     }
 }
 
@@ -121,8 +123,8 @@ impl Broker {
         &self.url
     }
 
-    /// The lock is held for one operation, never over an await. No operation leaves the state half
-    /// done by a panic, so a poisoned lock is as good as any.
+    /// The lock is held for one operation, never over an await. Nothing panics under it, so it cannot
+    /// be poisoned.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

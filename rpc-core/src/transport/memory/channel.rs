@@ -119,7 +119,8 @@ impl CallChannel for Calls {
 
 impl Drop for Calls {
     fn drop(&mut self) {
-        self.connection.broker.lock().close_calls(&self.reply_queue);
+        let Connection { broker, id, .. } = &self.connection;
+        broker.lock().close_calls(*id, &self.reply_queue);
     }
 }
 

@@ -9,9 +9,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::alarms::Alarms;
 use super::consumers::{ChannelId, ConsumerId};
-use super::queue::{Held, Position, Queue, QueueId};
+use super::queue::{Held, Position, QueueId};
+use super::queues::Queues;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::transport::Loss;
@@ -23,12 +23,9 @@ pub(super) struct State {
     running: bool,
     blocked: Option<String>,
     ids: u64,
-    queue_ids: HashMap<String, QueueId>,
-    queues: HashMap<QueueId, Queue>,
-    reply_queues: HashMap<String, ReplyQueue>,
     connections: HashMap<ConnectionId, Connection>,
     channels: HashMap<ChannelId, Channel>,
-    alarms: Alarms,
+    queues: Queues,
 }
 
 pub(super) type ConnectionId = u64;
@@ -38,14 +35,6 @@ struct Connection {
     loss: watch::Sender<Option<Loss>>,
     reply_queues: Vec<String>,
     channels: Vec<ChannelId>,
-}
-
-/// A reply queue has one consumer, which takes everything at once and settles nothing: nothing ever
-/// waits in it.
-#[derive(Debug)]
-struct ReplyQueue {
-    connection: ConnectionId,
-    incoming: UnboundedSender<Incoming>,
 }
 
 /// A channel of a server.
@@ -96,12 +85,9 @@ impl State {
             running: true,
             blocked: None,
             ids: 0,
-            queue_ids: HashMap::new(),
-            queues: HashMap::new(),
-            reply_queues: HashMap::new(),
             connections: HashMap::new(),
             channels: HashMap::new(),
-            alarms: Alarms::new(alarm_moved),
+            queues: Queues::new(alarm_moved),
         }
     }
 
@@ -131,19 +117,13 @@ impl State {
             .get_mut(&connection)
             .ok_or(Refusal::Closed)?;
         open.reply_queues.push(reply_queue.clone());
-        let queue = ReplyQueue {
-            connection,
-            incoming,
-        };
-        self.reply_queues.insert(reply_queue, queue);
+        self.queues.replies.insert(reply_queue, incoming);
         Ok(())
     }
 
-    pub(super) fn close_calls(&mut self, reply_queue: &str) {
-        let Some(queue) = self.reply_queues.remove(reply_queue) else {
-            return;
-        };
-        if let Some(connection) = self.connections.get_mut(&queue.connection) {
+    pub(super) fn close_calls(&mut self, connection: ConnectionId, reply_queue: &str) {
+        self.queues.replies.remove(reply_queue);
+        if let Some(connection) = self.connections.get_mut(&connection) {
             connection.reply_queues.retain(|name| name != reply_queue);
         }
     }
@@ -192,7 +172,7 @@ impl State {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
-        let queue = match self.declare(name, options, now) {
+        let queue = match self.queues.declare(name, options, now) {
             Ok(queue) => queue,
             Err(reason) => {
                 self.close_channel(channel, now);
@@ -204,7 +184,7 @@ impl State {
             let subscription = Subscription { queue, deliveries };
             channel.subscriptions.insert(id, subscription);
         }
-        if let Some(queue) = self.queues.get_mut(&queue) {
+        if let Some(queue) = self.queues.methods.get_mut(&queue) {
             queue.join(id, channel, prefetch);
         }
         self.run(queue, now);
@@ -219,7 +199,7 @@ impl State {
         let Some(subscription) = open.subscriptions.remove(&id) else {
             return;
         };
-        if let Some(queue) = self.queues.get_mut(&subscription.queue) {
+        if let Some(queue) = self.queues.methods.get_mut(&subscription.queue) {
             queue.leave(id, now);
         }
         self.run(subscription.queue, now);
@@ -243,7 +223,9 @@ impl State {
             .filter_map(|id| self.connections.remove(id))
             .collect();
         for name in ended.iter().flat_map(|connection| &connection.reply_queues) {
-            self.reply_queues.remove(name);
+            if let Some(incoming) = self.queues.replies.remove(name) {
+                let _ = incoming.send(Incoming::Ended(reason.to_owned()));
+            }
         }
         let channels: Vec<_> = ended
             .iter()
@@ -264,22 +246,7 @@ impl State {
     pub(super) fn stop(&mut self, now: Instant) {
         self.running = false;
         self.disconnect_all("the broker was stopped", now);
-        let transient: Vec<_> = self
-            .queues
-            .iter()
-            .filter(|(_, queue)| !queue.durable())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in transient {
-            self.remove(id);
-        }
-        let durable: Vec<_> = self.queues.keys().copied().collect();
-        for id in durable {
-            if let Some(queue) = self.queues.get_mut(&id) {
-                queue.restart();
-            }
-            self.run(id, now);
-        }
+        self.queues.restart();
     }
 
     pub(super) fn start(&mut self) {
@@ -294,67 +261,13 @@ impl State {
         self.blocked.as_deref()
     }
 
-    pub(super) fn depth(&self, queue: &str) -> Option<usize> {
-        if self.reply_queues.contains_key(queue) {
-            return Some(0);
-        }
-        let id = self.queue_ids.get(queue)?;
-        self.queues.get(id).map(Queue::depth)
-    }
-
-    pub(super) fn queue_names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self
-            .queue_ids
-            .keys()
-            .chain(self.reply_queues.keys())
-            .cloned()
-            .collect();
-        names.sort_unstable();
-        names
+    pub(super) fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     fn next_id(&mut self) -> u64 {
         self.ids += 1;
         self.ids
-    }
-
-    fn declare(
-        &mut self,
-        name: &str,
-        options: &QueueOptions,
-        now: Instant,
-    ) -> Result<QueueId, String> {
-        if self.reply_queues.contains_key(name) {
-            return Err(format!(
-                "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'. \
-                 It could be originally declared on another connection or the exclusive property value \
-                 does not match that of the original declaration."
-            ));
-        }
-        if let Some(id) = self.queue_ids.get(name) {
-            if let Some(queue) = self.queues.get_mut(id) {
-                queue.redeclare(options, now)?;
-            }
-            return Ok(*id);
-        }
-        if name.starts_with("amq.") {
-            return Err(format!(
-                "ACCESS_REFUSED - queue name '{name}' contains reserved prefix 'amq.*'"
-            ));
-        }
-        let queue = Queue::declare(name, options, now)?;
-        let id = self.next_id();
-        self.queues.insert(id, queue);
-        self.queue_ids.insert(name.to_owned(), id);
-        Ok(id)
-    }
-
-    fn remove(&mut self, id: QueueId) {
-        let Some(queue) = self.queues.remove(&id) else {
-            return;
-        };
-        self.queue_ids.remove(queue.name());
-        self.alarms.clear(id);
     }
 
     fn close_channels(&mut self, ids: &[ChannelId], now: Instant) {
@@ -367,7 +280,7 @@ impl State {
         for channel in &closed {
             channel.ended.store(true, Ordering::Release);
             for (id, subscription) in &channel.subscriptions {
-                if let Some(queue) = self.queues.get_mut(&subscription.queue) {
+                if let Some(queue) = self.queues.methods.get_mut(&subscription.queue) {
                     queue.leave(*id, now);
                     touched.insert(subscription.queue);
                 }
@@ -377,7 +290,7 @@ impl State {
             .into_iter()
             .flat_map(|channel| channel.unsettled.into_values())
         {
-            if let Some(queue) = self.queues.get_mut(&unsettled.queue) {
+            if let Some(queue) = self.queues.methods.get_mut(&unsettled.queue) {
                 queue.settled(unsettled.consumer);
                 queue.requeue(unsettled.position, unsettled.held);
                 touched.insert(unsettled.queue);

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Channel, Published, Refusal, ReplyQueue, State, Unsettled};
+use super::{Channel, Published, Refusal, State, Unsettled};
 use crate::message::{Delivery, FROM, Headers, Incoming, Message, unix_millis};
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
+use crate::transport::memory::queues::ReplyQueues;
 
 impl State {
     /// Routes a call, or returns it to the channel it came from.
@@ -21,16 +22,17 @@ impl State {
         call: Message,
         now: Instant,
     ) -> Result<Published, Refusal> {
-        let own = self.reply_queues.get(reply_queue).ok_or(Refusal::Closed)?;
+        let replies = &self.queues.replies;
+        let own = replies.get(reply_queue).ok_or(Refusal::Closed)?;
         if self.blocked.is_some() {
             return Ok(Published::Blocked(Box::new(call)));
         }
-        if let Some(id) = self.queue_ids.get(queue) {
-            self.enqueue(*id, call, now);
-        } else if let Some(other) = self.reply_queues.get(queue) {
-            other.bring(Incoming::Reply(call));
+        if let Some(id) = self.queues.id(queue) {
+            self.enqueue(id, call, now);
+        } else if let Some(other) = replies.get(queue) {
+            let _ = other.send(Incoming::Reply(call));
         } else {
-            own.bring(Incoming::Returned(call));
+            let _ = own.send(Incoming::Returned(call));
         }
         Ok(Published::Done)
     }
@@ -46,10 +48,10 @@ impl State {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
-        if let Some(caller) = self.reply_queues.get(queue) {
-            caller.bring(Incoming::Reply(message));
-        } else if let Some(id) = self.queue_ids.get(queue) {
-            self.enqueue(*id, message, now);
+        if let Some(caller) = self.queues.replies.get(queue) {
+            let _ = caller.send(Incoming::Reply(message));
+        } else if let Some(id) = self.queues.id(queue) {
+            self.enqueue(id, message, now);
         }
         Ok(())
     }
@@ -72,9 +74,9 @@ impl State {
         now: Instant,
     ) -> Result<(), Refusal> {
         let settled = self.settle(channel, tag, now)?;
-        if let Some(queue) = self.queues.get(&settled.queue) {
+        if let Some(queue) = self.queues.methods.get(&settled.queue) {
             let message = settled.held.message;
-            bounce(&self.reply_queues, message, "rejected", queue.name());
+            bounce(&self.queues.replies, message, "rejected", queue.name());
         }
         self.run(settled.queue, now);
         Ok(())
@@ -95,7 +97,7 @@ impl State {
         }
         // As a fresh message it would lose the mark that it may have run before.
         let settled = self.settle(channel, delivery.tag, now)?;
-        if let Some(queue) = self.queues.get_mut(&settled.queue) {
+        if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.requeue(settled.position, settled.held);
         }
         self.run(settled.queue, now);
@@ -104,36 +106,33 @@ impl State {
 
     /// Lets messages and queues go whose time is over, and says when to come again.
     pub(in crate::transport::memory) fn ring(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(id) = self.alarms.take(now) {
-            if self
-                .queues
-                .get(&id)
-                .is_some_and(|queue| queue.outlived(now))
-            {
-                self.remove(id);
+        while let Some(id) = self.queues.alarms.take(now) {
+            let queue = self.queues.methods.get(&id);
+            if queue.is_some_and(|queue| queue.outlived(now)) {
+                self.queues.remove(id);
             } else {
                 self.run(id, now);
             }
         }
-        self.alarms.next()
+        self.queues.alarms.next()
     }
 
     /// Brings a queue to rest after anything that may have changed its head, its length or its
     /// consumers.
     pub(super) fn run(&mut self, id: QueueId, now: Instant) {
-        let Some(queue) = self.queues.get_mut(&id) else {
+        let Some(queue) = self.queues.methods.get_mut(&id) else {
             return;
         };
         if queue.abandoned() {
-            self.remove(id);
+            self.queues.remove(id);
             return;
         }
         while let Some(message) = queue.overflow() {
-            bounce(&self.reply_queues, message, "maxlen", queue.name());
+            bounce(&self.queues.replies, message, "maxlen", queue.name());
         }
         loop {
             while let Some(message) = queue.expire(now) {
-                bounce(&self.reply_queues, message, "expired", queue.name());
+                bounce(&self.queues.replies, message, "expired", queue.name());
             }
             let Some(handout) = queue.hand_out() else {
                 break;
@@ -141,19 +140,19 @@ impl State {
             deliver(&mut self.channels, id, handout);
         }
         if let Some(due) = queue.due() {
-            self.alarms.set(id, due);
+            self.queues.alarms.set(id, due);
         }
     }
 
     fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) {
-        let Some(queue) = self.queues.get_mut(&id) else {
+        let Some(queue) = self.queues.methods.get_mut(&id) else {
             return;
         };
         match queue.refuses(message.body.len()) {
             None | Some(Overflow::DropHead) => {}
             Some(Overflow::RejectPublish) => return,
             Some(Overflow::RejectPublishDeadLetter) => {
-                bounce(&self.reply_queues, message, "maxlen", queue.name());
+                bounce(&self.queues.replies, message, "maxlen", queue.name());
                 return;
             }
         }
@@ -174,17 +173,10 @@ impl State {
             let reason = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
             return Err(Refusal::Because(reason));
         };
-        if let Some(queue) = self.queues.get_mut(&settled.queue) {
+        if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.settled(settled.consumer);
         }
         Ok(settled)
-    }
-}
-
-impl ReplyQueue {
-    fn bring(&self, incoming: Incoming) {
-        // A caller that has stopped listening is as good as gone.
-        let _ = self.incoming.send(incoming);
     }
 }
 
@@ -214,12 +206,7 @@ fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: 
 }
 
 /// Sends a message through the dead-letter exchange, which knows callers by the header `From`.
-fn bounce(
-    reply_queues: &HashMap<String, ReplyQueue>,
-    mut message: Message,
-    reason: &str,
-    queue: &str,
-) {
+fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue: &str) {
     let from = message.headers.get(FROM).and_then(Value::as_str);
     let Some(caller) = from.and_then(|from| reply_queues.get(from)) else {
         return;
@@ -230,7 +217,7 @@ fn bounce(
         milliseconds.to_string()
     });
     bury(&mut message.headers, reason, queue, expiration);
-    caller.bring(Incoming::Reply(message));
+    let _ = caller.send(Incoming::Reply(message));
 }
 
 fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
@@ -242,8 +229,8 @@ fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<Str
         "exchange": "",
         "routing-keys": [queue],
     });
-    if let Some(expiration) = expiration {
-        death["original-expiration"] = expiration.into();
+    if let (Some(expiration), Some(death)) = (expiration, death.as_object_mut()) {
+        death.insert("original-expiration".to_owned(), expiration.into());
     }
     headers.insert("x-death".to_owned(), json!([death]));
     // As in RabbitMQ, a caller's own headers of these names stay.

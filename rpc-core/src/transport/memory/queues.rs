@@ -1,0 +1,116 @@
+//! All queues of a broker, and how they come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::alarms::Alarms;
+use super::queue::{Queue, QueueId};
+use crate::message::Incoming;
+use crate::options::QueueOptions;
+
+#[derive(Debug)]
+pub(super) struct Queues {
+    ids: HashMap<String, QueueId>,
+    last_id: QueueId,
+    /// The queues of methods.
+    pub(super) methods: HashMap<QueueId, Queue>,
+    /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
+    /// so nothing ever waits there.
+    pub(super) replies: ReplyQueues,
+    pub(super) alarms: Alarms,
+}
+
+/// By name. A caller that has stopped listening is as good as gone.
+pub(super) type ReplyQueues = HashMap<String, UnboundedSender<Incoming>>;
+
+impl Queues {
+    pub(super) fn new(alarm_moved: Arc<Notify>) -> Self {
+        Self {
+            ids: HashMap::new(),
+            last_id: 0,
+            methods: HashMap::new(),
+            replies: HashMap::new(),
+            alarms: Alarms::new(alarm_moved),
+        }
+    }
+
+    pub(super) fn id(&self, name: &str) -> Option<QueueId> {
+        self.ids.get(name).copied()
+    }
+
+    /// Declares the queue of a method. The error is the broker's reason for refusing that.
+    pub(super) fn declare(
+        &mut self,
+        name: &str,
+        options: &QueueOptions,
+        now: Instant,
+    ) -> Result<QueueId, String> {
+        if self.replies.contains_key(name) {
+            return Err(format!(
+                "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'. \
+                 It could be originally declared on another connection or the exclusive property value \
+                 does not match that of the original declaration."
+            ));
+        }
+        if let Some(id) = self.id(name) {
+            if let Some(queue) = self.methods.get_mut(&id) {
+                queue.redeclare(options, now)?;
+            }
+            return Ok(id);
+        }
+        if name.starts_with("amq.") {
+            return Err(format!(
+                "ACCESS_REFUSED - queue name '{name}' contains reserved prefix 'amq.*'"
+            ));
+        }
+        let queue = Queue::declare(name, options, now)?;
+        self.last_id += 1;
+        self.methods.insert(self.last_id, queue);
+        self.ids.insert(name.to_owned(), self.last_id);
+        Ok(self.last_id)
+    }
+
+    /// Deletes the queue of a method. What is in it vanishes.
+    pub(super) fn remove(&mut self, id: QueueId) {
+        let Some(queue) = self.methods.remove(&id) else {
+            return;
+        };
+        self.ids.remove(queue.name());
+        self.alarms.clear(id);
+    }
+
+    /// Does to the queues what a restart of the broker does.
+    pub(super) fn restart(&mut self) {
+        let transient = |(id, queue): (&QueueId, &Queue)| (!queue.durable()).then_some(*id);
+        let transient: Vec<_> = self.methods.iter().filter_map(transient).collect();
+        for id in transient {
+            self.remove(id);
+        }
+        for (id, queue) in &mut self.methods {
+            queue.restart();
+            if let Some(due) = queue.due() {
+                self.alarms.set(*id, due);
+            }
+        }
+    }
+
+    /// How many messages are ready.
+    pub(super) fn depth(&self, name: &str) -> Option<usize> {
+        if self.replies.contains_key(name) {
+            return Some(0);
+        }
+        self.methods.get(&self.id(name)?).map(Queue::depth)
+    }
+
+    /// Sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        let names = self.ids.keys().chain(self.replies.keys());
+        let mut names: Vec<_> = names.cloned().collect();
+        names.sort_unstable();
+        names
+    }
+}
