@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 /// Accounts and payments.
 #[rpc_service]
-pub trait Bank {
+trait Bank {
     /// What is on an account, in cents.
     async fn balance(&self, account: String) -> Result<u64, BankError>;
     /// Moves money, and returns what is left on the first account.
@@ -28,7 +28,7 @@ pub trait Bank {
 
 /// Why the bank refuses.
 #[derive(Debug, Deserialize, PartialEq, Serialize, thiserror::Error)]
-pub enum BankError {
+enum BankError {
     #[error("no account `{account}`")]
     NoSuchAccount { account: String },
     #[error("{needed} cents needed, {available} available")]

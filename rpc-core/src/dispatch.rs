@@ -1,10 +1,11 @@
 //! From one delivery to its reply.
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
 use crate::context::{Context, Served};
@@ -75,15 +76,17 @@ async fn run(method: &Method, call: Message, redelivered: bool) -> Result<Vec<u8
     // Made inside the async block, so that a handler that panics before its first await is caught too.
     // Its state is gone after the panic, so nobody can see it broken.
     let handler = AssertUnwindSafe(async { (method.handler)(call.body).await }).catch_unwind();
-    let handler = context.scope(handler);
-    let outcome = match deadline {
-        Some(deadline) => timeout_at(deadline, handler).await.map_err(|_| {
-            Fault::new(
+    let outcome = tokio::select! {
+        // The deadline wins over a handler that is done at that very moment, perhaps since a call that it
+        // made has just timed out: what ends by the deadline must not depend on chance.
+        biased;
+        () = until(deadline) => {
+            return Err(Fault::new(
                 kind::DEADLINE_EXCEEDED,
                 format!("the handler of `{name}` was stopped at the deadline of the call"),
-            )
-        })?,
-        None => handler.await,
+            ));
+        }
+        outcome = context.scope(handler) => outcome,
     };
     outcome.unwrap_or_else(|panic| {
         let words = panic
@@ -98,6 +101,13 @@ async fn run(method: &Method, call: Message, redelivered: bool) -> Result<Vec<u8
             format!("the handler of `{name}` panicked; the server's log says why"),
         ))
     })
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
 }
 
 /// An error's own data may be too large for a message as well; its words must still arrive.

@@ -29,8 +29,8 @@ impl QueueOptions {
         self
     }
 
-    /// Whether the queue goes when its last server leaves. Calls that wait in it then vanish without a
-    /// bounce, so their callers time out.
+    /// Whether the queue goes when its last server leaves. Calls that wait in it, or that the server
+    /// hands back while it shuts down, then vanish without a bounce, so their callers time out.
     ///
     /// Defaults to `false`.
     pub fn auto_delete(mut self, auto_delete: bool) -> Self {

@@ -83,7 +83,8 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
 #[async_trait]
 pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Declares the queue and takes calls from it, at most `prefetch` unsettled at a time. The stream
-    /// ends when the subscription does, whoever ends it.
+    /// ends when the subscription does, whoever ends it. An error closes the channel with all its
+    /// subscriptions.
     async fn subscribe(
         &self,
         queue: &str,
@@ -97,11 +98,9 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Settles a delivery that was answered.
     async fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Settles a delivery by bouncing it to its caller through the dead-letter exchange.
-    async fn reject(&self, tag: u64) -> Result<(), PublishError>;
-
     /// Puts a call that was not started back into its queue as if it had never been delivered, then
-    /// settles the delivery. (Requeueing would mark it as redelivered: "it may have run".)
+    /// settles the delivery. (Requeueing would mark it as redelivered: "it may have run".) One that was
+    /// redelivered already keeps its mark.
     async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError>;
 
     /// Stops new deliveries on all subscriptions. Those already here stay in their streams, which then

@@ -109,7 +109,7 @@ on_both! {
                 serving.await.unwrap()
             }
         };
-        let mut servers = vec![start().await, start().await];
+        let mut servers = [start().await, start().await];
         let callers: Vec<_> = (0..200)
             .map(|caller| {
                 let client = client.clone();

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use lapin::Channel;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
-    BasicPublishOptions, BasicQosOptions, BasicRejectOptions, QueueDeclareOptions,
+    BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::timeout;
@@ -125,11 +125,6 @@ impl ServeChannel for AmqpServing {
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
         within_limit(self.channel.basic_ack(tag, BasicAckOptions::default())).await
-    }
-
-    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
-        let options = BasicRejectOptions { requeue: false };
-        within_limit(self.channel.basic_reject(tag, options)).await
     }
 
     async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {

@@ -182,15 +182,6 @@ impl ServeChannel for Serving {
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
-    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
-        let settled = self
-            .connection
-            .broker
-            .lock()
-            .reject(self.id, tag, Instant::now());
-        settled.map_err(|refusal| self.connection.not_sent(refusal))
-    }
-
     async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {
         let settled =
             self.connection
