@@ -94,4 +94,75 @@ pub use server::{Serve, Server};
 pub use service::{Method, Service};
 pub use transport::memory::MemoryBroker;
 
+/// Makes a typed client and a server of a trait.
+///
+/// The trait is emitted as it is written, except that its futures are `Send` and its implementations
+/// `Send + Sync + 'static`; implement it with plain `async fn`. For `trait Sleep` there are also
+///
+/// - `SleepClient`, which is `Clone` and made by `SleepClient::new(&rpc)`. Each method takes the arguments
+///   of the trait's and returns a [`Call`]: `Call<T>` for a method that returns `T`, and
+///   `Call<T, CallError<E>>` for one that returns `Result<T, E>`. It makes the same call as
+///   [`Rpc::call`] with the method's name and an object of its arguments by name.
+/// - `SleepServer<S>`, made by `SleepServer::new(service)` for any `S: Sleep`, which [`Rpc::serve`] takes.
+///   Each method is registered under its own name. Unknown, missing and ill-typed arguments are the
+///   caller's error.
+///
+/// ```
+/// use rpc_core::{CallError, Rpc, rpc_service};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[rpc_service]
+/// pub trait Till {
+///     /// Takes money out, and returns what is left.
+///     async fn pay(&self, cents: u64) -> Result<u64, TillError>;
+///     /// Rings the bell.
+///     async fn ring(&self);
+/// }
+///
+/// #[derive(Debug, Deserialize, PartialEq, Serialize, thiserror::Error)]
+/// pub enum TillError {
+///     #[error("{missing} cents are missing")]
+///     Short { missing: u64 },
+/// }
+///
+/// struct Drawer {
+///     cents: u64,
+/// }
+///
+/// impl Till for Drawer {
+///     async fn pay(&self, cents: u64) -> Result<u64, TillError> {
+///         let missing = cents.saturating_sub(self.cents);
+///         self.cents.checked_sub(cents).ok_or(TillError::Short { missing })
+///     }
+///
+///     async fn ring(&self) {}
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rpc = Rpc::connect("memory://").await?;
+/// rpc.serve(TillServer::new(Drawer { cents: 100 })).await?;
+///
+/// let till = TillClient::new(&rpc);
+/// till.ring().await?;
+/// assert_eq!(till.pay(30).await?, 70);
+/// // The error is the very value that the service returned.
+/// let error = till.pay(130).await.unwrap_err();
+/// assert_eq!(error, CallError::Service(TillError::Short { missing: 30 }));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What a method may look like
+///
+/// `async fn name(&self, argument: Type, ..) -> Output`, with any number of arguments by value, whose
+/// types are `Serialize + DeserializeOwned`, and an output that is too. An error type needs
+/// `Serialize + DeserializeOwned + Display`. A method may have a body, which is served unless an
+/// implementation has its own.
+///
+/// A return type counts as a `Result` if its name is `Result`, behind whatever path, so `bank::Result<T>`
+/// does; a type alias of another name counts as a plain value.
+///
+/// Anything else is a compile error at its own place: generic traits and methods, references in
+/// arguments, associated items, methods that are not `async`.
 pub use rpc_macros::rpc_service;

@@ -53,6 +53,10 @@ where
 }
 
 /// The two types of a `Result`, also of one behind an alias such as `io::Result<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
 pub trait ResultParts {
     /// What the caller gets.
     type Ok;

@@ -6,7 +6,7 @@ mod travel;
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use syn::{ItemTrait, Result, TraitItem};
+use syn::{Attribute, ItemTrait, Result, TraitItem};
 
 use crate::mistakes::Mistakes;
 pub(crate) use method::{Arg, Method, Returns};
@@ -49,11 +49,17 @@ impl<'a> Service<'a> {
     }
 }
 
+/// Whether what bears these attributes may be absent.
+pub(crate) fn is_conditional(attrs: &[Attribute]) -> bool {
+    let mut attrs = attrs.iter();
+    attrs.any(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+}
+
 fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
     if let Some(token) = &item.unsafety {
         mistakes.push(token, "a service is a safe trait: remove `unsafe`");
     }
-    if let Some(token) = &item.auto_token {
+    if let Some(token) = &item.modifiers.auto_token {
         mistakes.push(token, "a service is an ordinary trait: remove `auto`");
     }
     if !item.generics.params.is_empty() {
@@ -77,8 +83,7 @@ fn check_names(methods: &[Method<'_>], mistakes: &mut Mistakes) {
             );
         }
         // Methods for different configurations may share a name, since only one of them exists.
-        let conditional = method.attrs_named(&["cfg", "cfg_attr"]).next().is_some();
-        if !conditional && !seen.insert(&method.name) {
+        if !is_conditional(method.attrs) && !seen.insert(&method.name) {
             mistakes.push(
                 method.ident,
                 format!(

@@ -12,6 +12,7 @@ mod interop;
 mod lifecycle;
 mod losses;
 mod probe;
+mod readme;
 mod refusals;
 mod site;
 mod wire;

@@ -10,7 +10,8 @@ use crate::model::{Arg, Method, Returns, Service};
 pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
     let client = ident_of(ident);
-    let docs = format!(" Calls the methods of [`{ident}`] on a server. A cheap clone.");
+    let docs =
+        format!(" Calls the methods of [`{ident}`](trait@{ident}) on a server. A cheap clone.");
     let methods = service
         .methods
         .iter()

@@ -1,10 +1,14 @@
 //! What is emitted where there is a mistake: enough that the mistake is the only error.
 
-use proc_macro2::TokenStream;
+use std::collections::HashSet;
+
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::ext::IdentExt;
 use syn::{Error, FnArg, Item, ItemTrait, Pat, TraitItem, TraitItemFn, parse_quote};
 
 use super::{client, contract, server};
+use crate::model::is_conditional;
 
 /// The trait, for those who implement it, and stand-ins for its client and server.
 pub(super) fn expand(mut item: ItemTrait, mistakes: &Error) -> TokenStream {
@@ -31,7 +35,7 @@ pub(super) fn not_a_trait(item: &Item) -> TokenStream {
         Item::Impl(_) => "`#[rpc_service]` goes on the trait, an implementation needs no attribute",
         _ => "`#[rpc_service]` goes on a trait",
     };
-    let error = Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
+    let error = Error::new(Span::call_site(), message).to_compile_error();
     quote! { #error #item }
 }
 
@@ -43,11 +47,13 @@ pub(super) fn unreadable(item: &TokenStream, error: &Error) -> TokenStream {
 
 /// Takes out what the compiler would refuse by itself.
 fn repair(item: &mut ItemTrait) {
-    item.auto_token = None;
+    item.modifiers.auto_token = None;
     item.supertraits.push(parse_quote!(::core::marker::Sized));
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     item.items.retain(|item| match item {
-        TraitItem::Fn(method) => seen.insert(method.sig.ident.clone()),
+        TraitItem::Fn(method) => {
+            is_conditional(&method.attrs) || seen.insert(method.sig.ident.unraw())
+        }
         _ => true,
     });
     for item in &mut item.items {

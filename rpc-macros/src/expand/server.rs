@@ -11,7 +11,7 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
     let server = ident_of(ident);
     let name = server.to_string();
-    let docs = format!(" Serves an implementation of [`{ident}`].");
+    let docs = format!(" Serves an implementation of [`{ident}`](trait@{ident}).");
     let methods = service
         .methods
         .iter()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, FnArg, GenericArgument, Generics, Ident, Pat, PatType, PathArguments, Receiver,
-    ReturnType, Signature, TraitItemFn, Type,
+    ReceiverKind, ReturnType, Safety, Signature, TraitItemFn, Type,
 };
 
 use super::travel;
@@ -155,7 +155,7 @@ fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
     if let Some(token) = &sig.constness {
         mistakes.push(token, "a method is an `async fn`: remove `const`");
     }
-    if let Some(token) = &sig.unsafety {
+    if let Safety::Unsafe(token) = &sig.safety {
         mistakes.push(token, "a method is a safe `async fn`: remove `unsafe`");
     }
     if let Some(abi) = &sig.abi {
@@ -188,11 +188,13 @@ fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
 }
 
 fn check_receiver(receiver: &Receiver, generics: &Generics, mistakes: &mut Mistakes) {
-    let plain = match &receiver.reference {
-        Some((_, lifetime)) => lifetime.is_none() || !generics.params.is_empty(),
-        None => false,
+    let plain = match &receiver.kind {
+        ReceiverKind::Reference(_, lifetime, None) => {
+            lifetime.is_none() || !generics.params.is_empty()
+        }
+        _ => false,
     };
-    if !plain || receiver.mutability.is_some() || receiver.colon_token.is_some() {
+    if !plain {
         mistakes.push(
             receiver,
             "a method takes `&self`: one service runs many calls at a time",
@@ -218,7 +220,8 @@ fn check_names(args: &[Arg<'_>], mistakes: &mut Mistakes) {
 
 #[cfg(test)]
 mod tests {
-    use quote::ToTokens;
+    use proc_macro2::{Delimiter, Group};
+    use quote::{ToTokens, quote};
     use syn::parse_quote;
 
     use super::*;
@@ -258,10 +261,8 @@ mod tests {
 
     #[test]
     fn a_type_out_of_a_macro_is_seen_through() {
-        let elem = parse_quote!(Result<u8, String>);
-        let group_token = syn::token::Group::default();
-        let group = Type::Group(syn::TypeGroup { group_token, elem });
-        let output = ReturnType::Type(syn::token::RArrow::default(), Box::new(group));
+        let group = Group::new(Delimiter::None, quote!(Result<u8, String>));
+        let output = parse_quote!(-> #group);
         assert_eq!(returns(&output).0, "result");
     }
 

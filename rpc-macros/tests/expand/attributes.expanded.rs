@@ -12,7 +12,7 @@ pub(crate) trait Catalogue: ::core::marker::Send + ::core::marker::Sync + 'stati
         &self,
         item: Item,
     ) -> impl ::core::future::Future<Output = u32> + ::core::marker::Send {
-        async move { self.search(item.name).await.len().try_into().unwrap_or(u32::MAX) }
+        async move { self.search(item.name).await.len() as u32 }
     }
     #[doc(hidden)]
     fn search(
@@ -20,7 +20,7 @@ pub(crate) trait Catalogue: ::core::marker::Send + ::core::marker::Sync + 'stati
         text: String,
     ) -> impl ::core::future::Future<Output = Vec<Item>> + ::core::marker::Send;
 }
-/// Calls the methods of [`Catalogue`] on a server. A cheap clone.
+/// Calls the methods of [`Catalogue`](trait@Catalogue) on a server. A cheap clone.
 #[allow(dead_code)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub(crate) struct CatalogueClient {
@@ -66,7 +66,7 @@ impl CatalogueClient {
         ::rpc_core::private::call::<_, Vec<Item>>(&self.rpc, "search", &__Args { text })
     }
 }
-/// Serves an implementation of [`Catalogue`].
+/// Serves an implementation of [`Catalogue`](trait@Catalogue).
 #[allow(dead_code)]
 pub(crate) struct CatalogueServer<S> {
     service: ::std::sync::Arc<S>,

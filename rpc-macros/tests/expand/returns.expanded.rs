@@ -13,7 +13,7 @@ trait Bank: std::fmt::Debug + ::core::marker::Send + ::core::marker::Sync + 'sta
         account: Account,
     ) -> impl ::core::future::Future<Output = bank::Result<u64>> + ::core::marker::Send;
 }
-/// Calls the methods of [`Bank`] on a server. A cheap clone.
+/// Calls the methods of [`Bank`](trait@Bank) on a server. A cheap clone.
 #[allow(dead_code)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 struct BankClient {
@@ -77,7 +77,7 @@ impl BankClient {
         >(&self.rpc, "balance", &__Args { account })
     }
 }
-/// Serves an implementation of [`Bank`].
+/// Serves an implementation of [`Bank`](trait@Bank).
 #[allow(dead_code)]
 struct BankServer<S> {
     service: ::std::sync::Arc<S>,

@@ -6,7 +6,7 @@ pub trait Sleep: ::core::marker::Send + ::core::marker::Sync + 'static {
         t: u64,
     ) -> impl ::core::future::Future<Output = u64> + ::core::marker::Send;
 }
-/// Calls the methods of [`Sleep`] on a server. A cheap clone.
+/// Calls the methods of [`Sleep`](trait@Sleep) on a server. A cheap clone.
 #[allow(dead_code)]
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct SleepClient {
@@ -31,7 +31,7 @@ impl SleepClient {
         ::rpc_core::private::call::<_, u64>(&self.rpc, "sleep", &__Args { t })
     }
 }
-/// Serves an implementation of [`Sleep`].
+/// Serves an implementation of [`Sleep`](trait@Sleep).
 #[allow(dead_code)]
 pub struct SleepServer<S> {
     service: ::std::sync::Arc<S>,
