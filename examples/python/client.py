@@ -17,20 +17,20 @@ async def main() -> None:
     async with connection, connection.channel() as channel:
         # RabbitMQ 4.3 refuses the default, a transient queue for the replies that is not exclusive.
         rpc = await JsonRPC.create(channel, exclusive=True)
-        print("sleep(t=1) ->", await rpc.proxy.sleep(t=1))
-
-        # aio-pika itself has no time limit: `expiration` acts only until a server takes the call.
-        call = rpc.call("sleep", {"t": 1}, expiration=5)
-        print("sleep(t=1), at most 10 s ->", await asyncio.wait_for(call, timeout=10))
-
-        try:
-            await rpc.proxy.sleep(seconds=1)
-        except JsonRPCError as error:
-            print("sleep(seconds=1) ->", error.args[1]["error"]["message"])
+        # aio-pika has no time limit of its own: without a server a call may wait for ever.
+        async with asyncio.timeout(10):
+            print("sleep(t=1) ->", await rpc.proxy.sleep(t=1))
+            # `expiration`, in seconds, acts only until a server takes the call.
+            result = await rpc.call("sleep", {"t": 1}, expiration=5)
+            print("sleep(t=1) in time ->", result)
+            try:
+                await rpc.proxy.sleep(seconds=1)
+            except JsonRPCError as error:
+                print("sleep(seconds=1) ->", error.args[1]["error"]["message"])
 
 
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except MessageProcessError:
-        sys.exit("nobody serves sleep: start a server first")
+    except (MessageProcessError, TimeoutError):
+        sys.exit("no answer: is a server running?")

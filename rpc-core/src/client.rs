@@ -187,12 +187,8 @@ impl<'a> Attempt<'a> {
             Ok(Ok(())) => {}
             Ok(Err(error)) if error.sent => return Err(self.over(Over::Lost(error.reason), true)),
             Ok(Err(_)) => return Ok(Published::NotSent),
-            Err(_) => {
-                return Err(match session.link.blocked() {
-                    Some(reason) => self.blocked(reason),
-                    None => self.timed_out(),
-                });
-            }
+            // What was begun may still be written later, also where the broker blocks publishers.
+            Err(_) => return Err(self.timed_out()),
         }
         let Ok(outcome) = timeout_at(self.deadline + GRACE, pending.outcome()).await else {
             return Err(self.timed_out());

@@ -216,6 +216,34 @@ async fn foreign_messages_on_the_reply_queue_harm_nothing() {
 }
 
 #[tokio::test]
+async fn a_reply_that_comes_late_is_dropped_quietly() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("add").await.unwrap();
+    let mut consumer = peer.consume("add").await.unwrap();
+    let client = site.rpc().await;
+    let call = tokio::spawn(client.call("add", ()).timeout(Duration::from_millis(500)));
+    let message = consumer.next().await.unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");
+    assert_eq!(client.in_flight(), 0);
+    let late = reply_properties("result", message.correlation_id().unwrap());
+    peer.publish(message.reply_to().unwrap(), late, "3")
+        .await
+        .unwrap();
+    message.ack().await.unwrap();
+    // What was sent after it is answered, so the late one has been met and dropped.
+    let next = tokio::spawn(client.call("add", ()));
+    let message = consumer.next().await.unwrap();
+    let reply = reply_properties("result", message.correlation_id().unwrap());
+    peer.publish(message.reply_to().unwrap(), reply, "4")
+        .await
+        .unwrap();
+    assert_eq!(next.await.unwrap().unwrap(), json!(4));
+    assert_eq!(client.in_flight(), 0);
+}
+
+#[tokio::test]
 async fn a_rejected_call_is_rejected() {
     let taken = Taken::new().await;
     taken.message.reject(false).await.unwrap();

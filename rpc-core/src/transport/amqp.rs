@@ -164,3 +164,27 @@ const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
 /// For each answer of the broker while setting up or taking down. A broker that is alive answers in
 /// milliseconds; a cluster that elects a leader may take seconds.
 const BROKER_LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amqps_without_the_feature_is_refused_and_never_plain_text() {
+        let options = AmqpOptions {
+            name: None,
+            connect_timeout: Duration::from_secs(1),
+        };
+        let error = AmqpTransport::from_url("amqps://u:hunter2@bank:5671/v", options).unwrap_err();
+        assert!(
+            matches!(error, ConnectError::TlsDisabled { .. }),
+            "{error:?}"
+        );
+        let text = format!("{error} {error:?}");
+        assert!(
+            text.contains("bank:5671") && text.contains("feature `tls`"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,106 @@
+//! No password in any log, at any level, of this library or of those below it.
+//!
+//! A test binary of its own, since it captures the log of the whole process.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rpc_core::{Rpc, RpcError};
+use rpc_tests::{TcpRelay, fresh_vhost, shared_node};
+use tokio::time::timeout;
+use tracing_subscriber::filter::LevelFilter;
+
+const PASSWORD: &str = "hunter2-hunter2";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_log_no_debug_and_no_error() {
+    let vhost = fresh_vhost().await;
+    let node = shared_node()
+        .await
+        .node()
+        .expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
+    node.ctl(&["add_user", "carl", PASSWORD]).await.unwrap();
+    node.ctl(&[
+        "set_permissions",
+        "-p",
+        vhost.name(),
+        "carl",
+        ".*",
+        ".*",
+        ".*",
+    ])
+    .await
+    .unwrap();
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+
+    let mut relay = TcpRelay::start(node.port()).await.unwrap();
+    let url = relay.url(&node.url_for("carl", PASSWORD, vhost.name()));
+    let builder = Rpc::builder(&url);
+    let mut texts = vec![format!("{builder:?}")];
+    let rpc = builder.connect().await.unwrap();
+    texts.push(format!("{rpc:?}"));
+    let server = rpc
+        .register("one", |_: serde_json::Value| async { Ok::<_, String>(1) })
+        .await
+        .unwrap();
+    texts.push(format!("{server:?}"));
+    assert_eq!(rpc.call("one", ()).await.unwrap(), 1);
+
+    // Lost, refused again and again, and back.
+    relay.refuse().await.unwrap();
+    relay.cut().await.unwrap();
+    let error = rpc
+        .call("one", ())
+        .timeout(Duration::from_millis(500))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RpcError::NotConnected { .. } | RpcError::ConnectionLost { .. }
+        ),
+        "{error:?}"
+    );
+    texts.push(format!("{error} {error:?}"));
+    relay.accept().await.unwrap();
+    let back = async { while rpc.call("one", ()).await.is_err() {} };
+    timeout(Duration::from_secs(60), back).await.unwrap();
+
+    let wrong = Rpc::connect(node.url_for("carl", &format!("{PASSWORD}-wrong"), vhost.name()));
+    let error = wrong.await.unwrap_err();
+    texts.push(format!("{error} {error:?}"));
+    rpc.close().await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("connection lost"), "the log was captured");
+    assert!(log.contains("lapin"), "lapin's too");
+    for text in texts.iter().map(String::as_str).chain(log.lines()) {
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
+}
