@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{Client, Limits};
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::rpc::Rpc;
 use crate::server::Servers;
 use crate::transport::Transport;

@@ -62,11 +62,14 @@
 //!
 //! - `tls` (on by default): `amqps://`, through rustls with ring.
 
+mod attempt;
 mod backoff;
 mod builder;
 mod call;
+mod call_session;
 mod client;
 mod codec;
+mod connect_error;
 mod context;
 mod dispatch;
 mod error;
@@ -75,6 +78,7 @@ mod message;
 mod options;
 mod pending;
 mod rpc;
+mod serve_error;
 mod server;
 mod service;
 mod supervisor;
@@ -86,10 +90,12 @@ pub mod private;
 
 pub use builder::RpcBuilder;
 pub use call::Call;
+pub use connect_error::ConnectError;
 pub use context::Context;
-pub use error::{CallError, ConnectError, RemoteError, RpcError, ServeError};
+pub use error::{CallError, RemoteError, RpcError};
 pub use options::QueueOptions;
 pub use rpc::Rpc;
+pub use serve_error::ServeError;
 pub use server::{Serve, Server};
 pub use service::{Method, Service};
 pub use transport::memory::MemoryBroker;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::builder::RpcBuilder;
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::server::{Serve, Servers};
 use crate::service::{Method, Service};
 

@@ -10,10 +10,12 @@ use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{ConnectError, ServeError, shorten};
+use crate::connect_error::ConnectError;
+use crate::error::shorten;
 use crate::message::SHORT_STRING;
 use crate::options::QueueOptions;
 use crate::rpc::Rpc;
+use crate::serve_error::ServeError;
 use crate::service::Method;
 use crate::supervisor::{OwnedTask, State, Supervisor};
 use crate::transport::{Purpose, Transport};

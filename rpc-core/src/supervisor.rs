@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::transport::{Link, Loss, Purpose, Transport};
 
 /// What is set up on each new connection, and taken down with it.

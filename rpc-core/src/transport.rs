@@ -11,9 +11,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::Stream;
 
-use crate::error::{ConnectError, ServeError};
+use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
+use crate::serve_error::ServeError;
 
 pub(crate) mod amqp;
 pub(crate) mod memory;

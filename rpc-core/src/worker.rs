@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::backoff::Backoff;
+use crate::connect_error::ConnectError;
 use crate::dispatch;
-use crate::error::{ConnectError, ServeError};
 use crate::message::Delivery;
+use crate::serve_error::ServeError;
 use crate::service::Method;
 use crate::supervisor::{Session, State};
 use crate::transport::{Link, Loss, Messages, ServeChannel};

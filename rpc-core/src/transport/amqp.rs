@@ -12,7 +12,7 @@ use lapin::uri::AMQPScheme;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::transport::{Link, Purpose, Transport};
 
 mod calls;

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
 use super::{Link, Loss, OpenCalls, Purpose, ServeChannel, Transport};
-use crate::error::{ConnectError, ServeError};
+use crate::connect_error::ConnectError;
+use crate::serve_error::ServeError;
 
 pub use self::broker::MemoryBroker;
 

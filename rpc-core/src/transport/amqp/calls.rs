@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
 use crate::transport::{CallChannel, OpenCalls, PublishError};
 

@@ -14,7 +14,8 @@ use tracing::debug;
 use super::calls;
 use super::serving::AmqpServing;
 use super::{BROKER_LIMIT, words};
-use crate::error::{ConnectError, ServeError};
+use crate::connect_error::ConnectError;
+use crate::serve_error::ServeError;
 use crate::supervisor::OwnedTask;
 use crate::transport::{Link, Loss, OpenCalls, ServeChannel};
 

@@ -17,9 +17,9 @@ use tracing::debug;
 
 use super::calls::publish_error;
 use super::{BROKER_LIMIT, properties, short, words};
-use crate::error::ServeError;
 use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
+use crate::serve_error::ServeError;
 use crate::transport::{Messages, PublishError, ServeChannel};
 
 /// A channel for the methods of one server.

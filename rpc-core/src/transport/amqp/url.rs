@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::uri::AMQPUri;
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 
 /// One host of the URL.
 pub(super) struct Host {

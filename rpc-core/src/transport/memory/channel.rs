@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::broker::Broker;
 use super::state::{ConnectionId, Published, Refusal};
-use crate::error::{ConnectError, ServeError};
+use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
+use crate::serve_error::ServeError;
 use crate::transport::{CallChannel, Loss, Messages, OpenCalls, PublishError, ServeChannel};
 
 /// What both ends know of the connection they belong to.

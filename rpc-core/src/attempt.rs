@@ -1,0 +1,265 @@
+//! One call on its way: waits for a connection, sends the call, and turns what comes back into its end.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::call::Request;
+use crate::call_session::CallSession;
+use crate::client::{Answer, Limits};
+use crate::error::{RpcError, shorten};
+use crate::fault::{Fault, kind};
+use crate::message::{Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, unix_millis};
+use crate::pending::{Outcome, Over};
+use crate::supervisor::{State, session_by};
+
+/// A call on its way, with its deadline running.
+pub(crate) struct Attempt<'a> {
+    method: String,
+    call: Message,
+    started: Instant,
+    timeout: Duration,
+    deadline: Instant,
+    state: watch::Receiver<State<CallSession>>,
+    limits: &'a Limits,
+}
+
+/// How far a call got on one connection.
+pub(crate) enum Published {
+    Answered(Answer),
+    NotSent,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(
+        request: Request,
+        state: watch::Receiver<State<CallSession>>,
+        limits: &'a Limits,
+    ) -> Result<Self, RpcError> {
+        let started = Instant::now();
+        let deadline = request.deadline(started);
+        let method = request.method.into_owned();
+        let body = request.body?;
+        if body.len() > limits.message_size {
+            return Err(RpcError::TooLarge {
+                method,
+                what: "body".into(),
+                size: body.len(),
+                limit: limits.message_size,
+            });
+        }
+        let call = Message {
+            kind: Kind::Call,
+            content_type: Some(JSON.into()),
+            priority: request.priority,
+            headers: request.headers,
+            body,
+            ..Message::default()
+        };
+        Ok(Self {
+            method,
+            call,
+            started,
+            timeout: deadline.duration_since(started),
+            deadline,
+            state,
+            limits,
+        })
+    }
+
+    /// A session that takes calls, other than `not`.
+    pub(crate) async fn session(
+        &mut self,
+        not: Option<&Arc<CallSession>>,
+    ) -> Result<Arc<CallSession>, RpcError> {
+        let patience = if self.limits.fail_fast {
+            Instant::now()
+        } else {
+            self.deadline
+        };
+        match session_by(&mut self.state, not, patience).await {
+            Ok(session) => Ok(session),
+            Err(State::Closed) => Err(self.over(Over::Closed, false)),
+            Err(State::Down(reason)) => Err(RpcError::NotConnected {
+                method: self.method.clone(),
+                waited: self.started.elapsed(),
+                reason,
+            }),
+            Err(State::Up(session)) => Err(RpcError::NotConnected {
+                method: self.method.clone(),
+                waited: self.started.elapsed(),
+                reason: format!("{} takes no messages", session.link.host()),
+            }),
+        }
+    }
+
+    /// Sends the call over `session` and waits for what comes back.
+    pub(crate) async fn publish(&mut self, session: &CallSession) -> Result<Published, RpcError> {
+        self.wait_while_blocked(session).await?;
+        let Ok(mut pending) = session.pending.enter() else {
+            return Ok(Published::NotSent);
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        // An expiration of 0 would mean "only if a server is free at this moment".
+        if left < Duration::from_millis(1) {
+            return Err(self.timed_out());
+        }
+        let mut call = self.call.clone();
+        call.correlation_id = Some(pending.id().to_string());
+        call.reply_to = Some(session.channel.reply_queue().to_owned());
+        call.expiration = Some(left - (left / 16).min(EXPIRES_EARLY));
+        call.headers
+            .insert(FROM.into(), session.channel.reply_queue().into());
+        let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        call.headers.insert(TIMEOUT.into(), millis.into());
+        call.headers.insert(
+            DEADLINE.into(),
+            unix_millis(SystemTime::now() + left).into(),
+        );
+        self.check_headers(&call, session.channel.header_limit())?;
+
+        match timeout_at(self.deadline, session.channel.publish(&self.method, call)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.sent => return Err(self.over(Over::Lost(error.reason), true)),
+            Ok(Err(_)) => return Ok(Published::NotSent),
+            // What was begun may still be written later, also where the broker blocks publishers.
+            Err(_) => return Err(self.timed_out()),
+        }
+        let Ok(outcome) = timeout_at(self.deadline + GRACE, pending.outcome()).await else {
+            return Err(self.timed_out());
+        };
+        self.answer(outcome).await.map(Published::Answered)
+    }
+
+    async fn answer(&self, outcome: Outcome) -> Result<Answer, RpcError> {
+        let method = || self.method.clone();
+        let message = match outcome {
+            Outcome::Answered(message) => message,
+            Outcome::Returned => return Err(RpcError::NoSuchMethod { method: method() }),
+            Outcome::Over(over) => return Err(self.over(over, true)),
+        };
+        match message.kind {
+            Kind::Result => Ok(Answer::Value(message.body)),
+            Kind::Error => match Fault::parse(&message.body) {
+                Ok(fault) => self.fault(fault).await,
+                Err(error) => Err(self.undecodable("an error", &error.to_string())),
+            },
+            Kind::Call => match Bounce::of(&message.headers) {
+                Bounce::Expired => Err(self.expired().await),
+                Bounce::Overflowed => Err(RpcError::Overloaded { method: method() }),
+                Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
+            },
+            Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
+            Kind::Unknown(kind) => {
+                let words = format!("the message has the unknown type `{}`", shorten(&kind));
+                Err(self.undecodable("a reply", &words))
+            }
+        }
+    }
+
+    /// Errors of this library's own servers that are outcomes of their own, not the remote's.
+    async fn fault(&self, fault: Fault) -> Result<Answer, RpcError> {
+        match &*fault.kind {
+            kind::INTERRUPTED => Err(RpcError::Interrupted {
+                method: self.method.clone(),
+            }),
+            kind::EXPIRED => Err(self.expired().await),
+            kind::DEADLINE_EXCEEDED => {
+                sleep_until(self.deadline).await;
+                Err(self.timed_out())
+            }
+            _ => Ok(Answer::Fault(fault)),
+        }
+    }
+
+    /// Headers travel in one frame with the other properties; one that does not fit would cost the whole
+    /// connection.
+    fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
+        let size: usize = call
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.to_string().len() + 8)
+            .sum();
+        if size <= limit {
+            return Ok(());
+        }
+        Err(RpcError::TooLarge {
+            method: self.method.clone(),
+            what: "headers".into(),
+            size,
+            limit,
+        })
+    }
+
+    async fn wait_while_blocked(&self, session: &CallSession) -> Result<(), RpcError> {
+        while let Some(reason) = session.link.blocked() {
+            if self.limits.fail_fast || Instant::now() >= self.deadline {
+                return Err(self.blocked(reason));
+            }
+            let again = (Instant::now() + BLOCKED_POLL).min(self.deadline);
+            tokio::select! {
+                () = sleep_until(again) => {}
+                // Whoever published the loss has a new session for us, or none.
+                _ = session.link.lost() => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn over(&self, over: Over, sent: bool) -> RpcError {
+        let method = self.method.clone();
+        match over {
+            Over::Lost(reason) => RpcError::ConnectionLost {
+                method,
+                sent,
+                reason,
+            },
+            Over::Closed => RpcError::Closed { method },
+        }
+    }
+
+    fn blocked(&self, reason: String) -> RpcError {
+        RpcError::Blocked {
+            method: self.method.clone(),
+            reason,
+        }
+    }
+
+    fn timed_out(&self) -> RpcError {
+        RpcError::Timeout {
+            method: self.method.clone(),
+            after: self.timeout,
+        }
+    }
+
+    /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
+    /// before its deadline.
+    async fn expired(&self) -> RpcError {
+        sleep_until(self.deadline).await;
+        RpcError::Expired {
+            method: self.method.clone(),
+            after: self.timeout,
+        }
+    }
+
+    fn undecodable(&self, expected: &str, reason: &str) -> RpcError {
+        RpcError::Decode {
+            method: self.method.clone(),
+            expected: expected.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
+/// the bounce is usually here by then and tells an expired call from an unanswered one.
+const EXPIRES_EARLY: Duration = Duration::from_millis(100);
+
+/// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
+/// stays well below the 50 ms within which a call promises to end.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// How often a call that waits for a blocked broker looks again.
+const BLOCKED_POLL: Duration = Duration::from_millis(10);

@@ -1,0 +1,91 @@
+//! One connection for calls, and what comes back on it.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::connect_error::ConnectError;
+use crate::message::Incoming;
+use crate::pending::{Outcome, Over, PendingCalls};
+use crate::supervisor::{OwnedTask, Session};
+use crate::transport::{CallChannel, Link, Loss, OpenCalls};
+
+/// One connection for calls: a channel, a fresh reply queue, and the callers that wait on it.
+#[derive(Debug)]
+pub(crate) struct CallSession {
+    pub(crate) link: Arc<dyn Link>,
+    pub(crate) channel: Arc<dyn CallChannel>,
+    pub(crate) pending: Arc<PendingCalls>,
+    /// Cancelled when nothing can come in any more.
+    silent: CancellationToken,
+    /// Why that is, if it is known.
+    why: Arc<OnceLock<String>>,
+    /// Hands what comes in to its callers.
+    _pump: OwnedTask,
+}
+
+#[async_trait]
+impl Session for CallSession {
+    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError> {
+        let OpenCalls {
+            channel,
+            mut incoming,
+        } = link.call_channel().await?;
+        let pending = Arc::new(PendingCalls::default());
+        let silent = CancellationToken::new();
+        let silenced = silent.clone();
+        let calls = Arc::clone(&pending);
+        let why = Arc::new(OnceLock::new());
+        let tell_why = Arc::clone(&why);
+        let pump = tokio::spawn(async move {
+            while let Some(incoming) = incoming.next().await {
+                match incoming {
+                    Incoming::Reply(message) => calls.deliver(message, Outcome::Answered),
+                    Incoming::Returned(message) => calls.deliver(message, |_| Outcome::Returned),
+                    Incoming::Ended(reason) => {
+                        tell_why.get_or_init(|| reason);
+                    }
+                }
+            }
+            silenced.cancel();
+        });
+        Ok(Self {
+            link,
+            channel,
+            pending,
+            silent,
+            why,
+            _pump: OwnedTask(pump),
+        })
+    }
+
+    fn link(&self) -> &Arc<dyn Link> {
+        &self.link
+    }
+
+    async fn lost(&self) -> Loss {
+        tokio::select! {
+            loss = self.link.lost() => loss,
+            () = self.silent.cancelled() => {
+                let host = self.link.host();
+                Loss(match self.why.get() {
+                    Some(reason) => format!("{host}: {reason}"),
+                    None => format!("{host} ended the reply queue"),
+                })
+            }
+        }
+    }
+
+    fn end(&self, loss: Loss) {
+        self.pending.end(Over::Lost(loss.0));
+    }
+}
+
+impl Drop for CallSession {
+    fn drop(&mut self) {
+        // The last owner may be the runtime that shuts down: callers elsewhere must not wait for it.
+        self.pending.end(Over::Closed);
+    }
+}

@@ -1,0 +1,281 @@
+//! What a caller of ours sends, and what it makes of anything that comes back.
+
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::types::AMQPValue;
+use rpc_core::{CallError, Rpc, RpcError};
+use rpc_tests::{RawConsumer, RawMessage, RawPeer, long, reply_properties};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::probe::{PayError, ProbeClient};
+use crate::site::Site;
+
+/// A call that a hand-driven server has taken.
+struct Taken {
+    call: JoinHandle<Result<Value, RpcError>>,
+    message: RawMessage,
+    peer: RawPeer,
+    client: Rpc,
+    _site: Site,
+    _consumer: RawConsumer,
+}
+
+impl Taken {
+    async fn new() -> Self {
+        let site = Site::rabbitmq().await;
+        let peer = RawPeer::connect(site.url()).await.unwrap();
+        peer.method_queue("add").await.unwrap();
+        let mut consumer = peer.consume("add").await.unwrap();
+        let client = site.rpc().await;
+        let call = client.call("add", json!({"a": 1, "b": 2}));
+        let call = tokio::spawn(
+            call.timeout(Duration::from_secs(20))
+                .header("tenant", "acme"),
+        );
+        let message = consumer.next().await.unwrap();
+        Self {
+            call,
+            message,
+            peer,
+            client,
+            _site: site,
+            _consumer: consumer,
+        }
+    }
+
+    fn reply_to(&self) -> &str {
+        self.message.reply_to().unwrap()
+    }
+
+    fn id(&self) -> &str {
+        self.message.correlation_id().unwrap()
+    }
+
+    async fn reply(&self, properties: BasicProperties, body: impl AsRef<[u8]>) {
+        self.peer
+            .publish(self.reply_to(), properties, body)
+            .await
+            .unwrap();
+    }
+
+    async fn end(self) -> Result<Value, RpcError> {
+        self.call.await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_what_aio_pika_sends() {
+    let taken = Taken::new().await;
+    let message = &taken.message;
+    let properties = &message.0.properties;
+    assert_eq!(message.0.exchange.as_str(), "");
+    assert_eq!(message.kind(), Some("call"));
+    assert_eq!(message.json().unwrap(), json!({"a": 1, "b": 2}));
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        "application/json"
+    );
+    assert_eq!(*properties.delivery_mode(), Some(1));
+    assert!(
+        taken.reply_to().starts_with("rpc.reply."),
+        "{}",
+        taken.reply_to()
+    );
+    assert_eq!(message.header("From"), Some(&long(taken.reply_to())));
+    assert_eq!(message.header("tenant"), Some(&long("acme")));
+    assert!(matches!(
+        message.header("rpc-deadline"),
+        Some(AMQPValue::LongLongInt(_))
+    ));
+    assert_eq!(taken.id().len(), 36);
+    let expiration: u64 = properties
+        .expiration()
+        .as_ref()
+        .unwrap()
+        .as_str()
+        .parse()
+        .unwrap();
+    assert!((1..=20_000).contains(&expiration), "{expiration}");
+    taken
+        .reply(reply_properties("result", taken.id()), "3")
+        .await;
+    assert_eq!(taken.end().await.unwrap(), json!(3));
+}
+
+#[tokio::test]
+async fn a_reply_needs_no_more_than_its_type_and_its_id() {
+    let taken = Taken::new().await;
+    let bare = BasicProperties::default()
+        .with_type("result".into())
+        .with_correlation_id(taken.id().into());
+    taken.reply(bare, " {\"x\": 1}\n").await;
+    assert_eq!(taken.end().await.unwrap(), json!({"x": 1}));
+}
+
+#[tokio::test]
+async fn replies_that_make_no_sense_are_decode_errors() {
+    for (kind, body) in [
+        (Some("result"), &b"{\"x\":"[..]),
+        (Some("result"), b""),
+        (Some("result"), b"NaN"),
+        (Some("result"), b"\xff\xfe"),
+        (Some("result"), &[b'['; 100_000]),
+        (Some("error"), b"nope"),
+        (Some("error"), b""),
+        (Some("Result"), b"3"),
+        (Some("weird"), b"3"),
+        (None, b"3"),
+    ] {
+        let taken = Taken::new().await;
+        let mut properties = BasicProperties::default().with_correlation_id(taken.id().into());
+        if let Some(kind) = kind {
+            properties = properties.with_type(kind.into());
+        }
+        taken.reply(properties, body).await;
+        let error = taken.end().await.unwrap_err();
+        assert!(
+            matches!(&error, RpcError::Decode { method, .. } if method == "add"),
+            "{kind:?}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn error_bodies_of_any_shape_are_remote_errors() {
+    for (body, kind, message) in [
+        (
+            r#"{"error": {"type": "X", "message": "X('m')", "args": ["m"]}}"#,
+            "X",
+            "X('m')",
+        ),
+        (
+            r#"{"error": {"type": "X", "message": "m", "args": [], "code": 7}}"#,
+            "X",
+            "m",
+        ),
+        (
+            r#""TypeError('keys must be str')""#,
+            "",
+            "TypeError('keys must be str')",
+        ),
+        ("7", "", "7"),
+        ("null", "", "null"),
+        ("{}", "", "{}"),
+        ("[]", "", "[]"),
+    ] {
+        let taken = Taken::new().await;
+        taken
+            .reply(reply_properties("error", taken.id()), body)
+            .await;
+        let RpcError::Remote(remote) = taken.end().await.unwrap_err() else {
+            panic!("not remote: {body}");
+        };
+        assert_eq!(
+            (remote.kind.as_str(), remote.message.as_str()),
+            (kind, message)
+        );
+        assert_eq!(remote.method(), "add");
+    }
+}
+
+#[tokio::test]
+async fn foreign_messages_on_the_reply_queue_harm_nothing() {
+    let taken = Taken::new().await;
+    taken.reply(BasicProperties::default(), "1").await;
+    for id in [
+        "",
+        "7",
+        "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+        &"x".repeat(255),
+    ] {
+        taken.reply(reply_properties("result", id), "2").await;
+        taken.reply(reply_properties("error", id), "{}").await;
+    }
+    assert_eq!(taken.client.in_flight(), 1);
+    let good = reply_properties("result", taken.id());
+    for body in ["3", "4", "not JSON"] {
+        taken.reply(good.clone(), body).await;
+    }
+    let client = taken.client.clone();
+    assert_eq!(
+        taken.end().await.unwrap(),
+        json!(3),
+        "the first answer counts"
+    );
+    client
+        .register("sub", |_: Value| async { Ok::<_, String>(5) })
+        .await
+        .unwrap();
+    assert_eq!(
+        client.call("sub", ()).await.unwrap(),
+        json!(5),
+        "the client goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_comes_late_is_dropped_quietly() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("add").await.unwrap();
+    let mut consumer = peer.consume("add").await.unwrap();
+    let client = site.rpc().await;
+    let call = tokio::spawn(client.call("add", ()).timeout(Duration::from_millis(500)));
+    let message = consumer.next().await.unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");
+    assert_eq!(client.in_flight(), 0);
+    let late = reply_properties("result", message.correlation_id().unwrap());
+    peer.publish(message.reply_to().unwrap(), late, "3")
+        .await
+        .unwrap();
+    message.ack().await.unwrap();
+    // What was sent after it is answered, so the late one has been met and dropped.
+    let next = tokio::spawn(client.call("add", ()));
+    let message = consumer.next().await.unwrap();
+    let reply = reply_properties("result", message.correlation_id().unwrap());
+    peer.publish(message.reply_to().unwrap(), reply, "4")
+        .await
+        .unwrap();
+    assert_eq!(next.await.unwrap().unwrap(), json!(4));
+    assert_eq!(client.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_rejected_call_is_rejected() {
+    let taken = Taken::new().await;
+    taken.message.reject(false).await.unwrap();
+    assert_eq!(
+        taken.end().await.unwrap_err(),
+        RpcError::Rejected {
+            method: "add".into()
+        }
+    );
+}
+
+#[tokio::test]
+async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("pay").await.unwrap();
+    let mut consumer = peer.consume("pay").await.unwrap();
+    let client = site.rpc().await;
+    let call = tokio::spawn(ProbeClient::new(&client).pay(1));
+    let message = consumer.next().await.unwrap();
+    let properties = reply_properties("error", message.correlation_id().unwrap());
+    let body = r#"{"error": {"type": "X", "message": "m", "args": [], "data": {"what": 1}}}"#;
+    peer.publish(message.reply_to().unwrap(), properties, body)
+        .await
+        .unwrap();
+    match call.await.unwrap().unwrap_err() {
+        CallError::Rpc(RpcError::Remote(remote)) => {
+            assert_eq!(remote.data, Some(json!({"what": 1})));
+        }
+        CallError::Service(PayError::Closed | PayError::InsufficientFunds { .. })
+        | CallError::Rpc(_) => {
+            panic!("not remote")
+        }
+    }
+}

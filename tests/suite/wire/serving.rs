@@ -1,0 +1,232 @@
+//! What a server of ours answers to anything.
+
+use lapin::BasicProperties;
+use rpc_core::Rpc;
+use rpc_tests::{RawConsumer, RawPeer, call_properties, shared_node};
+use serde_json::{Value, json};
+
+use crate::site::{Site, eventually};
+
+/// A hand-driven caller of a server of ours.
+struct Caller {
+    peer: RawPeer,
+    queue: String,
+    replies: RawConsumer,
+    site: Site,
+    _server: Rpc,
+}
+
+impl Caller {
+    async fn new() -> Self {
+        let site = Site::rabbitmq().await;
+        let (client, server) = site.client_and_server().await;
+        client.close().await;
+        let peer = RawPeer::connect(site.url()).await.unwrap();
+        let queue = peer.reply_queue().await.unwrap();
+        let replies = peer.consume_no_ack(&queue).await.unwrap();
+        Self {
+            peer,
+            queue,
+            replies,
+            site,
+            _server: server,
+        }
+    }
+
+    async fn answer(
+        &mut self,
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> (Option<String>, Value) {
+        self.peer.publish("add", properties, body).await.unwrap();
+        let reply = self.replies.next().await.unwrap();
+        (reply.kind().map(str::to_owned), reply.json().unwrap())
+    }
+
+    /// Nothing is left in the queue, neither waiting nor with the server: what it took, it acked.
+    async fn all_is_settled(&mut self) {
+        let good = self
+            .answer(
+                call_properties(&self.queue.clone(), "last"),
+                br#"{"a":1,"b":2}"#,
+            )
+            .await;
+        assert_eq!(good, (Some("result".into()), json!(3)));
+        let site = &self.site;
+        let node = shared_node().await.node();
+        eventually("all is acked", || async {
+            match node {
+                Some(node) => {
+                    let vhost = site.vhost_name();
+                    let args = [
+                        "list_queues",
+                        "-p",
+                        vhost,
+                        "--no-table-headers",
+                        "-q",
+                        "name",
+                        "messages",
+                    ];
+                    let queues = node.ctl(&args).await.unwrap();
+                    queues
+                        .lines()
+                        .any(|line| line.split_whitespace().eq(["add", "0"]))
+                }
+                None => site.depth("add").await == 0,
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_what_aio_pika_expects() {
+    let mut caller = Caller::new().await;
+    let properties = call_properties(&caller.queue, "any id");
+    caller
+        .peer
+        .publish("add", properties, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    let properties = &reply.0.properties;
+    assert_eq!(reply.kind(), Some("result"));
+    assert_eq!(reply.correlation_id(), Some("any id"));
+    assert_eq!(reply.reply_to(), None);
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        "application/json"
+    );
+    assert_eq!(*properties.delivery_mode(), Some(1));
+    assert_eq!(reply.0.data, b"3");
+    let persistent = call_properties(&caller.queue, "any id").with_delivery_mode(2);
+    caller
+        .peer
+        .publish("add", persistent, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    assert_eq!(*reply.0.properties.delivery_mode(), Some(2), "the call's");
+}
+
+#[tokio::test]
+async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
+    let mut caller = Caller::new().await;
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_extra = format!(
+        "{{\"a\":1,\"b\":2,\"c\":{}1{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    for (body, kind, words) in [
+        (&b"{\"a\":"[..], "rpc.Malformed", "JSON"),
+        (b"", "rpc.Malformed", "JSON"),
+        (b"nonsense", "rpc.Malformed", "JSON"),
+        (b"{\"a\":NaN,\"b\":1}", "rpc.Malformed", "JSON"),
+        (b"{\"a\xff\":1}", "rpc.Malformed", "UTF-8"),
+        (b"\xff\xfe{\0", "rpc.Malformed", "UTF-8"),
+        (b"[1,2]", "rpc.InvalidArguments", "an array"),
+        (b"null", "rpc.InvalidArguments", "null"),
+        (b"3", "rpc.InvalidArguments", "a number"),
+        (b"{\"a\":1}", "rpc.InvalidArguments", "missing field `b`"),
+        (
+            b"{\"a\":1,\"a\":2,\"b\":3}",
+            "rpc.InvalidArguments",
+            "duplicate field `a`",
+        ),
+        (
+            b"{\"a\":1,\"b\":2,\"c\":3}",
+            "rpc.InvalidArguments",
+            "unknown field `c`",
+        ),
+        (
+            b"{\"a\":1,\"b\":\"x\"}",
+            "rpc.InvalidArguments",
+            "expected i64",
+        ),
+        (deep.as_bytes(), "rpc.InvalidArguments", "expected i64"),
+        (
+            deep_extra.as_bytes(),
+            "rpc.InvalidArguments",
+            "unknown field `c`",
+        ),
+    ] {
+        let properties = call_properties(&caller.queue, "id");
+        let (reply, body) = caller.answer(properties, body).await;
+        assert_eq!(reply.as_deref(), Some("error"));
+        let error = &body["error"];
+        assert_eq!(error["type"], kind, "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(words),
+            "{error}"
+        );
+        assert_eq!(error["args"], json!([error["message"]]));
+    }
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn deep_nesting_into_an_untyped_handler_is_an_error_reply() {
+    let mut caller = Caller::new().await;
+    let deep = format!(
+        "{{\"value\":{}1{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    caller
+        .peer
+        .publish("echo", call_properties(&caller.queue, "id"), deep)
+        .await
+        .unwrap();
+    let reply = caller.replies.next().await.unwrap();
+    assert_eq!(reply.kind(), Some("error"));
+    assert_eq!(reply.json().unwrap()["error"]["type"], "rpc.Malformed");
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn foreign_callers_may_send_bare_messages() {
+    let mut caller = Caller::new().await;
+    let body = br#"{"a": 1, "b": 2}"#;
+    let only_reply_to = BasicProperties::default().with_reply_to(caller.queue.as_str().into());
+    for properties in [
+        only_reply_to.clone(),
+        only_reply_to.clone().with_type("weird".into()),
+        only_reply_to.clone().with_content_type("text/plain".into()),
+        only_reply_to
+            .clone()
+            .with_correlation_id("x".repeat(255).into()),
+        only_reply_to.with_expiration("5000".into()),
+    ] {
+        let answer = caller.answer(properties, body).await;
+        assert_eq!(answer, (Some("result".into()), json!(3)));
+    }
+    // Nobody to answer: it runs, and is acked.
+    caller
+        .peer
+        .publish("add", BasicProperties::default(), body)
+        .await
+        .unwrap();
+    let gone = BasicProperties::default().with_reply_to("gone".into());
+    caller.peer.publish("add", gone, body).await.unwrap();
+    caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn direct_reply_to_callers_are_answered() {
+    let site = Site::rabbitmq().await;
+    let (_client, _server) = site.client_and_server().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let mut replies = peer.consume_no_ack("amq.rabbitmq.reply-to").await.unwrap();
+    let properties = BasicProperties::default()
+        .with_reply_to("amq.rabbitmq.reply-to".into())
+        .with_correlation_id("direct".into());
+    peer.publish("add", properties, br#"{"a": 1, "b": 2}"#)
+        .await
+        .unwrap();
+    let reply = replies.next().await.unwrap();
+    assert_eq!(
+        (reply.correlation_id(), reply.json().unwrap()),
+        (Some("direct"), json!(3))
+    );
+}
