@@ -11,7 +11,9 @@ use crate::call_session::CallSession;
 use crate::client::{Answer, Limits};
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
-use crate::message::{Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, unix_millis};
+use crate::message::{
+    Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
+};
 use crate::pending::{Outcome, Over};
 use crate::supervisor::{State, session_by};
 
@@ -29,7 +31,8 @@ pub(crate) struct Attempt<'a> {
 /// How far a call got on one connection.
 pub(crate) enum Published {
     Answered(Answer),
-    NotSent,
+    /// Nothing of it was sent, for this reason.
+    NotSent(String),
 }
 
 impl<'a> Attempt<'a> {
@@ -98,18 +101,20 @@ impl<'a> Attempt<'a> {
     /// Sends the call over `session` and waits for what comes back.
     pub(crate) async fn publish(&mut self, session: &CallSession) -> Result<Published, RpcError> {
         self.wait_while_blocked(session).await?;
-        let Ok(mut pending) = session.pending.enter() else {
-            return Ok(Published::NotSent);
+        let mut pending = match session.pending.enter() {
+            Ok(pending) => pending,
+            Err(Over::Lost(reason)) => return Ok(Published::NotSent(reason)),
+            Err(Over::Closed) => return Err(self.over(Over::Closed, false)),
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        // An expiration of 0 would mean "only if a server is free at this moment".
-        if left < Duration::from_millis(1) {
+        if left < SHORTEST {
             return Err(self.timed_out());
         }
         let mut call = self.call.clone();
         call.correlation_id = Some(pending.id().to_string());
         call.reply_to = Some(session.channel.reply_queue().to_owned());
-        call.expiration = Some(left - (left / 16).min(EXPIRES_EARLY));
+        let early = (left / 16).min(EXPIRES_EARLY);
+        call.expiration = Some((left - early).max(SHORTEST));
         call.headers
             .insert(FROM.into(), session.channel.reply_queue().into());
         let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -123,7 +128,7 @@ impl<'a> Attempt<'a> {
         match timeout_at(self.deadline, session.channel.publish(&self.method, call)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if error.sent => return Err(self.over(Over::Lost(error.reason), true)),
-            Ok(Err(_)) => return Ok(Published::NotSent),
+            Ok(Err(error)) => return Ok(Published::NotSent(error.reason)),
             // What was begun may still be written later, also where the broker blocks publishers.
             Err(_) => return Err(self.timed_out()),
         }
@@ -177,11 +182,7 @@ impl<'a> Attempt<'a> {
     /// Headers travel in one frame with the other properties; one that does not fit would cost the whole
     /// connection.
     fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
-        let size: usize = call
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.to_string().len() + 8)
-            .sum();
+        let size = headers_size(&call.headers);
         if size <= limit {
             return Ok(());
         }
@@ -194,18 +195,23 @@ impl<'a> Attempt<'a> {
     }
 
     async fn wait_while_blocked(&self, session: &CallSession) -> Result<(), RpcError> {
-        while let Some(reason) = session.link.blocked() {
-            if self.limits.fail_fast || Instant::now() >= self.deadline {
-                return Err(self.blocked(reason));
-            }
-            let again = (Instant::now() + BLOCKED_POLL).min(self.deadline);
-            tokio::select! {
-                () = sleep_until(again) => {}
-                // Whoever published the loss has a new session for us, or none.
-                _ = session.link.lost() => return Ok(()),
-            }
+        let Some(reason) = session.link.blocked() else {
+            return Ok(());
+        };
+        if self.limits.fail_fast {
+            return Err(self.blocked(reason));
         }
-        Ok(())
+        tokio::select! {
+            () = session.link.unblocked() => Ok(()),
+            // Whoever published the loss has a new session for us, or none.
+            _ = session.link.lost() => Ok(()),
+            () = sleep_until(self.deadline) => Err(self.blocked(reason)),
+        }
+    }
+
+    /// What a call that was not sent ends with if it may not wait for another connection.
+    pub(crate) fn not_sent(&self, reason: String) -> RpcError {
+        self.over(Over::Lost(reason), false)
     }
 
     fn over(&self, over: Over, sent: bool) -> RpcError {
@@ -253,6 +259,9 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// An expiration of 0 would mean "only if a server is free at this moment".
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
 /// the bounce is usually here by then and tells an expired call from an unanswered one.
 const EXPIRES_EARLY: Duration = Duration::from_millis(100);
@@ -260,6 +269,3 @@ const EXPIRES_EARLY: Duration = Duration::from_millis(100);
 /// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
 /// stays well below the 50 ms within which a call promises to end.
 const GRACE: Duration = Duration::from_millis(20);
-
-/// How often a call that waits for a blocked broker looks again.
-const BLOCKED_POLL: Duration = Duration::from_millis(10);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::{Client, Limits};
 use crate::connect_error::ConnectError;
 use crate::rpc::Rpc;
-use crate::server::Servers;
+use crate::servers::Servers;
 use crate::transport::Transport;
 use crate::transport::amqp::{AmqpOptions, AmqpTransport};
 use crate::transport::memory::MemoryTransport;
@@ -58,7 +58,8 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets how long one host may take to connect, including TLS and login.
+    /// Sets how long one host may take to connect, including TLS and login. The URL's `connection_timeout`
+    /// counts more.
     ///
     /// Defaults to 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {

@@ -19,7 +19,7 @@ use crate::codec;
 use crate::context::Context;
 use crate::error::{CallError, RpcError, shorten};
 use crate::fault::kind;
-use crate::message::{FROM, Headers, SHORT_STRING};
+use crate::message::{FROM, Headers, SHORT_STRING, longest_name_in};
 use crate::rpc::Rpc;
 
 /// A call of a remote method: a future of its result.
@@ -150,22 +150,24 @@ impl<T, Err> Call<T, Err> {
 
     /// Adds a header, which the handler finds in its [`Context`].
     ///
-    /// A name may have 255 bytes, and all headers together must fit one frame (128 KiB by default); the
-    /// call ends as [`RpcError::TooLarge`] otherwise. The name `From` and names that start with `rpc-` or
-    /// `x-` belong to the protocol and the broker; the call ends as [`RpcError::Encode`].
+    /// A name, also one inside the value, may have 255 bytes, and all headers together must fit one frame
+    /// (128 KiB by default); the call ends as [`RpcError::TooLarge`] otherwise. The names `From`, `CC` and
+    /// `BCC` and those that start with `rpc-` or `x-` belong to the protocol and the broker; the call ends
+    /// as [`RpcError::Encode`].
     pub fn header(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let (name, value) = (name.into(), value.into());
         self.with(|request| {
             let method = shorten(&request.method);
-            if name.len() > SHORT_STRING {
+            let longest = name.len().max(longest_name_in(&value));
+            if longest > SHORT_STRING {
                 request.refuse(RpcError::TooLarge {
                     method,
-                    what: format!("name of the header `{}`", shorten(&name)),
-                    size: name.len(),
+                    what: format!("name of the header `{}`, or one inside it,", shorten(&name)),
+                    size: longest,
                     limit: SHORT_STRING,
                 });
-            } else if name == FROM || name.starts_with("rpc-") || name.starts_with("x-") {
-                let reason = format!("the header `{name}` belongs to the protocol");
+            } else if is_reserved(&name) {
+                let reason = format!("the header `{name}` belongs to the protocol or the broker");
                 request.refuse(RpcError::Encode { method, reason });
             } else {
                 request.headers.insert(name, value);
@@ -214,6 +216,12 @@ impl<T, Err> fmt::Debug for Call<T, Err> {
         };
         call.finish_non_exhaustive()
     }
+}
+
+/// `CC` and `BCC` would have RabbitMQ send the call to further queues, and close the channel of all calls
+/// if they are no lists.
+fn is_reserved(name: &str) -> bool {
+    [FROM, "CC", "BCC"].contains(&name) || name.starts_with("rpc-") || name.starts_with("x-")
 }
 
 fn request<A: Serialize + ?Sized>(rpc: &Rpc, method: Cow<'static, str>, args: &A) -> Request {

@@ -49,6 +49,9 @@ impl Session for CallSession {
                     }
                 }
             }
+            // Whoever else notices the loss, and when: no call may wait here any longer.
+            let reason = tell_why.get().cloned().unwrap_or_else(|| SILENCE.into());
+            calls.end(Over::Lost(reason));
             silenced.cancel();
         });
         Ok(Self {
@@ -72,14 +75,14 @@ impl Session for CallSession {
                 let host = self.link.host();
                 Loss(match self.why.get() {
                     Some(reason) => format!("{host}: {reason}"),
-                    None => format!("{host} ended the reply queue"),
+                    None => format!("{host}: {SILENCE}"),
                 })
             }
         }
     }
 
-    fn end(&self, loss: Loss) {
-        self.pending.end(Over::Lost(loss.0));
+    fn end(&self, over: Over) {
+        self.pending.end(over);
     }
 }
 
@@ -89,3 +92,6 @@ impl Drop for CallSession {
         self.pending.end(Over::Closed);
     }
 }
+
+/// Where the broker gave no reason, as when somebody deletes the queue.
+const SILENCE: &str = "the reply queue is gone";

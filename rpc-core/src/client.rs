@@ -8,7 +8,6 @@ use crate::call_session::CallSession;
 use crate::connect_error::ConnectError;
 use crate::error::RpcError;
 use crate::fault::Fault;
-use crate::pending::Over;
 use crate::supervisor::{State, Supervisor};
 use crate::transport::{Purpose, Transport};
 
@@ -55,9 +54,6 @@ impl Client {
 
     /// Ends the calls that wait as `Closed`, then the connection.
     pub(crate) async fn close(&self) {
-        if let State::Up(session) = &*self.supervisor.watch().borrow() {
-            session.pending.end(Over::Closed);
-        }
         self.supervisor.close().await;
     }
 
@@ -68,8 +64,11 @@ impl Client {
         loop {
             match attempt.publish(&session).await? {
                 Published::Answered(answer) => return Ok(answer),
-                // Nothing of it was sent, so the next connection may have it.
-                Published::NotSent => session = attempt.session(Some(&session)).await?,
+                Published::NotSent(reason) if self.limits.fail_fast => {
+                    return Err(attempt.not_sent(reason));
+                }
+                // The next connection may have it.
+                Published::NotSent(_) => session = attempt.session(Some(&session)).await?,
             }
         }
     }

@@ -36,7 +36,8 @@ pub enum RpcError {
         limit: usize,
     },
 
-    /// There was no connection to the broker until the deadline. Nothing was sent.
+    /// There was no connection to the broker until the deadline, or none at the moment of the call with
+    /// [`fail_fast`](crate::RpcBuilder::fail_fast). Nothing was sent.
     #[error("cannot call `{method}`: no connection to the broker for {waited:?} ({reason})")]
     #[non_exhaustive]
     NotConnected {
@@ -48,8 +49,8 @@ pub enum RpcError {
         reason: String,
     },
 
-    /// The broker accepted no messages until the deadline, since it is short of memory or disk. Nothing
-    /// was sent.
+    /// The broker accepted no messages until the deadline, or at the moment of the call with
+    /// [`fail_fast`](crate::RpcBuilder::fail_fast), since it is short of memory or disk. Nothing was sent.
     #[error("cannot call `{method}`: the broker blocks publishers ({reason})")]
     #[non_exhaustive]
     Blocked {
@@ -59,7 +60,8 @@ pub enum RpcError {
         reason: String,
     },
 
-    /// No server has ever registered the method on this broker and virtual host. It did not run.
+    /// The broker has no queue of the method's name: no server has registered it there, or its queue is
+    /// gone since. It did not run.
     #[error(
         "no server has registered `{method}`: the broker has no queue of that name; \
          start a server, or check the name and the virtual host"
@@ -69,14 +71,16 @@ pub enum RpcError {
         method: String,
     },
 
-    /// The method's queue is full. The call did not run.
+    /// The method's queue is full. The call did not run, unless the queue drops its oldest calls (the
+    /// default of `x-overflow`) and a server that had taken this one was lost.
     #[error("the queue of `{method}` is full: more calls wait than its servers can take")]
     Overloaded {
         /// The method that was called.
         method: String,
     },
 
-    /// The deadline passed while the call waited in the method's queue. It did not run.
+    /// The deadline passed while the call waited in the method's queue. It did not run, unless a server
+    /// that had taken it was lost and no other came: the broker does not tell the two apart.
     #[error(
         "the call of `{method}` expired in its queue after {after:?}: no server was free to take it"
     )]
@@ -88,7 +92,8 @@ pub enum RpcError {
         after: Duration,
     },
 
-    /// A server refused the call without running it.
+    /// A server refused the call. Those of this library never do. An aio-pika server also does so if it has
+    /// run the call and could not answer.
     #[error("a server rejected the call of `{method}`")]
     Rejected {
         /// The method that was called.
@@ -111,7 +116,9 @@ pub enum RpcError {
     ConnectionLost {
         /// The method that was called.
         method: String,
-        /// `false` only if the call cannot have reached the broker; if `true`, it may have run.
+        /// `false` only if the call cannot have reached the broker, which is reported with
+        /// [`fail_fast`](crate::RpcBuilder::fail_fast) only: otherwise such a call waits for the next
+        /// connection. If `true`, it may have run.
         sent: bool,
         /// Why the connection was lost.
         reason: String,
@@ -131,7 +138,7 @@ pub enum RpcError {
     #[error(transparent)]
     Remote(RemoteError),
 
-    /// The answer could not be decoded. The call did run.
+    /// The answer could not be decoded. A server has taken the call, and most likely run it.
     #[error("cannot decode the answer of `{method}` as {expected}: {reason}")]
     #[non_exhaustive]
     Decode {

@@ -56,34 +56,40 @@
 //! acknowledged after its reply was sent. If a server dies while it runs a call, the broker gives the
 //! call to another server, which does not run it again but tells the caller:
 //! [`RpcError::Interrupted`]. Each call has a deadline, which travels with it: an expired call is not
-//! started, a running handler is dropped, and calls made inside a handler end by the same time.
+//! started, a running handler is dropped, and calls made inside a handler end by the same time. Servers
+//! learn how far a caller's clock is from theirs, so clocks may differ.
 //!
 //! # Features
 //!
 //! - `tls` (on by default): `amqps://`, through rustls with ring.
 
-mod attempt;
-mod backoff;
+// In the order of a call: from its caller, over a transport, to its handler; then what can go wrong.
+mod rpc;
 mod builder;
 mod call;
-mod call_session;
-mod client;
-mod codec;
-mod connect_error;
 mod context;
-mod dispatch;
-mod error;
-mod fault;
-mod message;
-mod options;
+mod codec;
+mod client;
+mod attempt;
+mod call_session;
 mod pending;
-mod rpc;
-mod serve_error;
-mod server;
-mod service;
-mod supervisor;
+mod message;
 mod transport;
+mod supervisor;
+mod backoff;
+mod server;
+mod servers;
+mod serve_session;
+mod subscription;
 mod worker;
+mod clocks;
+mod dispatch;
+mod service;
+mod options;
+mod fault;
+mod error;
+mod connect_error;
+mod serve_error;
 
 #[doc(hidden)]
 pub mod private;

@@ -136,7 +136,7 @@ pub(crate) const FROM: &str = "From";
 /// The header with the caller's deadline: milliseconds since the Unix epoch on the caller's clock.
 pub(crate) const DEADLINE: &str = "rpc-deadline";
 
-/// The header with the caller's time limit, in milliseconds.
+/// The header with what was left of the caller's time limit when it published, in milliseconds.
 pub(crate) const TIMEOUT: &str = "rpc-timeout";
 
 /// The content type of every body.
@@ -151,79 +151,78 @@ pub(crate) fn unix_millis(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How long a call that arrived just now may still run, if its caller set a limit.
-///
-/// The time limit bounds it by itself; foreign callers have only the broker's TTL, `expiration`. The
-/// deadline, absolute on the caller's clock, takes the time spent in the queue off. It is believed only
-/// where it makes sense: clocks of two machines may differ, and a skew must neither lengthen a call nor
-/// kill it.
-pub(crate) fn time_left(message: &Message, now: SystemTime) -> Option<Duration> {
-    let millis = |name| message.headers.get(name).and_then(Value::as_u64);
-    let budget = millis(TIMEOUT)
-        .map(Duration::from_millis)
-        .or(message.expiration)?;
-    let left = millis(DEADLINE)
-        .and_then(|deadline| deadline.checked_sub(unix_millis(now)))
-        .filter(|left| *left > 0)
-        .map(Duration::from_millis);
-    Some(left.map_or(budget, |left| left.min(budget)))
+/// How many bytes headers take on the wire, by AMQP's encoding of a field table.
+pub(crate) fn headers_size(headers: &Headers) -> usize {
+    LENGTH + headers.iter().map(field_size).sum::<usize>()
 }
+
+fn field_size((name, value): (&String, &Value)) -> usize {
+    1 + name.len() + value_size(value)
+}
+
+fn value_size(value: &Value) -> usize {
+    let content = match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 8,
+        Value::String(text) => LENGTH + text.len(),
+        Value::Array(values) => LENGTH + values.iter().map(value_size).sum::<usize>(),
+        Value::Object(fields) => LENGTH + fields.iter().map(field_size).sum::<usize>(),
+    };
+    // A byte says which of them it is.
+    1 + content
+}
+
+/// The length of the longest name in a table and all that is in it; AMQP's limit is [`SHORT_STRING`].
+pub(crate) fn longest_name(table: &Headers) -> usize {
+    let fields = table.iter();
+    let longest = fields.map(|(name, value)| name.len().max(longest_name_in(value)));
+    longest.max().unwrap_or_default()
+}
+
+/// The same for what may be in a table.
+pub(crate) fn longest_name_in(value: &Value) -> usize {
+    let longest = match value {
+        Value::Array(values) => values.iter().map(longest_name_in).max(),
+        Value::Object(fields) => {
+            let names = fields
+                .iter()
+                .map(|(name, value)| name.len().max(longest_name_in(value)));
+            names.max()
+        }
+        _ => None,
+    };
+    longest.unwrap_or_default()
+}
+
+/// The length that goes before strings, arrays and tables.
+const LENGTH: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-
-    fn call(expiration: Option<u64>, deadline: Option<u64>) -> Message {
-        let mut message = Message {
-            expiration: expiration.map(Duration::from_millis),
-            ..Message::default()
-        };
-        if let Some(deadline) = deadline {
-            message.headers.insert(DEADLINE.into(), deadline.into());
-        }
-        message
-    }
-
-    #[test]
-    fn time_left_is_the_budget_less_the_time_in_the_queue() {
-        let now = UNIX_EPOCH + Duration::from_millis(10_000);
-        let left = |expiration, deadline| time_left(&call(expiration, deadline), now);
-        assert_eq!(left(None, None), None);
-        assert_eq!(left(Some(500), None), Some(Duration::from_millis(500)));
-        assert_eq!(
-            left(Some(500), Some(10_200)),
-            Some(Duration::from_millis(200))
-        );
-    }
-
-    #[test]
-    fn the_callers_limit_counts_more_than_the_brokers() {
-        let mut message = call(Some(470), Some(10_490));
-        message.headers.insert(TIMEOUT.into(), 500.into());
-        let now = UNIX_EPOCH + Duration::from_millis(10_000);
-        assert_eq!(time_left(&message, now), Some(Duration::from_millis(490)));
-    }
-
-    #[test]
-    fn a_skewed_clock_neither_lengthens_a_call_nor_kills_it() {
-        let now = UNIX_EPOCH + Duration::from_millis(10_000);
-        let left = |deadline| time_left(&call(Some(500), Some(deadline)), now);
-        assert_eq!(
-            left(90_000),
-            Some(Duration::from_millis(500)),
-            "caller's clock ahead"
-        );
-        assert_eq!(
-            left(2_000),
-            Some(Duration::from_millis(500)),
-            "caller's clock behind"
-        );
-    }
 
     #[test]
     fn correlation_ids_survive_the_wire() {
         let id = CorrelationId::random();
         assert_eq!(CorrelationId::parse(&id.to_string()), Some(id));
         assert_eq!(CorrelationId::parse("not ours"), None);
+    }
+
+    #[test]
+    fn names_count_at_every_depth() {
+        let table = Headers::from([("ab".to_owned(), json!([{"c": {"defg": 1}}, "longer text"]))]);
+        assert_eq!(longest_name(&table), 4);
+    }
+
+    #[test]
+    fn headers_have_the_size_of_their_encoding() {
+        let size = |value: Value| headers_size(&Headers::from([("name".to_owned(), value)]));
+        assert_eq!(headers_size(&Headers::new()), 4);
+        assert_eq!(size(json!("text")), 4 + 5 + 1 + 4 + 4);
+        assert_eq!(size(json!([1, 2, null])), 4 + 5 + 1 + 4 + 9 + 9 + 1);
+        assert_eq!(size(json!({"a": true})), 4 + 5 + 1 + 4 + 2 + 2);
     }
 }

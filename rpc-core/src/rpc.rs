@@ -14,15 +14,17 @@ use crate::builder::RpcBuilder;
 use crate::call::Call;
 use crate::client::Client;
 use crate::connect_error::ConnectError;
-use crate::server::{Serve, Servers};
+use crate::server::Serve;
+use crate::servers::Servers;
 use crate::service::{Method, Service};
 
 /// A connection to a broker over which methods are called and served.
 ///
 /// A clone is cheap and shares the connections: one for calling, and one for serving once something is
 /// served. Both are kept up: after a loss they come back by themselves, with fresh reply queues and
-/// subscriptions. When the last clone and every [`Server`](crate::Server) of it are dropped, they are closed without
-/// waiting for calls that run; see [`close`](Self::close) for the orderly way.
+/// subscriptions. When the last clone and every [`Server`](crate::Server) of it are dropped, they are
+/// closed without waiting for calls that run; see [`close`](Self::close) for the orderly way. A service
+/// that holds a clone of the `Rpc` that serves it, to make calls of its own, keeps it alive.
 ///
 /// ```
 /// # use rpc_core::Rpc;
@@ -53,14 +55,16 @@ impl Rpc {
     ///
     /// - `amqp://user:password@host:port/vhost`, by default `guest:guest`, port 5672 and vhost `/` (which
     ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn. The query may set
-    ///   `heartbeat` (seconds, default 10), `frame_max` (bytes) and `channel_max`.
+    ///   `heartbeat` (seconds, default 10), `frame_max` (bytes, at least 8192), `channel_max`, and
+    ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
     /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.
     /// - `memory://name` is a broker inside this process, shared by all that give the same name;
     ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker).
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if no host can be used. Each is tried once, for at most 10 s.
+    /// [`ConnectError`] if no host can be used. Each is tried once; it has 10 s to connect, and as long
+    /// again to set up the reply queue.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, ConnectError> {
         Self::builder(url).connect().await
     }
@@ -144,7 +148,8 @@ impl Rpc {
         Serve::new(self, vec![Method::fallible(method, handler)])
     }
 
-    /// How many calls of this `Rpc` have been sent and wait for their answer.
+    /// How many calls of this `Rpc` are being sent or wait for their answer. Those that wait for a
+    /// connection do not count.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.inner.client.in_flight()

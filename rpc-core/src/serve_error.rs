@@ -27,13 +27,23 @@ pub enum ServeError {
         reason: String,
     },
 
-    /// A method's name is empty or longer than an AMQP short string.
+    /// A method's name is empty, longer than an AMQP short string, or one that RabbitMQ keeps to itself.
     #[error("cannot serve `{method}`: {reason}")]
     #[non_exhaustive]
     MethodName {
         /// The name; cut where it is too long.
         method: String,
         /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The options of a method's queue cannot be declared.
+    #[error("cannot serve `{method}`: {reason}")]
+    #[non_exhaustive]
+    QueueOptions {
+        /// The method.
+        method: String,
+        /// What is wrong with them.
         reason: String,
     },
 

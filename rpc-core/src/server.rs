@@ -1,25 +1,16 @@
-//! Servers as their users see them, and the connection they share.
+//! Servers as their users see them.
 
-use std::collections::{BTreeMap, HashSet};
 use std::future::IntoFuture;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
-use tokio::sync::{OnceCell, watch};
-use tokio::task::JoinSet;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect_error::ConnectError;
-use crate::error::shorten;
-use crate::message::SHORT_STRING;
 use crate::options::QueueOptions;
 use crate::rpc::Rpc;
 use crate::serve_error::ServeError;
 use crate::service::Method;
-use crate::supervisor::{OwnedTask, State, Supervisor};
-use crate::transport::{Purpose, Transport};
-use crate::worker::{ServeSession, Worker};
 
 /// Methods that are being served.
 ///
@@ -28,7 +19,7 @@ use crate::worker::{ServeSession, Worker};
 #[derive(Debug)]
 pub struct Server {
     stop: CancellationToken,
-    ended: watch::Receiver<Option<Result<(), ServeError>>>,
+    ended: Ended,
     /// Keeps the connection.
     _rpc: Rpc,
 }
@@ -40,7 +31,8 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeError::GraceExceeded`] if calls still ran after the grace period, by default 30 s. They were
-    /// dropped, and their callers are told that they were interrupted.
+    /// dropped. Their callers are told that they were interrupted; those of idempotent methods go to another
+    /// server instead.
     ///
     /// # Cancellation
     ///
@@ -119,195 +111,17 @@ impl IntoFuture for Serve {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { Servers::start(&self.rpc, self.methods).await })
-    }
-}
-
-/// All servers of one `Rpc` and the connection they share, which is made for the first of them.
-#[derive(Debug)]
-pub(crate) struct Servers {
-    transport: Arc<dyn Transport>,
-    message_size: usize,
-    grace: Duration,
-    connection: OnceCell<Supervisor<ServeSession>>,
-    registry: Arc<Mutex<Registry>>,
-}
-
-/// Which methods are taken, and the tasks behind the servers.
-#[derive(Debug, Default)]
-struct Registry {
-    names: HashSet<String>,
-    next: u64,
-    running: BTreeMap<u64, Running>,
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Running {
-    stop: CancellationToken,
-    ended: watch::Receiver<Option<Result<(), ServeError>>>,
-    _task: OwnedTask,
-}
-
-impl Servers {
-    pub(crate) fn new(transport: Arc<dyn Transport>, message_size: usize, grace: Duration) -> Self {
-        Self {
-            transport,
-            message_size,
-            grace,
-            connection: OnceCell::new(),
-            registry: Arc::default(),
-        }
-    }
-
-    async fn start(rpc: &Rpc, methods: Vec<Method>) -> Result<Server, ServeError> {
-        let servers = rpc.servers();
-        let names = Names::take(&servers.registry, &methods)?;
-        let connection = servers
-            .connection
-            .get_or_try_init(|| Supervisor::start(Arc::clone(&servers.transport), Purpose::Serving))
-            .await?;
-        let stop = CancellationToken::new();
-        let worker = Worker {
-            methods: methods.into_iter().map(Arc::new).collect(),
-            message_size: servers.message_size,
-            grace: servers.grace,
-            state: connection.watch(),
-            stop: stop.clone(),
-            calls: JoinSet::new(),
-        };
-        let session = match worker.state.borrow().clone() {
-            State::Up(session) => session,
-            State::Down(reason) => {
-                return Err(ConnectError::Unreachable {
-                    host: "the broker".into(),
-                    reason,
-                }
-                .into());
-            }
-            State::Closed => return Err(ConnectError::Closed.into()),
-        };
-        let first = worker.subscribe(&session.link).await?;
-        let (publish, ended) = watch::channel(None);
-        // The task waits for its entry, so that its end cannot come before it.
-        let mut registry = lock(&servers.registry);
-        if registry.closed {
-            return Err(ConnectError::Closed.into());
-        }
-        let id = registry.next;
-        registry.next += 1;
-        let entry = Entry { id, names };
-        let task = OwnedTask(tokio::spawn(async move {
-            let result = worker.run(first).await;
-            publish.send_replace(Some(result));
-            drop(entry);
-        }));
-        registry.running.insert(
-            id,
-            Running {
-                stop: stop.clone(),
-                ended: ended.clone(),
-                _task: task,
-            },
-        );
-        drop(registry);
-        Ok(Server {
-            stop,
-            ended,
-            _rpc: rpc.clone(),
+        Box::pin(async move {
+            let stop = CancellationToken::new();
+            let ended = self.rpc.servers().start(self.methods, stop.clone()).await?;
+            Ok(Server {
+                stop,
+                ended,
+                _rpc: self.rpc,
+            })
         })
     }
-
-    /// Shuts all servers down, then closes the connection.
-    pub(crate) async fn close(&self) {
-        let mut ends = Vec::new();
-        {
-            let mut registry = lock(&self.registry);
-            registry.closed = true;
-            for running in registry.running.values() {
-                running.stop.cancel();
-                ends.push(running.ended.clone());
-            }
-        }
-        join_all(ends.iter_mut().map(|ended| ended.wait_for(Option::is_some))).await;
-        if let Some(connection) = self.connection.get() {
-            connection.close().await;
-        }
-    }
 }
 
-/// The names of one server, free again when it is dropped.
-struct Names {
-    names: Vec<String>,
-    // Weak, since the registry owns the tasks that own the names.
-    registry: Weak<Mutex<Registry>>,
-}
-
-impl Names {
-    fn take(registry: &Arc<Mutex<Registry>>, methods: &[Method]) -> Result<Self, ServeError> {
-        let mut taken = Self {
-            names: Vec::with_capacity(methods.len()),
-            registry: Arc::downgrade(registry),
-        };
-        for method in methods {
-            let name = &*method.name;
-            let refuse = |reason: String| {
-                Err(ServeError::MethodName {
-                    method: shorten(name),
-                    reason,
-                })
-            };
-            if name.is_empty() {
-                return refuse("the name is empty".into());
-            }
-            if name.len() > SHORT_STRING {
-                let length = name.len();
-                return refuse(format!(
-                    "the name is {length} bytes, and AMQP allows {SHORT_STRING}"
-                ));
-            }
-            if name.starts_with("amq.") {
-                return refuse("RabbitMQ keeps names that start with `amq.` to itself".into());
-            }
-            if !lock(registry).names.insert(name.to_owned()) {
-                return Err(ServeError::AlreadyRegistered {
-                    method: name.to_owned(),
-                });
-            }
-            taken.names.push(name.to_owned());
-        }
-        Ok(taken)
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        if let Some(registry) = self.registry.upgrade() {
-            let mut registry = lock(&registry);
-            for name in &self.names {
-                registry.names.remove(name);
-            }
-        }
-    }
-}
-
-/// A server's place in the registry, which it leaves at its end.
-struct Entry {
-    id: u64,
-    names: Names,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        if let Some(registry) = self.names.registry.upgrade() {
-            // Dropped outside of the lock. It aborts the very task that runs this, which has no await
-            // left to be stopped at.
-            let running = lock(&registry).running.remove(&self.id);
-            drop(running);
-        }
-    }
-}
-
-fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// How a server ended, once it has.
+pub(crate) type Ended = watch::Receiver<Option<Result<(), ServeError>>>;

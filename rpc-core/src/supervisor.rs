@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::connect_error::ConnectError;
+use crate::pending::Over;
 use crate::transport::{Link, Loss, Purpose, Transport};
 
 /// What is set up on each new connection, and taken down with it.
@@ -26,7 +27,7 @@ pub(crate) trait Session: fmt::Debug + Send + Sync + Sized + 'static {
     async fn lost(&self) -> Loss;
 
     /// Tells those who depend on the session that it is over.
-    fn end(&self, loss: Loss);
+    fn end(&self, over: Over);
 }
 
 /// Owns a connection and replaces it when it is lost. Dropping it closes the connection.
@@ -131,6 +132,7 @@ async fn supervise<S: Session>(
         let loss = tokio::select! {
             loss = session.lost() => loss,
             () = stop.cancelled() => {
+                session.end(Over::Closed);
                 session.link().close().await;
                 publish.send_replace(State::Closed);
                 return;
@@ -138,7 +140,7 @@ async fn supervise<S: Session>(
         };
         warn!(host = session.link().host(), purpose = ?hosts.purpose, reason = loss.0, "connection lost");
         // Calls end before the state changes: nobody may wait for an answer that cannot come.
-        session.end(loss.clone());
+        session.end(Over::Lost(loss.0.clone()));
         publish.send_replace(State::Down(loss.0));
         // A connection may stand while what was on it is gone.
         session.link().close().await;
@@ -179,7 +181,7 @@ struct Hosts {
 }
 
 impl Hosts {
-    /// Tries each host once, starting after the one that was used last.
+    /// Tries each host once, starting with the one that was used last.
     async fn connect<S: Session>(&mut self) -> Result<S, ConnectError> {
         let count = self.transport.hosts();
         let mut errors = Vec::with_capacity(count);

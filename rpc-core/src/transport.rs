@@ -2,7 +2,8 @@
 //! and one conformance suite holds both to the same behaviour.
 //!
 //! A [`Link`] is one connection for one purpose; it is never mended, only replaced by the supervisor.
-//! Every method here ends by itself within a limit that the transport sets, or when the link is lost.
+//! Setting up and taking down ends by itself within a limit that the transport sets; publishing and
+//! settling end when the link is lost.
 
 use std::fmt;
 use std::pin::Pin;
@@ -31,7 +32,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a connection is for; part of the name that the broker shows for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     Calling,
     Serving,
@@ -48,6 +49,9 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
 
     /// The broker's reason, while it accepts no publishes on this connection.
     fn blocked(&self) -> Option<String>;
+
+    /// Waits until the broker accepts publishes. Without a limit; callers have one, or wait for a loss too.
+    async fn unblocked(&self);
 
     /// Opens a channel for calls, with a fresh reply queue that is bound to the dead-letter exchange.
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError>;
@@ -83,17 +87,19 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
 /// The serving end. Deliveries are settled on the channel that brought them, each exactly once.
 #[async_trait]
 pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
-    /// Declares the queue and takes calls from it, at most `prefetch` unsettled at a time. The stream
-    /// ends when the subscription does, whoever ends it. An error closes the channel with all its
-    /// subscriptions.
-    async fn subscribe(
-        &self,
-        queue: &str,
-        options: &QueueOptions,
-        prefetch: u16,
-    ) -> Result<Messages<Delivery>, ServeError>;
+    /// Declares the queue of a method. An error closes the channel with all its subscriptions.
+    async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError>;
+
+    /// Takes calls from a queue, at most `prefetch` unsettled at a time. The stream ends when the
+    /// subscription does, whoever ends it. An error closes the channel with all its subscriptions.
+    async fn subscribe(&self, queue: &str, prefetch: u16)
+    -> Result<Messages<Delivery>, ServeError>;
 
     /// Sends a reply and returns when it is written. A reply whose caller has gone is dropped.
+    ///
+    /// This and settling have no limit of their own: a broker that is short of memory takes nothing for
+    /// as long as that lasts, and giving up would have the call run as interrupted. They end with the
+    /// connection, whose heartbeats bound them otherwise.
     async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError>;
 
     /// Settles a delivery that was answered.

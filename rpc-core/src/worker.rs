@@ -1,59 +1,40 @@
-//! The task behind a server: subscribes to its queues, runs what arrives, comes back after losses, and
-//! leaves in order.
+//! The task behind a server: runs what arrives, comes back after losses, and leaves in order.
 
-use std::fmt;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::StreamExt;
-use futures_util::stream::{SelectAll, once};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::backoff::Backoff;
-use crate::connect_error::ConnectError;
-use crate::dispatch;
+use crate::clocks::Clocks;
+use crate::dispatch::{self, Arrived};
 use crate::message::Delivery;
 use crate::serve_error::ServeError;
+use crate::serve_session::ServeSession;
 use crate::service::Method;
-use crate::supervisor::{Session, State};
-use crate::transport::{Link, Loss, Messages, ServeChannel};
+use crate::subscription::{Arrival, Subscription};
+use crate::supervisor::State;
 
 /// What a server is and how it stops.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    pub(crate) methods: Vec<Arc<Method>>,
+    methods: Vec<Arc<Method>>,
     /// The largest reply, in bytes.
-    pub(crate) message_size: usize,
+    message_size: usize,
     /// How long running calls may go on after a shutdown began.
-    pub(crate) grace: Duration,
-    pub(crate) state: watch::Receiver<State<ServeSession>>,
-    pub(crate) stop: CancellationToken,
+    grace: Duration,
+    state: watch::Receiver<State<ServeSession>>,
+    stop: CancellationToken,
+    /// Tells the handlers that the grace period is over.
+    abandon: CancellationToken,
+    clocks: Clocks,
     /// The handlers that run, over all connections; at most the sum of the methods' concurrency for each
     /// connection that was lost while they ran, and one.
-    pub(crate) calls: JoinSet<()>,
-}
-
-/// A channel with a subscription to each method.
-pub(crate) struct Subscribed {
-    channel: Arc<dyn ServeChannel>,
-    deliveries: SelectAll<Messages<Arrival>>,
-    /// Signalled when a reply or an ack could not be sent. The channel is given up then, so that the
-    /// broker hands its calls to a server that can answer.
-    broken: Arc<Notify>,
-}
-
-/// What a subscription brings.
-struct Arrival {
-    /// The index of its method.
-    method: usize,
-    /// `None` when the subscription is over: the broker cancelled it, or the channel is gone.
-    delivery: Option<Delivery>,
+    calls: JoinSet<()>,
 }
 
 enum Pause {
@@ -62,98 +43,104 @@ enum Pause {
 }
 
 impl Worker {
-    /// Opens a channel and subscribes to every method.
-    pub(crate) async fn subscribe(&self, link: &Arc<dyn Link>) -> Result<Subscribed, ServeError> {
-        let channel = link.serve_channel().await?;
-        let mut deliveries = SelectAll::new();
-        for index in 0..self.methods.len() {
-            match self.subscribe_one(&channel, index).await {
-                Ok(arrivals) => deliveries.push(arrivals),
-                Err(error) => {
-                    channel.close().await;
-                    return Err(error);
-                }
-            }
+    pub(crate) fn new(
+        methods: Vec<Method>,
+        message_size: usize,
+        grace: Duration,
+        state: watch::Receiver<State<ServeSession>>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            methods: methods.into_iter().map(Arc::new).collect(),
+            message_size,
+            grace,
+            state,
+            stop,
+            abandon: CancellationToken::new(),
+            clocks: Clocks::default(),
+            calls: JoinSet::new(),
         }
-        Ok(Subscribed {
-            channel,
-            deliveries,
-            broken: Arc::new(Notify::new()),
-        })
     }
 
-    async fn subscribe_one(
-        &self,
-        channel: &Arc<dyn ServeChannel>,
-        index: usize,
-    ) -> Result<Messages<Arrival>, ServeError> {
-        let method = &self.methods[index];
-        let options = &method.options;
-        let deliveries = channel
-            .subscribe(&method.name, &options.queue, options.concurrency)
-            .await?;
-        let arrival = move |delivery| Arrival {
-            method: index,
-            delivery,
-        };
-        Ok(Box::pin(
-            deliveries.map(Some).chain(once(ready(None))).map(arrival),
-        ))
+    pub(crate) fn methods(&self) -> &[Arc<Method>] {
+        &self.methods
     }
 
     /// Serves until it is told to stop.
-    pub(crate) async fn run(mut self, first: Subscribed) -> Result<(), ServeError> {
-        let mut subscribed = Some(first);
-        while let Some(mut current) = subscribed {
+    pub(crate) async fn run(mut self, first: Subscription) -> Result<(), ServeError> {
+        let mut backoff = Backoff::default();
+        let mut subscription = Some(first);
+        while let Some(mut current) = subscription {
+            let since = Instant::now();
             match self.serve(&mut current).await {
                 Pause::Stopped => return self.drain(Some(current)).await,
                 Pause::Lost => {
                     current.channel.close().await;
-                    subscribed = self.resubscribe().await;
+                    // A channel that breaks again and again, as where the broker refuses every reply, is
+                    // not opened in a hurry.
+                    if since.elapsed() > STABLE {
+                        backoff = Backoff::default();
+                    }
+                    subscription = self.subscribe_again(&mut backoff).await;
                 }
             }
         }
         self.drain(None).await
     }
 
-    async fn serve(&mut self, subscribed: &mut Subscribed) -> Pause {
+    async fn serve(&mut self, subscription: &mut Subscription) -> Pause {
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Pause::Stopped,
-                () = subscribed.broken.notified() => return Pause::Lost,
                 Some(ended) = self.calls.join_next() => log_if_panicked(ended),
-                arrival = subscribed.deliveries.next() => match arrival {
-                    Some(Arrival { method, delivery: Some(delivery) }) => {
-                        self.start(subscribed, method, delivery);
+                arrival = subscription.next() => match arrival {
+                    Arrival::Call { method, delivery } => self.start(subscription, method, *delivery),
+                    Arrival::Broken { reason } => {
+                        warn!(reason, "an answer could not be sent; opening another channel");
+                        return Pause::Lost;
                     }
-                    Some(Arrival { method, delivery: None }) => {
-                        match self.subscribe_one(&subscribed.channel, method).await {
-                            Ok(arrivals) => {
-                                warn!(method = %self.methods[method].name, "the broker ended the subscription; subscribed again");
-                                subscribed.deliveries.push(arrivals);
-                            }
+                    Arrival::Ended { method } => {
+                        let renewed = subscription.renew(method, &self.methods[method]).await;
+                        let name = &self.methods[method].name;
+                        match renewed {
+                            Ok(()) => warn!(method = %name, "the broker ended the subscription; subscribed again"),
                             Err(error) => {
-                                debug!(%error, "the serving channel is gone");
+                                debug!(method = %name, %error, "the serving channel is gone");
                                 return Pause::Lost;
                             }
                         }
                     }
-                    None => return Pause::Lost,
                 },
             }
         }
     }
 
-    fn start(&mut self, subscribed: &Subscribed, index: usize, mut delivery: Delivery) {
-        let method = Arc::clone(&self.methods[index]);
-        let channel = Arc::clone(&subscribed.channel);
-        let broken = Arc::clone(&subscribed.broken);
+    fn start(&mut self, subscription: &Subscription, method: usize, delivery: Delivery) {
+        let Delivery {
+            mut message,
+            redelivered,
+            tag,
+        } = delivery;
+        // At the arrival: what a call waits for its turn on this machine counts too.
+        let deadline = self.clocks.deadline(&message);
+        let reply_to = message.reply_to.take();
+        let arrived = Arrived {
+            message,
+            redelivered,
+            deadline,
+        };
+        let method = Arc::clone(&self.methods[method]);
+        let channel = Arc::clone(&subscription.channel);
+        let broken = subscription.broken.clone();
+        let abandon = self.abandon.clone();
         let message_size = self.message_size;
         self.calls.spawn(async move {
-            let tag = delivery.tag;
-            let reply_to = delivery.message.reply_to.take();
-            let reply = dispatch::answer(&method, delivery, message_size).await;
+            let answer = dispatch::answer(&method, arrived, message_size, &abandon).await;
+            // Without an answer it stays unsettled, and goes to another server with the channel's end.
+            let Some(reply) = answer else {
+                return;
+            };
             // The reply first: a call that is acked and not answered would be lost in silence.
             let settled = async {
                 if let Some(reply_to) = reply_to {
@@ -162,23 +149,23 @@ impl Worker {
                 channel.ack(tag).await
             };
             if let Err(error) = settled.await {
-                debug!(method = %method.name, reason = error.reason, "an answer could not be sent");
-                broken.notify_one();
+                let reason = format!("`{}`: {}", method.name, error.reason);
+                // Full means that the reason is known already.
+                drop(broken.try_send(reason));
             }
         });
     }
 
     /// Waits for the connection to come back and subscribes again; `None` if told to stop first.
-    async fn resubscribe(&self) -> Option<Subscribed> {
+    async fn subscribe_again(&self, backoff: &mut Backoff) -> Option<Subscription> {
         tokio::select! {
             () = self.stop.cancelled() => None,
-            subscribed = self.resubscribe_until_done() => subscribed,
+            subscription = self.subscribe_until_done(backoff) => subscription,
         }
     }
 
-    async fn resubscribe_until_done(&self) -> Option<Subscribed> {
+    async fn subscribe_until_done(&self, backoff: &mut Backoff) -> Option<Subscription> {
         let mut state = self.state.clone();
-        let mut backoff = Backoff::default();
         loop {
             sleep(backoff.next_wait()).await;
             let up = state
@@ -188,10 +175,10 @@ impl Worker {
             let Ok(State::Up(session)) = up else {
                 return None;
             };
-            match self.subscribe(&session.link).await {
-                Ok(subscribed) => {
+            match Subscription::open(&session.link, &self.methods).await {
+                Ok(subscription) => {
                     info!(methods = self.methods.len(), "serving again");
-                    return Some(subscribed);
+                    return Some(subscription);
                 }
                 Err(error) => warn!(%error, "cannot serve, trying again"),
             }
@@ -199,18 +186,14 @@ impl Worker {
     }
 
     /// Stops taking calls, hands back what was not started, and finishes what was.
-    async fn drain(&mut self, subscribed: Option<Subscribed>) -> Result<(), ServeError> {
-        if let Some(subscribed) = &subscribed {
-            subscribed.channel.cancel().await;
-        }
-        let channel = match subscribed {
-            Some(subscribed) => {
-                let channel = Arc::clone(&subscribed.channel);
+    async fn drain(&mut self, subscription: Option<Subscription>) -> Result<(), ServeError> {
+        let channel = match subscription {
+            Some(subscription) => {
+                let channel = Arc::clone(&subscription.channel);
+                channel.cancel().await;
                 // Streams end soon after a cancel; those of a broker that is stuck may not.
-                if timeout(HAND_BACK_LIMIT, self.hand_back(subscribed))
-                    .await
-                    .is_err()
-                {
+                let handed_back = timeout(HAND_BACK_LIMIT, subscription.hand_back(&self.methods));
+                if handed_back.await.is_err() {
                     warn!(
                         "the broker did not end the subscriptions; it will redeliver what was not started"
                     );
@@ -219,44 +202,36 @@ impl Worker {
             }
             None => None,
         };
-        let end = Instant::now() + self.grace;
-        let mut result = Ok(());
-        loop {
-            match timeout_at(end, self.calls.join_next()).await {
-                Ok(Some(ended)) => log_if_panicked(ended),
-                Ok(None) => break,
-                Err(_) => {
-                    result = Err(ServeError::GraceExceeded {
-                        unfinished: self.calls.len(),
-                        grace: self.grace,
-                    });
-                    self.calls.shutdown().await;
-                    break;
+        let result = match timeout_at(Instant::now() + self.grace, self.finish_calls()).await {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                let unfinished = self.calls.len();
+                self.abandon.cancel();
+                // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
+                if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
+                    self.calls.abort_all();
                 }
+                Err(ServeError::GraceExceeded {
+                    unfinished,
+                    grace: self.grace,
+                })
             }
-        }
+        };
         if let Some(channel) = channel {
             channel.close().await;
         }
         result
     }
 
-    async fn hand_back(&self, mut subscribed: Subscribed) {
-        while let Some(arrival) = subscribed.deliveries.next().await {
-            let Some(delivery) = arrival.delivery else {
-                continue;
-            };
-            let queue = &self.methods[arrival.method].name;
-            if let Err(error) = subscribed.channel.hand_back(queue, delivery).await {
-                debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
-                return;
-            }
+    async fn finish_calls(&mut self) {
+        while let Some(ended) = self.calls.join_next().await {
+            log_if_panicked(ended);
         }
     }
 }
 
 /// Handlers' panics are caught where they run; this is for a defect of the library.
-fn log_if_panicked(ended: Result<(), tokio::task::JoinError>) {
+fn log_if_panicked(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
@@ -264,37 +239,11 @@ fn log_if_panicked(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-impl fmt::Debug for Subscribed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscribed")
-            .field("channel", &self.channel)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One connection for serving; each server opens a channel of its own on it.
-#[derive(Debug)]
-pub(crate) struct ServeSession {
-    pub(crate) link: Arc<dyn Link>,
-}
-
-#[async_trait]
-impl Session for ServeSession {
-    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError> {
-        Ok(Self { link })
-    }
-
-    fn link(&self) -> &Arc<dyn Link> {
-        &self.link
-    }
-
-    async fn lost(&self) -> Loss {
-        self.link.lost().await
-    }
-
-    /// Servers see it by the end of their streams.
-    fn end(&self, _: Loss) {}
-}
+/// A subscription that stood this long had no trouble of its own; its loss is met without delay.
+const STABLE: Duration = Duration::from_secs(1);
 
 /// How long a shutdown waits for the broker to end the subscriptions and take back what was not started.
 const HAND_BACK_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long calls that were abandoned at the end of the grace period have to tell their callers.
+const ABANDON_LIMIT: Duration = Duration::from_secs(1);

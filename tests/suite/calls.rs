@@ -184,7 +184,11 @@ on_both! {
         assert_eq!(too_large(error).0, "headers");
         let error = client.call("", ()).await.unwrap_err();
         assert!(matches!(error, RpcError::Encode { .. }), "{error:?}");
-        for name in ["From", "x-death", "rpc-deadline"] {
+        let error = client.call("echo", ()).header("big", vec![1; 60_000]).await.unwrap_err();
+        assert_eq!(too_large(error).0, "headers", "an integer takes more bytes on the wire than in JSON");
+        let error = client.call("echo", ()).header("nested", json!([{"h".repeat(256): 1}])).await.unwrap_err();
+        assert_eq!(too_large(error).1, 256);
+        for name in ["From", "CC", "BCC", "x-death", "rpc-deadline"] {
             let error = client.call("echo", ()).header(name, 1).await.unwrap_err();
             assert!(matches!(error, RpcError::Encode { .. }), "{error:?}");
         }

@@ -1,10 +1,15 @@
 //! Servers that start, share, stop and leave.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rpc_core::{ConnectError, Rpc, RpcError, ServeError};
+use rpc_core::{
+    ConnectError, MemoryBroker, Method, QueueOptions, Rpc, RpcError, ServeError, Service,
+};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use crate::probe::{Nap, ProbeClient, ProbeServer, Real, Tally};
 use crate::site::{eventually, on_both, serve};
@@ -72,13 +77,74 @@ on_both! {
         eventually("it runs", || async { tally.started() == 1 }).await;
         let error = server.shutdown().await.unwrap_err();
         assert!(matches!(error, ServeError::GraceExceeded { unfinished: 1, .. }), "{error:?}");
-        // The next server is told that it may have run, and tells the caller.
+        // The caller is told at once, and no other server runs it.
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+        assert_eq!(site.depth("nap").await, 0);
+        assert_eq!((tally.started(), tally.finished()), (1, 0));
+    }
+
+    /// As above, but the server is gone without a word.
+    async fn a_call_whose_server_was_lost_is_interrupted_by_the_next_one(site) {
+        let client = site.rpc().await;
+        let tally = Tally::default();
+        let first = site.rpc().await;
+        let handler = tally.clone();
+        drop(first.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap());
+        let call = tokio::spawn(client.call("nap", json!({"millis": 60_000})));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        drop(first);
         let second = site.rpc().await;
         let handler = tally.clone();
         second.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
         let error = call.await.unwrap().unwrap_err();
         assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
         assert_eq!((tally.started(), tally.finished()), (1, 0));
+    }
+
+    async fn a_server_that_cannot_start_takes_no_call(site) {
+        let client = site.rpc().await;
+        site.uses(&["taken"]).await;
+        let options = QueueOptions::default().argument("x-max-length", 7);
+        let other = client.register("taken", |_: Value| async { Ok::<_, String>(1) }).queue(options).await.unwrap();
+        client.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap().shutdown().await.unwrap();
+        let calls: Vec<_> = (0..50).map(|_| tokio::spawn(client.call("nap", ()))).collect();
+        eventually("all wait", || async { site.depth("nap").await == 50 }).await;
+        let error = site.rpc().await.serve(NapAndTaken).await.unwrap_err();
+        assert!(error.to_string().contains("`taken`"), "{error}");
+        client.register("nap", |_: Value| async { Ok::<_, String>(2) }).await.unwrap();
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap(), json!(2));
+        }
+        drop(other);
+    }
+
+    async fn a_service_without_methods_waits_for_its_shutdown(site) {
+        let rpc = site.rpc().await;
+        let server = rpc.serve(Nothing).await.unwrap();
+        assert!(timeout(Duration::from_millis(50), server.join()).await.is_err());
+        server.shutdown().await.unwrap();
+    }
+
+    async fn a_handler_that_panics_when_it_is_dropped_frees_its_place(site) {
+        let client = site.rpc().await;
+        let explode = |_: Value| async {
+            let _bomb = Bomb;
+            sleep(Duration::from_secs(60)).await;
+            Ok::<_, String>(())
+        };
+        client.register("explode", explode).concurrency(1).await.unwrap();
+        for _ in 0..3 {
+            let error = client.call("explode", ()).timeout(Duration::from_millis(200)).await.unwrap_err();
+            let text = format!("{error:?}");
+            assert!(matches!(error, RpcError::Timeout { .. } | RpcError::Remote(_)), "{text}");
+        }
+    }
+
+    async fn an_endless_grace_period_is_no_panic(site) {
+        let rpc = Rpc::builder(site.url()).shutdown_grace(Duration::MAX).connect().await.unwrap();
+        let server = rpc.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
+        server.shutdown().await.unwrap();
     }
 
     async fn an_idempotent_call_of_a_lost_server_runs_again(site) {
@@ -180,4 +246,92 @@ on_both! {
         assert_eq!(client.in_flight(), 0);
         drop(server);
     }
+}
+
+struct NapAndTaken;
+
+impl Service for NapAndTaken {
+    fn into_methods(self) -> Vec<Method> {
+        ["nap", "taken"]
+            .map(|name| rpc_core::private::method(name, |_: Value| async { 1 }))
+            .into()
+    }
+}
+
+struct Nothing;
+
+impl Service for Nothing {
+    fn into_methods(self) -> Vec<Method> {
+        Vec::new()
+    }
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_name_is_free_when_its_server_has_ended() {
+    let rpc = Rpc::connect("memory://").await.unwrap();
+    for _ in 0..2000 {
+        let server = rpc
+            .register("nap", |_: Value| async { Ok::<_, String>(1) })
+            .await
+            .unwrap();
+        server.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_does_not_hold_up_a_shutdown() {
+    let rpc = Rpc::builder("memory://")
+        .shutdown_grace(Duration::from_millis(50))
+        .connect()
+        .await
+        .unwrap();
+    let (started, mut starts) = mpsc::channel(1);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let block = move |_: Value| {
+        let (started, released) = (started.clone(), Arc::clone(&released));
+        async move {
+            started.send(()).await.unwrap();
+            // Until the test ends, one way or the other.
+            released.lock().unwrap().recv().unwrap_err();
+            Ok::<_, String>(1)
+        }
+    };
+    let server = rpc.register("nap", block).await.unwrap();
+    let call = tokio::spawn(rpc.call("nap", ()));
+    starts.recv().await.unwrap();
+    let error = timeout(Duration::from_secs(20), server.shutdown())
+        .await
+        .expect("it hangs")
+        .unwrap_err();
+    assert!(
+        matches!(error, ServeError::GraceExceeded { unfinished: 1, .. }),
+        "{error:?}"
+    );
+    drop(release);
+    call.abort();
+}
+
+#[tokio::test]
+async fn serving_on_a_closed_handle_leaves_nothing_behind() {
+    let broker = MemoryBroker::named("closed");
+    let rpc = Rpc::connect("memory://closed").await.unwrap();
+    rpc.close().await;
+    let error = rpc
+        .register("nap", |_: Value| async { Ok::<_, String>(1) })
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ServeError::Connect(ConnectError::Closed)),
+        "{error:?}"
+    );
+    assert!(broker.queues().is_empty(), "{:?}", broker.queues());
 }

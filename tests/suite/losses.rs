@@ -8,7 +8,7 @@ use rpc_tests::RabbitNode;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::probe::{ProbeClient, Real};
+use crate::probe::{Nap, ProbeClient, Real, Tally};
 use crate::site::{eventually, serve};
 
 /// Makes 1,000 calls that no handler finishes, breaks the broker, and returns how they ended.
@@ -117,6 +117,49 @@ async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
         matches!(error, RpcError::NotConnected { .. })
     })
     .await;
+}
+
+/// A broker that is short of memory reads from no connection that publishes: it takes no calls from
+/// clients, and no answers from servers.
+#[tokio::test]
+async fn a_memory_alarm_fails_no_call_that_was_sent_and_starts_none_that_is_late() {
+    let node = RabbitNode::start().await.unwrap();
+    let client = Rpc::connect(node.url()).await.unwrap();
+    let rpc = Rpc::connect(node.url()).await.unwrap();
+    let tally = Tally::default();
+    let handler = tally.clone();
+    rpc.register("nap", move |nap: Nap| handler.clone().nap(nap))
+        .await
+        .unwrap();
+    let nap = |millis: u64| client.call("nap", json!({"millis": millis}));
+    nap(0).await.unwrap();
+
+    let sent: Vec<_> = (0..10)
+        .map(|_| tokio::spawn(nap(3000).timeout(Duration::from_secs(60))))
+        .collect();
+    eventually("all are started", || async { tally.started() == 11 }).await;
+    node.ctl(&["set_vm_memory_high_watermark", "absolute", "1"])
+        .await
+        .unwrap();
+    // The broker blocks the connection when it next publishes, so the first of these was begun.
+    let limit = Duration::from_millis(500);
+    let late = nap(1).timeout(limit).await.unwrap_err();
+    assert!(matches!(late, RpcError::Timeout { .. }), "{late:?}");
+    let blocked = nap(1).timeout(limit).await.unwrap_err();
+    assert!(matches!(blocked, RpcError::Blocked { .. }), "{blocked:?}");
+    let waiting = tokio::spawn(nap(2).timeout(Duration::from_secs(60)));
+    // Longer than any limit that a server could have set to its answers.
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    node.ctl(&["set_vm_memory_high_watermark", "0.4"])
+        .await
+        .unwrap();
+    for call in sent {
+        assert_eq!(call.await.unwrap().unwrap(), json!(3000));
+    }
+    assert_eq!(waiting.await.unwrap().unwrap(), json!(2));
+    // The late one has reached the server by now, before the one that waited.
+    assert_eq!(tally.started(), 12);
+    assert_eq!(client.in_flight(), 0);
 }
 
 #[tokio::test]

@@ -57,6 +57,8 @@ async fn urls_that_name_no_broker() {
         "amqp://u:hunter2@h:port",
         "amqp://u:hunter2@h:5672/v?heartbeat=x",
         "amqp:/u:hunter2@h",
+        "amqp://u:hunter2/x@h",
+        "amqp://u:hunter2@h?frame_max=4096",
     ] {
         let error = refused(url).await;
         assert!(
@@ -182,6 +184,54 @@ async fn a_user_without_permissions() {
         "{error:?}"
     );
     assert!(text.contains("ACCESS_REFUSED"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_not_answer_tries_again_without_hurry() {
+    let site = Site::rabbitmq().await;
+    let node = node_with_user(&site, "dora").await;
+    let vhost = site.vhost_name();
+    node.ctl(&[
+        "set_permissions",
+        "-p",
+        vhost,
+        "dora",
+        ".*",
+        r"^rpc\..*",
+        ".*",
+    ])
+    .await
+    .unwrap();
+    let server = Rpc::connect(node.url_for("dora", PASSWORD, vhost))
+        .await
+        .unwrap();
+    server.register("pay", one).await.unwrap();
+    let client = site.rpc().await;
+    let error = client
+        .call("pay", ())
+        .timeout(Duration::from_secs(4))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, RpcError::Timeout { .. } | RpcError::Expired { .. }),
+        "{error:?}"
+    );
+    // Each attempt is a channel of a higher number.
+    let channels = node
+        .ctl(&[
+            "list_channels",
+            "-q",
+            "--no-table-headers",
+            "user",
+            "number",
+        ])
+        .await
+        .unwrap();
+    let numbers = channels
+        .lines()
+        .filter_map(|line| line.strip_prefix("dora")?.trim().parse::<u32>().ok());
+    let attempts = numbers.max().unwrap_or_default();
+    assert!(attempts < 40, "{attempts} channels in four seconds");
 }
 
 #[tokio::test]

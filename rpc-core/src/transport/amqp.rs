@@ -1,10 +1,13 @@
 //! RabbitMQ through lapin, without lapin's own recovery: a connection that is lost stays lost, and the
 //! supervisor makes a new one. Only this module and those below it name lapin.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::ShortString;
@@ -25,11 +28,16 @@ use link::AmqpLink;
 use url::Host;
 
 /// One broker, which may have several hosts.
-#[derive(Debug)]
 pub(crate) struct AmqpTransport {
     hosts: Vec<Host>,
     options: AmqpOptions,
+    /// Attempts that had not ended at their limit. lapin's cannot be stopped: each holds a thread and a
+    /// socket for as long as a host that accepted it says nothing. So the next attempt goes on with it, and
+    /// there is at most one for each host and purpose.
+    unfinished: Mutex<HashMap<(usize, Purpose), Connecting>>,
 }
+
+type Connecting = BoxFuture<'static, Result<Connection, lapin::Error>>;
 
 /// How to connect.
 #[derive(Clone, Debug)]
@@ -51,7 +59,17 @@ impl AmqpTransport {
                 });
             }
         }
-        Ok(Self { hosts, options })
+        Ok(Self {
+            hosts,
+            options,
+            unfinished: Mutex::default(),
+        })
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), Connecting>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn properties(&self, purpose: Purpose) -> ConnectionProperties {
@@ -75,20 +93,36 @@ impl Transport for AmqpTransport {
         self.hosts.len()
     }
 
-    async fn connect(&self, host: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
-        let host = &self.hosts[host];
+    async fn connect(&self, index: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
+        let host = &self.hosts[index];
         let limit = host
             .connect_timeout()
             .unwrap_or(self.options.connect_timeout);
-        let connecting = Connection::connect_uri(host.uri.clone(), self.properties(purpose));
-        match timeout(limit, connecting).await {
+        let unfinished = self.unfinished().remove(&(index, purpose));
+        let mut connecting = unfinished.unwrap_or_else(|| {
+            let properties = self.properties(purpose);
+            Box::pin(Connection::connect_uri(host.uri.clone(), properties))
+        });
+        match timeout(limit, &mut connecting).await {
             Ok(Ok(connection)) => Ok(Arc::new(AmqpLink::new(connection, host.name.clone()))),
             Ok(Err(error)) => Err(refusal(host, &error)),
-            Err(_) => Err(ConnectError::Unreachable {
-                host: host.name.clone(),
-                reason: format!("no AMQP connection within {limit:?}{}", tls_hint(host)),
-            }),
+            Err(_) => {
+                self.unfinished().insert((index, purpose), connecting);
+                Err(ConnectError::Unreachable {
+                    host: host.name.clone(),
+                    reason: format!("no AMQP connection within {limit:?}{}", tls_hint(host)),
+                })
+            }
         }
+    }
+}
+
+impl fmt::Debug for AmqpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpTransport")
+            .field("hosts", &self.hosts)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,17 +199,41 @@ const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
 /// milliseconds; a cluster that elects a leader may take seconds.
 const BROKER_LIMIT: Duration = Duration::from_secs(10);
 
-#[cfg(all(test, not(feature = "tls")))]
+#[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::sleep;
+
     use super::*;
 
-    #[test]
-    fn amqps_without_the_feature_is_refused_and_never_plain_text() {
+    fn transport(url: &str) -> Result<AmqpTransport, ConnectError> {
         let options = AmqpOptions {
             name: None,
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(100),
         };
-        let error = AmqpTransport::from_url("amqps://u:hunter2@bank:5671/v", options).unwrap_err();
+        AmqpTransport::from_url(url, options)
+    }
+
+    #[tokio::test]
+    async fn a_host_that_says_nothing_costs_one_connection_however_often_it_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let transport = transport(&format!("amqp://127.0.0.1:{port}")).unwrap();
+        for _ in 0..5 {
+            let error = transport.connect(0, Purpose::Calling).await.unwrap_err();
+            assert!(error.to_string().contains("within 100ms"), "{error}");
+        }
+        let _first = listener.accept().await.unwrap();
+        tokio::select! {
+            _ = listener.accept() => panic!("a second connection"),
+            () = sleep(Duration::from_millis(50)) => {}
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "tls"))]
+    fn amqps_without_the_feature_is_refused_and_never_plain_text() {
+        let error = transport("amqps://u:hunter2@bank:5671/v").unwrap_err();
         assert!(
             matches!(error, ConnectError::TlsDisabled { .. }),
             "{error:?}"

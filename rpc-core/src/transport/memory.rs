@@ -116,6 +116,17 @@ impl Link for MemoryLink {
         self.connection.broker.lock().blocked().map(str::to_owned)
     }
 
+    async fn unblocked(&self) {
+        loop {
+            // Before the look, so that a gate opened meanwhile is not missed.
+            let opened = self.connection.broker.gate.notified();
+            if self.blocked().is_none() {
+                return;
+            }
+            opened.await;
+        }
+    }
+
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
         self.connection.open_calls()
     }

@@ -56,15 +56,17 @@ impl Link for AmqpLink {
     }
 
     async fn lost(&self) -> Loss {
-        let mut lost = self.lost.clone();
-        match lost.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(loss)) => loss.clone(),
-            _ => Loss("the runtime was shut down".into()),
-        }
+        lost(&self.lost).await
     }
 
     fn blocked(&self) -> Option<String> {
         self.blocked.borrow().clone()
+    }
+
+    async fn unblocked(&self) {
+        let mut blocked = self.blocked.clone();
+        // An error means that the connection is gone, which blocks nobody.
+        drop(blocked.wait_for(Option::is_none).await);
     }
 
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
@@ -74,7 +76,13 @@ impl Link for AmqpLink {
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
         let opening = timeout(BROKER_LIMIT, self.connection.create_channel());
         let reason = match opening.await {
-            Ok(Ok(channel)) => return Ok(Arc::new(AmqpServing::new(channel, self.host.clone()))),
+            Ok(Ok(channel)) => {
+                return Ok(Arc::new(AmqpServing::new(
+                    channel,
+                    self.host.clone(),
+                    self.lost.clone(),
+                )));
+            }
             Ok(Err(error)) => words(&error),
             Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
         };
@@ -105,6 +113,15 @@ impl fmt::Debug for AmqpLink {
         f.debug_struct("AmqpLink")
             .field("host", &self.host)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits until the watcher of a connection has told why it is gone.
+pub(super) async fn lost(told: &watch::Receiver<Option<Loss>>) -> Loss {
+    let mut told = told.clone();
+    match told.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(loss)) => loss.clone(),
+        _ => Loss("the runtime was shut down".into()),
     }
 }
 

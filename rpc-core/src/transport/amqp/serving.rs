@@ -1,50 +1,50 @@
 //! The serving channel: method queues, deliveries and how they are settled.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use lapin::Channel;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
     BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::calls::publish_error;
+use super::link::lost;
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{Messages, PublishError, ServeChannel};
+use crate::transport::{Loss, Messages, PublishError, ServeChannel};
 
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
     channel: Channel,
     host: String,
-    /// The consumer tags, to cancel them.
-    consumers: Mutex<Vec<ShortString>>,
+    lost: watch::Receiver<Option<Loss>>,
+    /// The consumer tags by queue, to cancel them.
+    consumers: Mutex<HashMap<String, ShortString>>,
 }
 
 impl AmqpServing {
-    pub(super) fn new(channel: Channel, host: String) -> Self {
+    pub(super) fn new(channel: Channel, host: String, lost: watch::Receiver<Option<Loss>>) -> Self {
         Self {
             channel,
             host,
+            lost,
             consumers: Mutex::default(),
         }
     }
 
-    async fn consume(
-        &self,
-        queue: &str,
-        options: &QueueOptions,
-        prefetch: u16,
-    ) -> Result<lapin::Consumer, lapin::Error> {
+    async fn declare_queue(&self, queue: &str, options: &QueueOptions) -> Result<(), lapin::Error> {
         let declaration = QueueDeclareOptions {
             durable: options.durable,
             auto_delete: options.auto_delete,
@@ -55,21 +55,62 @@ impl AmqpServing {
             "x-dead-letter-exchange".into(),
             AMQPValue::LongString(DEAD_LETTER_EXCHANGE.into()),
         );
-        self.channel
-            .queue_declare(short(queue), declaration, arguments)
-            .await?;
+        let declaring = self
+            .channel
+            .queue_declare(short(queue), declaration, arguments);
+        declaring.await.map(drop)
+    }
+
+    async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, lapin::Error> {
         // Not global: it counts for the consumers that come after it, each by itself.
         self.channel
             .basic_qos(prefetch, BasicQosOptions::default())
             .await?;
+        let options = BasicConsumeOptions::default();
         self.channel
-            .basic_consume(
-                short(queue),
-                "".into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
+            .basic_consume(short(queue), "".into(), options, FieldTable::default())
             .await
+    }
+
+    async fn set_up<T>(
+        &self,
+        queue: &str,
+        operation: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, ServeError> {
+        let refused = |reason: String| ServeError::Queue {
+            queue: queue.to_owned(),
+            host: self.host.clone(),
+            reason,
+        };
+        match timeout(BROKER_LIMIT, operation).await {
+            Ok(result) => result.map_err(|error| refused(words(&error))),
+            Err(_) => Err(refused(format!("no answer within {BROKER_LIMIT:?}"))),
+        }
+    }
+
+    /// No limit but the life of the connection: see the seam.
+    async fn while_connected<T>(
+        &self,
+        operation: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, PublishError> {
+        tokio::select! {
+            result = operation => result.map_err(|error| publish_error(&error)),
+            Loss(reason) = lost(&self.lost) => Err(PublishError { sent: true, reason }),
+        }
+    }
+
+    async fn take_down(
+        &self,
+        what: &str,
+        operation: impl Future<Output = Result<(), lapin::Error>>,
+    ) -> bool {
+        let reason = match timeout(BROKER_LIMIT, operation).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => words(&error),
+            Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
+        };
+        debug!(host = self.host, reason, "{what}");
+        false
     }
 
     async fn publish(&self, queue: &str, message: &Message) -> Result<(), PublishError> {
@@ -80,32 +121,27 @@ impl AmqpServing {
             &message.body,
             properties::to_amqp(message),
         );
-        within_limit(publishing).await.map(drop)
+        self.while_connected(publishing).await.map(drop)
     }
 }
 
 #[async_trait]
 impl ServeChannel for AmqpServing {
+    async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError> {
+        self.set_up(queue, self.declare_queue(queue, options)).await
+    }
+
     async fn subscribe(
         &self,
         queue: &str,
-        options: &QueueOptions,
         prefetch: u16,
     ) -> Result<Messages<Delivery>, ServeError> {
-        let refused = |reason: String| ServeError::Queue {
-            queue: queue.to_owned(),
-            host: self.host.clone(),
-            reason,
-        };
-        let consumer = timeout(BROKER_LIMIT, self.consume(queue, options, prefetch))
-            .await
-            .map_err(|_| refused(format!("no answer within {BROKER_LIMIT:?}")))?
-            .map_err(|error| refused(words(&error)))?;
+        let consumer = self.set_up(queue, self.consume(queue, prefetch)).await?;
         let mut consumers = self
             .consumers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        consumers.push(consumer.tag());
+        consumers.insert(queue.to_owned(), consumer.tag());
         drop(consumers);
         // Bounded by the prefetch.
         let deliveries = consumer
@@ -124,11 +160,15 @@ impl ServeChannel for AmqpServing {
     }
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
-        within_limit(self.channel.basic_ack(tag, BasicAckOptions::default())).await
+        let options = BasicAckOptions::default();
+        self.while_connected(self.channel.basic_ack(tag, options))
+            .await
     }
 
     async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {
-        let Delivery { message, tag, .. } = delivery;
+        let Delivery {
+            mut message, tag, ..
+        } = delivery;
         // A user id is the caller's, verified; the broker would close the channel if we sent it. It can
         // only be requeued as it is.
         if message.user_id.is_some() || delivery.redelivered {
@@ -136,8 +176,12 @@ impl ServeChannel for AmqpServing {
                 requeue: true,
                 ..BasicNackOptions::default()
             };
-            return within_limit(self.channel.basic_nack(tag, options)).await;
+            return self
+                .while_connected(self.channel.basic_nack(tag, options))
+                .await;
         }
+        // The queues it names have their copies already.
+        message.headers.remove("CC");
         // Acks overtake publishes in lapin, so the publish must have been written first. If the
         // connection dies between the two, the broker redelivers the original, marked, and a server
         // refuses to run it.
@@ -153,16 +197,14 @@ impl ServeChannel for AmqpServing {
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *consumers)
         };
-        for tag in consumers {
+        for tag in consumers.into_values() {
             let cancelling = self
                 .channel
                 .basic_cancel(tag, BasicCancelOptions::default());
-            if let Err(error) = within_limit(cancelling).await {
-                debug!(
-                    host = self.host,
-                    reason = error.reason,
-                    "cancelling a subscription"
-                );
+            if !self
+                .take_down("cancelling a subscription", cancelling)
+                .await
+            {
                 return;
             }
         }
@@ -170,13 +212,7 @@ impl ServeChannel for AmqpServing {
 
     async fn close(&self) {
         let closing = self.channel.close(200, "OK".into());
-        if let Err(error) = within_limit(closing).await {
-            debug!(
-                host = self.host,
-                reason = error.reason,
-                "closing a serving channel"
-            );
-        }
+        self.take_down("closing a serving channel", closing).await;
     }
 }
 
@@ -185,17 +221,5 @@ impl fmt::Debug for AmqpServing {
         f.debug_struct("AmqpServing")
             .field("host", &self.host)
             .finish_non_exhaustive()
-    }
-}
-
-async fn within_limit<T>(
-    operation: impl Future<Output = Result<T, lapin::Error>>,
-) -> Result<T, PublishError> {
-    match timeout(BROKER_LIMIT, operation).await {
-        Ok(result) => result.map_err(|error| publish_error(&error)),
-        Err(_) => Err(PublishError {
-            sent: true,
-            reason: format!("the broker took nothing within {BROKER_LIMIT:?}"),
-        }),
     }
 }

@@ -133,29 +133,41 @@ struct Serving {
     ended: Arc<AtomicBool>,
 }
 
+impl Serving {
+    fn refused(&self, queue: &str, refusal: Refusal) -> ServeError {
+        match refusal {
+            Refusal::Because(reason) => ServeError::Queue {
+                queue: queue.to_owned(),
+                host: self.connection.broker.url().to_owned(),
+                reason,
+            },
+            Refusal::Closed => self.connection.unreachable(refusal).into(),
+        }
+    }
+}
+
 #[async_trait]
 impl ServeChannel for Serving {
+    async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError> {
+        let broker = &self.connection.broker;
+        let declared = broker
+            .lock()
+            .declare(self.id, queue, options, Instant::now());
+        declared.map_err(|refusal| self.refused(queue, refusal))
+    }
+
     async fn subscribe(
         &self,
         queue: &str,
-        options: &QueueOptions,
         prefetch: u16,
     ) -> Result<Messages<Delivery>, ServeError> {
         let broker = &self.connection.broker;
         // Unbounded because the prefetch bounds it; a prefetch of 0 asks for no bound.
         let (sender, receiver) = mpsc::unbounded_channel();
-        let subscribed =
-            broker
-                .lock()
-                .subscribe(self.id, queue, options, prefetch, sender, Instant::now());
-        let consumer = subscribed.map_err(|refusal| match refusal {
-            Refusal::Because(reason) => ServeError::Queue {
-                queue: queue.to_owned(),
-                host: broker.url().to_owned(),
-                reason,
-            },
-            Refusal::Closed => self.connection.unreachable(refusal).into(),
-        })?;
+        let subscribed = broker
+            .lock()
+            .subscribe(self.id, queue, prefetch, sender, Instant::now());
+        let consumer = subscribed.map_err(|refusal| self.refused(queue, refusal))?;
         Ok(Box::pin(Deliveries {
             broker: Arc::clone(broker),
             channel: self.id,

@@ -160,11 +160,27 @@ impl State {
         self.close_channels(&[id], now);
     }
 
-    pub(super) fn subscribe(
+    pub(super) fn declare(
         &mut self,
         channel: ChannelId,
         name: &str,
         options: &QueueOptions,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if !self.channels.contains_key(&channel) {
+            return Err(Refusal::Closed);
+        }
+        if let Err(reason) = self.queues.declare(name, options, now) {
+            self.close_channel(channel, now);
+            return Err(Refusal::Because(reason));
+        }
+        Ok(())
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
         prefetch: u16,
         deliveries: UnboundedSender<Delivery>,
         now: Instant,
@@ -172,12 +188,10 @@ impl State {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
-        let queue = match self.queues.declare(name, options, now) {
-            Ok(queue) => queue,
-            Err(reason) => {
-                self.close_channel(channel, now);
-                return Err(Refusal::Because(reason));
-            }
+        let Some(queue) = self.queues.id(name) else {
+            self.close_channel(channel, now);
+            let reason = format!("NOT_FOUND - no queue '{name}' in vhost '/'");
+            return Err(Refusal::Because(reason));
         };
         let id = self.next_id();
         if let Some(channel) = self.channels.get_mut(&channel) {

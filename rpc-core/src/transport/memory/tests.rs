@@ -64,8 +64,8 @@ impl Ends {
     }
 
     async fn subscribe(&self, options: &QueueOptions, prefetch: u16) -> Messages<Delivery> {
-        let subscribed = self.serve.subscribe("pay", options, prefetch).await;
-        subscribed.unwrap()
+        self.serve.declare("pay", options).await.unwrap();
+        self.serve.subscribe("pay", prefetch).await.unwrap()
     }
 
     /// Declares the queue and leaves it without consumers.
@@ -192,8 +192,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
     assert_eq!(ends.broker.queue_depth("pay"), Some(3));
 
     let serve = ends.serving.serve_channel().await.unwrap();
-    let subscribed = serve.subscribe("pay", &QueueOptions::default(), 0).await;
-    let mut deliveries = subscribed.unwrap();
+    let mut deliveries = serve.subscribe("pay", 0).await.unwrap();
     assert_eq!(next(&mut deliveries).await, third("a", true, 1));
     assert_eq!(next(&mut deliveries).await, third("b", true, 2));
     assert_eq!(next(&mut deliveries).await, third("c", false, 3));
@@ -223,8 +222,7 @@ async fn a_redelivered_call_that_is_handed_back_stays_marked() {
     ends.serve.close().await;
     drop(deliveries);
     let serve = ends.serving.serve_channel().await.unwrap();
-    let options = QueueOptions::default();
-    let mut deliveries = serve.subscribe("pay", &options, 1).await.unwrap();
+    let mut deliveries = serve.subscribe("pay", 1).await.unwrap();
     let handed_back = deliveries.next().await.unwrap();
     serve.hand_back("pay", handed_back).await.unwrap();
     assert_eq!(next(&mut deliveries).await, third("a", true, 2));
@@ -249,12 +247,7 @@ async fn a_declaration_that_differs_is_refused_and_costs_the_channel() {
     let ends = Ends::new().await;
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     let differs = QueueOptions::default().durable(false);
-    let error = ends
-        .serve
-        .subscribe("pay", &differs, 0)
-        .await
-        .err()
-        .unwrap();
+    let error = ends.serve.declare("pay", &differs).await.unwrap_err();
     assert!(
         error
             .to_string()
@@ -265,10 +258,9 @@ async fn a_declaration_that_differs_is_refused_and_costs_the_channel() {
 
     let serve = ends.serving.serve_channel().await.unwrap();
     let locked = serve
-        .subscribe(ends.calls.reply_queue(), &differs, 0)
+        .declare(ends.calls.reply_queue(), &differs)
         .await
-        .err()
-        .unwrap();
+        .unwrap_err();
     assert!(locked.to_string().contains("RESOURCE_LOCKED"), "{locked}");
 }
 

@@ -32,7 +32,7 @@ async fn a_stopped_broker_keeps_durable_queues_and_no_calls() {
     let serve = calling.serve_channel().await.unwrap();
     for (queue, durable) in [("durable", true), ("transient", false)] {
         let options = QueueOptions::default().durable(durable);
-        drop(serve.subscribe(queue, &options, 0).await.unwrap());
+        serve.declare(queue, &options).await.unwrap();
         serve.reply(queue, Message::default()).await.unwrap();
     }
     assert_eq!(broker.queue_depth("durable"), Some(1));
@@ -90,8 +90,11 @@ async fn a_broker_is_shared_by_name_as_long_as_something_refers_to_it() {
     let transport = || MemoryTransport::from_url("memory://shared").unwrap();
     let link = transport().connect(0, Purpose::Serving).await.unwrap();
     let serve = link.serve_channel().await.unwrap();
-    let options = QueueOptions::default();
-    let deliveries = serve.subscribe("pay", &options, 0).await.unwrap();
+    serve
+        .declare("pay", &QueueOptions::default())
+        .await
+        .unwrap();
+    let deliveries = serve.subscribe("pay", 0).await.unwrap();
     assert_eq!(MemoryBroker::named("shared").queues(), ["pay"]);
     drop((link, serve, deliveries));
     assert_eq!(MemoryBroker::named("shared").queues(), [""; 0]);

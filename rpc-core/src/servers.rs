@@ -1,0 +1,247 @@
+//! All servers of one `Rpc`, and the connection they share.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{OnceCell, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::connect_error::ConnectError;
+use crate::error::shorten;
+use crate::message::{SHORT_STRING, longest_name};
+use crate::serve_error::ServeError;
+use crate::serve_session::ServeSession;
+use crate::server::Ended;
+use crate::service::Method;
+use crate::subscription::Subscription;
+use crate::supervisor::{OwnedTask, State, Supervisor, session_by};
+use crate::transport::{Purpose, Transport};
+use crate::worker::Worker;
+
+/// Starts servers and shuts them down. The connection is made for the first of them.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    transport: Arc<dyn Transport>,
+    message_size: usize,
+    grace: Duration,
+    connection: OnceCell<Supervisor<ServeSession>>,
+    registry: Arc<Mutex<Registry>>,
+}
+
+/// Which methods are taken, and the tasks behind the servers.
+#[derive(Debug, Default)]
+struct Registry {
+    names: HashSet<String>,
+    next: u64,
+    running: BTreeMap<u64, Running>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    ended: Ended,
+    _task: OwnedTask,
+}
+
+impl Servers {
+    pub(crate) fn new(transport: Arc<dyn Transport>, message_size: usize, grace: Duration) -> Self {
+        Self {
+            transport,
+            message_size,
+            grace: grace.min(FOREVER),
+            connection: OnceCell::new(),
+            registry: Arc::default(),
+        }
+    }
+
+    /// Starts a server, which stops when told so by the token.
+    pub(crate) async fn start(
+        &self,
+        methods: Vec<Method>,
+        stop: CancellationToken,
+    ) -> Result<Ended, ServeError> {
+        methods.iter().try_for_each(check)?;
+        let names = Names::take(&self.registry, &methods)?;
+        let connection = self
+            .connection
+            .get_or_try_init(|| Supervisor::start(Arc::clone(&self.transport), Purpose::Serving))
+            .await?;
+        let mut state = connection.watch();
+        let session = match session_by(&mut state, None, Instant::now() + UP_LIMIT).await {
+            Ok(session) => session,
+            Err(State::Down(reason)) => {
+                return Err(ConnectError::Unreachable {
+                    host: "the broker".into(),
+                    reason,
+                }
+                .into());
+            }
+            Err(State::Up(_) | State::Closed) => return Err(ConnectError::Closed.into()),
+        };
+        let worker = Worker::new(methods, self.message_size, self.grace, state, stop.clone());
+        let first = Subscription::open(&session.link, worker.methods()).await?;
+        let (publish, ended) = watch::channel(None);
+        let (admit, admitted) = oneshot::channel::<Entry>();
+        let task = OwnedTask(tokio::spawn(async move {
+            // Its entry must exist before the server can end, since its end removes it.
+            let Ok(entry) = admitted.await else {
+                return;
+            };
+            let result = worker.run(first).await;
+            // Before the end is told: who waits for it may register the names again.
+            drop(entry);
+            publish.send_replace(Some(result));
+        }));
+        let running = Running {
+            stop,
+            ended: ended.clone(),
+            _task: task,
+        };
+        // Sent outside of the lock: on a runtime that shuts down nobody receives the entry, and dropping it
+        // takes the lock.
+        let admission = self.enter(names, running).map(|entry| admit.send(entry));
+        match admission {
+            Some(Ok(())) => Ok(ended),
+            Some(Err(_)) => Err(ConnectError::Closed.into()),
+            None => {
+                // `close` may have come before there was a connection to close.
+                connection.close().await;
+                Err(ConnectError::Closed.into())
+            }
+        }
+    }
+
+    /// `None` if all was closed meanwhile.
+    fn enter(&self, names: Names, running: Running) -> Option<Entry> {
+        let mut registry = lock(&self.registry);
+        if registry.closed {
+            drop(registry);
+            return None;
+        }
+        let id = registry.next;
+        registry.next += 1;
+        registry.running.insert(id, running);
+        Some(Entry { id, names })
+    }
+
+    /// Shuts all servers down, then closes the connection.
+    pub(crate) async fn close(&self) {
+        let mut ends = Vec::new();
+        {
+            let mut registry = lock(&self.registry);
+            registry.closed = true;
+            for running in registry.running.values() {
+                running.stop.cancel();
+                ends.push(running.ended.clone());
+            }
+        }
+        join_all(ends.iter_mut().map(|ended| ended.wait_for(Option::is_some))).await;
+        if let Some(connection) = self.connection.get() {
+            connection.close().await;
+        }
+    }
+}
+
+/// What the broker would refuse in words that do not say where it came from, or lapin cut.
+fn check(method: &Method) -> Result<(), ServeError> {
+    let name = &*method.name;
+    let refuse = |reason: String| {
+        Err(ServeError::MethodName {
+            method: shorten(name),
+            reason,
+        })
+    };
+    if name.is_empty() {
+        return refuse("the name is empty".into());
+    }
+    if name.len() > SHORT_STRING {
+        let length = name.len();
+        return refuse(format!(
+            "the name is {length} bytes, and AMQP allows {SHORT_STRING}"
+        ));
+    }
+    if name.starts_with("amq.") {
+        return refuse("RabbitMQ keeps names that start with `amq.` to itself".into());
+    }
+    let longest = longest_name(&method.options.queue.arguments);
+    if longest > SHORT_STRING {
+        return Err(ServeError::QueueOptions {
+            method: name.to_owned(),
+            reason: format!(
+                "an argument's name is {longest} bytes, and AMQP allows {SHORT_STRING}"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// The names of one server, free again when it is dropped.
+#[derive(Debug)]
+struct Names {
+    names: Vec<String>,
+    // Weak, since the registry owns the tasks that own the names.
+    registry: Weak<Mutex<Registry>>,
+}
+
+impl Names {
+    fn take(registry: &Arc<Mutex<Registry>>, methods: &[Method]) -> Result<Self, ServeError> {
+        let mut taken = Self {
+            names: Vec::with_capacity(methods.len()),
+            registry: Arc::downgrade(registry),
+        };
+        if lock(registry).closed {
+            return Err(ConnectError::Closed.into());
+        }
+        for method in methods {
+            let name = method.name.clone().into_owned();
+            if !lock(registry).names.insert(name.clone()) {
+                return Err(ServeError::AlreadyRegistered { method: name });
+            }
+            taken.names.push(name);
+        }
+        Ok(taken)
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            let mut registry = lock(&registry);
+            for name in &self.names {
+                registry.names.remove(name);
+            }
+        }
+    }
+}
+
+/// A server's place in the registry, which it leaves at its end.
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    names: Names,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(registry) = self.names.registry.upgrade() {
+            // Dropped outside of the lock. It aborts the very task that runs this, which has no await
+            // left to be stopped at.
+            let running = lock(&registry).running.remove(&self.id);
+            drop(running);
+        }
+    }
+}
+
+fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a new server waits for a connection that was lost to come back.
+const UP_LIMIT: Duration = Duration::from_secs(10);
+
+/// A grace period of a year and more counts as this one, which no timer overflows on.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

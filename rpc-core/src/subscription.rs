@@ -1,0 +1,133 @@
+//! A channel with a subscription to each method of a server.
+
+use std::fmt;
+use std::future::{pending, ready};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{SelectAll, once};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use crate::message::Delivery;
+use crate::serve_error::ServeError;
+use crate::service::Method;
+use crate::transport::{Link, Messages, ServeChannel};
+
+/// Where the calls of a server come from.
+pub(crate) struct Subscription {
+    pub(crate) channel: Arc<dyn ServeChannel>,
+    arrivals: SelectAll<Messages<Arrival>>,
+    /// Told when a reply or an ack could not be sent, with the reason. The channel is given up then, so
+    /// that the broker hands its calls to a server that can answer. One reason is enough, so it holds one.
+    pub(crate) broken: mpsc::Sender<String>,
+    breaks: mpsc::Receiver<String>,
+}
+
+/// What a subscription brings. Methods go by their index.
+pub(crate) enum Arrival {
+    // Boxed, since most of a channel's arrivals wait in its streams, and the others are small.
+    Call {
+        method: usize,
+        delivery: Box<Delivery>,
+    },
+    /// The subscription of a method is over: the broker cancelled it, or the channel is gone.
+    Ended { method: usize },
+    /// An answer could not be sent.
+    Broken { reason: String },
+}
+
+impl Subscription {
+    /// Opens a channel and subscribes to every method.
+    pub(crate) async fn open(
+        link: &Arc<dyn Link>,
+        methods: &[Arc<Method>],
+    ) -> Result<Self, ServeError> {
+        let channel = link.serve_channel().await?;
+        let (broken, breaks) = mpsc::channel(1);
+        let mut subscription = Self {
+            channel,
+            arrivals: SelectAll::new(),
+            broken,
+            breaks,
+        };
+        match subscription.subscribe_all(methods).await {
+            Ok(()) => Ok(subscription),
+            Err(error) => {
+                subscription.channel.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn subscribe_all(&mut self, methods: &[Arc<Method>]) -> Result<(), ServeError> {
+        // All are declared before the first is taken from. A server that cannot start must not have taken
+        // calls: they would count as begun.
+        for method in methods {
+            self.declare(method).await?;
+        }
+        for (index, method) in methods.iter().enumerate() {
+            self.take_from(index, method).await?;
+        }
+        Ok(())
+    }
+
+    /// Subscribes to one method again, whose queue may be gone.
+    pub(crate) async fn renew(&mut self, index: usize, method: &Method) -> Result<(), ServeError> {
+        self.declare(method).await?;
+        self.take_from(index, method).await
+    }
+
+    async fn declare(&mut self, method: &Method) -> Result<(), ServeError> {
+        self.channel
+            .declare(&method.name, &method.options.queue)
+            .await
+    }
+
+    async fn take_from(&mut self, index: usize, method: &Method) -> Result<(), ServeError> {
+        let deliveries = self
+            .channel
+            .subscribe(&method.name, method.options.concurrency)
+            .await?;
+        let calls = deliveries.map(move |delivery| Arrival::Call {
+            method: index,
+            delivery: Box::new(delivery),
+        });
+        let end = once(ready(Arrival::Ended { method: index }));
+        self.arrivals.push(Box::pin(calls.chain(end)));
+        Ok(())
+    }
+
+    /// What comes next; nothing, where there is no method. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Arrival {
+        tokio::select! {
+            biased;
+            Some(reason) = self.breaks.recv() => Arrival::Broken { reason },
+            Some(arrival) = self.arrivals.next() => arrival,
+            else => pending().await,
+        }
+    }
+
+    /// Hands back all that has arrived and was not taken. Only after the channel's `cancel`, which ends
+    /// the streams.
+    pub(crate) async fn hand_back(mut self, methods: &[Arc<Method>]) {
+        while let Some(arrival) = self.arrivals.next().await {
+            let Arrival::Call { method, delivery } = arrival else {
+                continue;
+            };
+            let queue = &methods[method].name;
+            if let Err(error) = self.channel.hand_back(queue, *delivery).await {
+                debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
+}
