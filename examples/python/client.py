@@ -15,7 +15,7 @@ URL = os.environ.get("RABBITMQ_URL", "amqp://guest:guest@localhost:5672/%2f")
 async def main() -> None:
     connection = await aio_pika.connect_robust(URL)
     async with connection, connection.channel() as channel:
-        # RabbitMQ 4.3 refuses the default, a transient queue for the replies that is not exclusive.
+        # RabbitMQ 4.3 may refuse the default, a queue for the replies that is neither durable nor exclusive.
         rpc = await JsonRPC.create(channel, exclusive=True)
         # aio-pika has no time limit of its own: without a server a call may wait for ever.
         async with asyncio.timeout(10):

@@ -18,11 +18,11 @@ async def sleep(*, t: int) -> int:
 async def main() -> None:
     connection = await aio_pika.connect_robust(URL)
     async with connection, connection.channel() as channel:
-        # RabbitMQ 4.3 refuses the default, a transient queue for the replies that is not exclusive.
+        # RabbitMQ 4.3 may refuse the default, a queue for the replies that is neither durable nor exclusive.
         rpc = await JsonRPC.create(channel, exclusive=True)
         # Rust servers declare the queue durable, and all servers of a method share its queue.
         await rpc.register("sleep", sleep, durable=True)
-        print("serving sleep; Ctrl-C ends it", flush=True)
+        print("server: ready; Ctrl-C stops it", flush=True)
         await asyncio.Future()
 
 

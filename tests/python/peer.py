@@ -15,7 +15,7 @@ def add_options(parser):
         "--reply-queue",
         choices=["exclusive", "durable", "default"],
         default="exclusive",
-        help="aio-pika's default is a transient queue that is not exclusive, which RabbitMQ 4.3 refuses",
+        help="aio-pika's default is neither durable nor exclusive, which RabbitMQ 4.3 may refuse",
     )
 
 
