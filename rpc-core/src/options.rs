@@ -23,7 +23,8 @@ pub struct QueueOptions {
 impl QueueOptions {
     /// Whether the queue survives a restart of the broker (the calls in it do not, they are transient).
     ///
-    /// Defaults to `true`: RabbitMQ 4.3 refuses queues that are neither durable nor exclusive.
+    /// Defaults to `true`: queues that are neither durable nor exclusive are a deprecated feature of RabbitMQ
+    /// (`transient_nonexcl_queues`), and a broker may be set to refuse them.
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self

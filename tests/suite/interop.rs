@@ -97,15 +97,9 @@ async fn two_servers_of_both_languages_share_one_queue() {
     );
 }
 
-/// aio-pika's own defaults make a transient queue, which RabbitMQ 4.3 refuses.
+/// aio-pika's own defaults make a transient queue.
 #[tokio::test]
 async fn a_queue_with_aio_pikas_default_flags_is_shared_too() {
-    let Some(node) = rpc_tests::shared_node().await.node() else {
-        panic!("a test that needs a node of its own; unset RABBITMQ_URL");
-    };
-    if node.major_minor().unwrap() >= (4, 3) {
-        return;
-    }
     let site = Site::rabbitmq().await;
     let options = [
         "--methods",
