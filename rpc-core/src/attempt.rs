@@ -108,6 +108,7 @@ impl<'a> Attempt<'a> {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left < SHORTEST {
+            sleep_until(self.deadline).await;
             return Err(self.timed_out());
         }
         let mut call = self.call.clone();

@@ -39,6 +39,7 @@ impl Session for CallSession {
         let calls = Arc::clone(&pending);
         let why = Arc::new(OnceLock::new());
         let tell_why = Arc::clone(&why);
+        let host = link.host().to_owned();
         let pump = tokio::spawn(async move {
             while let Some(incoming) = incoming.next().await {
                 match incoming {
@@ -50,8 +51,8 @@ impl Session for CallSession {
                 }
             }
             // Whoever else notices the loss, and when: no call may wait here any longer.
-            let reason = tell_why.get().cloned().unwrap_or_else(|| SILENCE.into());
-            calls.end(Over::Lost(reason));
+            let reason = tell_why.get().map_or(SILENCE, String::as_str);
+            calls.end(Over::Lost(format!("{host}: {reason}")));
             silenced.cancel();
         });
         Ok(Self {
@@ -69,16 +70,11 @@ impl Session for CallSession {
     }
 
     async fn lost(&self) -> Loss {
-        tokio::select! {
-            loss = self.link.lost() => loss,
-            () = self.silent.cancelled() => {
-                let host = self.link.host();
-                Loss(match self.why.get() {
-                    Some(reason) => format!("{host}: {reason}"),
-                    None => format!("{host}: {SILENCE}"),
-                })
-            }
-        }
+        let reason = tokio::select! {
+            Loss(reason) = self.link.lost() => reason,
+            () = self.silent.cancelled() => self.why.get().map_or(SILENCE, String::as_str).to_owned(),
+        };
+        Loss(format!("{}: {reason}", self.link.host()))
     }
 
     fn end(&self, over: Over) {

@@ -54,6 +54,11 @@ async fn a_killed_broker_fails_every_call_and_the_same_handles_work_after_its_re
 
     let errors = break_with_calls_in_flight(&client, async { node.kill().await.unwrap() }).await;
     all_lost(&errors);
+    let text = errors[0].to_string();
+    assert!(
+        text.contains("`nap`") && text.contains("127.0.0.1"),
+        "{text}"
+    );
 
     // Down: a call waits for the connection within its own limit, then says why there is none.
     let start = Instant::now();
