@@ -16,14 +16,14 @@ mod installation;
 mod node;
 mod port;
 mod python;
+mod raw_message;
 mod raw_peer;
 mod relay;
 mod vhost;
 
 pub use node::RabbitNode;
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
-pub use raw_peer::{
-    RawConsumer, RawMessage, RawPeer, call_properties, long, reply_properties, table,
-};
+pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};
+pub use raw_peer::RawPeer;
 pub use relay::TcpRelay;
 pub use vhost::{SharedNode, Vhost, fresh_vhost, shared_node};
