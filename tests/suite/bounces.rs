@@ -12,7 +12,7 @@ use crate::site::{Site, eventually, on_both};
 on_both! {
     async fn a_call_that_no_server_takes_in_time_expires_and_never_runs(site) {
         let (client, server, tally) = busy(site).await;
-        let limit = Duration::from_millis(150);
+        let limit = Duration::from_secs(2);
         let start = Instant::now();
         let error = client.call("nap", json!({"millis": 0})).timeout(limit).await.unwrap_err();
         let RpcError::Expired { method, after, .. } = &error else {
@@ -30,7 +30,7 @@ on_both! {
         let server = client.register("nap", |_: Value| async { Ok::<_, String>(0) }).await.unwrap();
         server.shutdown().await.unwrap();
         // The queue is still there, so the call waits for a server to come.
-        let error = client.call("nap", ()).timeout(Duration::from_millis(100)).await.unwrap_err();
+        let error = client.call("nap", ()).timeout(Duration::from_secs(2)).await.unwrap_err();
         assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
         let waiting = tokio::spawn(client.call("nap", ()));
         eventually("it waits", || async { site.depth("nap").await == 1 }).await;
@@ -70,7 +70,7 @@ async fn busy(site: &Site) -> (Rpc, Rpc, Tally) {
         .concurrency(1)
         .await
         .unwrap();
-    tokio::spawn(client.call("nap", json!({"millis": 1000})));
+    tokio::spawn(client.call("nap", json!({"millis": 4000})));
     eventually("the server is busy", || async { tally.started() == 1 }).await;
     (client, server, tally)
 }

@@ -155,7 +155,7 @@ async fn calls_that_python_never_answers_end_too() {
     .await;
     let error = foreign
         .sleep(0.0)
-        .timeout(Duration::from_secs(1))
+        .timeout(Duration::from_secs(2))
         .await
         .unwrap_err();
     assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
