@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::call::Request;
 use crate::call_session::CallSession;
@@ -133,8 +133,14 @@ impl<'a> Attempt<'a> {
             // What was begun may still be written later, also where the broker blocks publishers.
             Err(_) => return Err(self.timed_out()),
         }
-        let Ok(outcome) = timeout_at(self.deadline + GRACE, pending.outcome()).await else {
-            return Err(self.timed_out());
+        let outcome = match timeout_at(self.deadline, pending.outcome()).await {
+            Ok(outcome) => outcome,
+            // From now rather than from the deadline: a process that was stalled wakes late, and what came
+            // meanwhile is still to be read.
+            Err(_) => match timeout(GRACE, pending.outcome()).await {
+                Ok(outcome) => outcome,
+                Err(_) => return Err(self.timed_out()),
+            },
         };
         self.answer(outcome).await.map(Published::Answered)
     }
