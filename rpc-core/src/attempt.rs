@@ -271,7 +271,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
 /// the bounce is usually here by then and tells an expired call from an unanswered one.
-const EXPIRES_EARLY: Duration = Duration::from_millis(100);
+const EXPIRES_EARLY: Duration = Duration::from_millis(500);
 
 /// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
 /// stays well below the 50 ms within which a call promises to end.

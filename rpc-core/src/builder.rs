@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::client::{Client, Limits};
 use crate::connect_error::ConnectError;
+use crate::error::shorten;
 use crate::rpc::Rpc;
 use crate::servers::Servers;
 use crate::transport::Transport;
@@ -107,17 +108,27 @@ impl RpcBuilder {
     ///
     /// Those of [`Rpc::connect`].
     pub async fn connect(self) -> Result<Rpc, ConnectError> {
+        let refuse = |url: &str, reason: &str| {
+            Err(ConnectError::InvalidUrl {
+                url: url.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        // The rest of an unknown URL is not shown: it may hold a password anywhere.
         let transport: Arc<dyn Transport> = match self.url.split_once("://") {
-            Some(("memory", _)) => Arc::new(MemoryTransport::from_url(&self.url)?),
-            Some(("amqp" | "amqps", _)) => Arc::new(AmqpTransport::from_url(&self.url, self.amqp)?),
-            // The rest of an unknown URL may hold a password anywhere.
-            other => {
-                let scheme = other.map_or("", |(scheme, _)| scheme);
-                return Err(ConnectError::InvalidUrl {
-                    url: format!("{}://...", crate::error::shorten(scheme)),
-                    reason: "it must start with amqp://, amqps:// or memory://".into(),
-                });
-            }
+            Some((scheme, rest)) => match &*scheme.to_ascii_lowercase() {
+                "memory" => Arc::new(MemoryTransport::from_url(&format!("memory://{rest}"))?),
+                scheme @ ("amqp" | "amqps") => {
+                    let url = format!("{scheme}://{rest}");
+                    Arc::new(AmqpTransport::from_url(&url, self.amqp)?)
+                }
+                scheme => {
+                    let shown = format!("{}://...", shorten(scheme));
+                    return refuse(&shown, "it must start with amqp://, amqps:// or memory://");
+                }
+            },
+            None if self.url.is_empty() => return refuse("", "it is empty"),
+            None => return refuse("...", "it must start with amqp://, amqps:// or memory://"),
         };
         let size = self.limits.message_size;
         let client = Client::connect(Arc::clone(&transport), self.limits).await?;

@@ -39,11 +39,31 @@ pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> 
     }
     serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
-            Fault::new(kind::INVALID_ARGUMENTS, error.to_string())
+            Fault::new(kind::INVALID_ARGUMENTS, what_is_wrong::<A>(body, &error))
         } else {
             malformed(&error)
         }
     })
+}
+
+/// Decodes once more, which is done only where it has failed, to learn which argument it is.
+fn what_is_wrong<A: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> String {
+    let mut body = serde_json::Deserializer::from_slice(body);
+    let path = match serde_path_to_error::deserialize::<_, A>(&mut body) {
+        Err(error) => error.path().to_string(),
+        Ok(_) => String::new(),
+    };
+    // The position is one in a text that the caller has not seen.
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(text, _)| text);
+    let text = text.replace("there are no fields", "the method takes none");
+    match &*path {
+        // An unknown argument is not in the path, and a missing one cannot be.
+        "" | "." => text,
+        path => format!("`{path}`: {text}"),
+    }
 }
 
 /// The body of a result: the bare JSON value.
@@ -111,7 +131,11 @@ mod tests {
                 "unknown field `b`",
             ),
             (b"{}", kind::INVALID_ARGUMENTS, "missing field `a`"),
-            (br#"{"a":"x"}"#, kind::INVALID_ARGUMENTS, "expected u8"),
+            (
+                br#"{"a":"x"}"#,
+                kind::INVALID_ARGUMENTS,
+                "`a`: invalid type: string \"x\", expected u8",
+            ),
             (b"[1]", kind::INVALID_ARGUMENTS, "not an array"),
             (b"null", kind::INVALID_ARGUMENTS, "not null"),
             (b"", kind::MALFORMED, "not JSON"),

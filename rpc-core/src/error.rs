@@ -63,8 +63,8 @@ pub enum RpcError {
     /// The broker has no queue of the method's name: no server has registered it there, or its queue is
     /// gone since. It did not run.
     #[error(
-        "no server has registered `{method}`: the broker has no queue of that name; \
-         start a server, or check the name and the virtual host"
+        "no server has registered `{method}`: the broker has no queue of that name; start a server, or check \
+         the name and that both use the same broker (its URL, with the virtual host or the name in memory://)"
     )]
     NoSuchMethod {
         /// The method that was called.
@@ -82,7 +82,8 @@ pub enum RpcError {
     /// The deadline passed while the call waited in the method's queue. It did not run, unless a server
     /// that had taken it was lost and no other came: the broker does not tell the two apart.
     #[error(
-        "the call of `{method}` expired in its queue after {after:?}: no server was free to take it"
+        "the call of `{method}` expired in its queue after {after:?}: no server was free to take it (is one \
+         running?), or the one that had taken it was lost, in which case it may have run"
     )]
     #[non_exhaustive]
     Expired {
@@ -127,7 +128,7 @@ pub enum RpcError {
     /// A server that had taken the call was lost, or lost its connection. The call may have run, and the
     /// method is not idempotent, so no other server runs it again.
     #[error(
-        "the server that ran `{method}` was lost: the call may have run, and was not run again"
+        "`{method}` was interrupted: its server was lost or shut down, so it may have run, and was not run again"
     )]
     Interrupted {
         /// The method that was called.

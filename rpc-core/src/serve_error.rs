@@ -16,7 +16,7 @@ pub enum ServeError {
 
     /// The broker refused the queue of a method: it exists with other options, or the user may not
     /// configure or read it.
-    #[error("cannot serve `{queue}` on {host}: {reason}")]
+    #[error("cannot serve `{queue}` on {host}: {reason}{}", advice(.reason))]
     #[non_exhaustive]
     Queue {
         /// The queue, which is the method's name.
@@ -63,4 +63,15 @@ pub enum ServeError {
         /// The grace period.
         grace: Duration,
     },
+}
+
+/// What to do about the broker's most common refusals.
+fn advice(reason: &str) -> &'static str {
+    if reason.starts_with("PRECONDITION_FAILED") {
+        " (all servers of a method declare its queue alike: set the same `QueueOptions`, or delete the queue)"
+    } else if reason.starts_with("ACCESS_REFUSED") {
+        " (a server's user may configure, write and read its methods' queues, and write to `rpc.dlx`)"
+    } else {
+        ""
+    }
 }

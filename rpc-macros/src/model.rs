@@ -76,11 +76,16 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
 fn check_names(methods: &[Method<'_>], mistakes: &mut Mistakes) {
     let mut seen = HashSet::new();
     for method in methods {
-        if method.name == "new" {
-            mistakes.push(
+        match &*method.name {
+            "new" => mistakes.push(
                 method.ident,
                 "`new` is the constructor of the client: give the method another name",
-            );
+            ),
+            "clone" => mistakes.push(
+                method.ident,
+                "`clone` would hide that of the client: give the method another name",
+            ),
+            _ => {}
         }
         // Methods for different configurations may share a name, since only one of them exists.
         if !is_conditional(method.attrs) && !seen.insert(&method.name) {

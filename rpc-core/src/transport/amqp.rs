@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -150,7 +151,21 @@ fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
     }
     ConnectError::Unreachable {
         host: host.name.clone(),
-        reason: format!("{reason}{}", tls_hint(host)),
+        reason: format!("{reason}{}", hint(host, error)),
+    }
+}
+
+/// What to look at when a host cannot be reached.
+fn hint(host: &Host, error: &lapin::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            " (is RabbitMQ running there?)"
+        }
+        // The standard library has no kind for it.
+        ErrorKind::IOError(error) if error.to_string().contains("lookup") => {
+            " (check the host's name)"
+        }
+        _ => tls_hint(host),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lapin::uri::AMQPUri;
 
 use crate::connect_error::ConnectError;
+use crate::error::shorten;
 
 /// One host of the URL.
 pub(super) struct Host {
@@ -41,6 +42,7 @@ pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
         hosts,
         rest,
     } = parts;
+    check_query(rest).map_err(invalid)?;
     hosts
         .split(',')
         .map(|host| {
@@ -81,6 +83,35 @@ pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
         })
         .collect()
 }
+
+/// lapin ignores parameters that it does not know, and does not say which of the others it cannot read.
+fn check_query(rest: &str) -> Result<(), String> {
+    let (_, query) = rest.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if NUMBERS.contains(&name) {
+            if value.parse::<u64>().is_err() {
+                return Err(format!("its parameter `{name}` must be a whole number"));
+            }
+        } else if name != MECHANISM {
+            let name = shorten(name);
+            return Err(format!(
+                "it has no parameter `{name}`; there are {}, and {MECHANISM}",
+                NUMBERS.join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
+const NUMBERS: [&str; 4] = [
+    "heartbeat",
+    "frame_max",
+    "channel_max",
+    "connection_timeout",
+];
+const MECHANISM: &str = "auth_mechanism";
 
 struct Parts<'a> {
     scheme: &'a str,
@@ -187,6 +218,8 @@ mod tests {
             "amqp://u:hunter2@h:1,h:notaport",
             "amqp://u:x@h:notaport/?password=hunter2",
             "amqp://u:hunter2@h:1?frame_max=4096",
+            "amqp://u:hunter2@h?heartbeat=hunter2",
+            "amqp://u:hunter2@h?secret=hunter2",
             "amqp://u:hunter2/x@h:1",
             "amqp://u:hunter2#x@h",
             "amqp://u:hunter2?x@h",
