@@ -279,6 +279,8 @@ impl RabbitNode {
                 .await
                 .context("no AMQP connection")??;
             connection.close(200, "ready".into()).await?;
+            // A node lets clients in a moment before it counts as started, and refuses rabbitmqctl until then.
+            self.ctl(&["await_startup"]).await?;
             anyhow::Ok(())
         };
         if let Err(error) = opened.await {

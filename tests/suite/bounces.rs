@@ -12,7 +12,7 @@ use crate::site::{Site, eventually, on_both};
 on_both! {
     async fn a_call_that_no_server_takes_in_time_expires_and_never_runs(site) {
         let (client, server, tally) = busy(site).await;
-        let limit = Duration::from_secs(2);
+        let limit = Duration::from_secs(4);
         let start = Instant::now();
         let error = client.call("nap", json!({"millis": 0})).timeout(limit).await.unwrap_err();
         let RpcError::Expired { method, after, .. } = &error else {
@@ -70,7 +70,7 @@ async fn busy(site: &Site) -> (Rpc, Rpc, Tally) {
         .concurrency(1)
         .await
         .unwrap();
-    tokio::spawn(client.call("nap", json!({"millis": 4000})));
+    tokio::spawn(client.call("nap", json!({"millis": 6000})));
     eventually("the server is busy", || async { tally.started() == 1 }).await;
     (client, server, tally)
 }

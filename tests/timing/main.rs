@@ -72,8 +72,10 @@ async fn timeouts_and_expiry(url: &str) {
     let busy = tokio::spawn(client.call("nap", json!({})));
     let starts = u32::try_from(ROUNDS + 1).unwrap();
     started.acquire_many(starts).await.unwrap().forget();
-    let expired = |error: &RpcError| matches!(error, RpcError::Expired { .. });
-    within_the_promise(url, "expiry", late_by(&client, expired).await);
+    // Which of the two it is depends on how soon the broker says so; the time must not.
+    let ended =
+        |error: &RpcError| matches!(error, RpcError::Expired { .. } | RpcError::Timeout { .. });
+    within_the_promise(url, "expiry", late_by(&client, ended).await);
     busy.abort();
     assert!(busy.await.unwrap_err().is_cancelled());
     assert_eq!(client.in_flight(), 0);
@@ -82,8 +84,7 @@ async fn timeouts_and_expiry(url: &str) {
 
 /// How long after their deadline calls end, all of them in one way.
 async fn late_by(client: &Rpc, ends_so: impl Fn(&RpcError) -> bool) -> Vec<Duration> {
-    // Long enough for a call to expire so early that its bounce is here in time.
-    let limit = Duration::from_millis(600);
+    let limit = Duration::from_millis(300);
     let mut late = Vec::new();
     for _ in 0..ROUNDS {
         let start = Instant::now();

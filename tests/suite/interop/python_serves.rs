@@ -148,18 +148,18 @@ async fn calls_that_python_never_answers_end_too() {
     let error = rpc.call("silent", ()).timeout(limit).await.unwrap_err();
     assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");
     // Expiration: the only server is busy, and this call never reaches it.
-    let busy = tokio::spawn(foreign.sleep(4.0));
+    let busy = tokio::spawn(foreign.sleep(6.0));
     eventually("the server is busy", || async {
         rpc.in_flight() == 1 && site.depth("sleep").await == 0
     })
     .await;
     let error = foreign
         .sleep(0.0)
-        .timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(4))
         .await
         .unwrap_err();
     assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
-    assert_eq!(busy.await.unwrap().unwrap(), 4.0);
+    assert_eq!(busy.await.unwrap().unwrap(), 6.0);
     server.stop().await.unwrap();
 }
 
@@ -170,7 +170,7 @@ async fn a_python_server_that_dies_interrupts_nothing_it_did_not_start() {
     let rpc = site.rpc().await;
     let error = rpc
         .call("kill", ())
-        .timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(4))
         .await
         .unwrap_err();
     assert!(
