@@ -71,19 +71,25 @@ impl Servers {
             .get_or_try_init(|| Supervisor::start(Arc::clone(&self.transport), Purpose::Serving))
             .await?;
         let mut state = connection.watch();
-        let session = match session_by(&mut state, None, Instant::now() + UP_LIMIT).await {
-            Ok(session) => session,
-            Err(State::Down(reason)) => {
-                return Err(ConnectError::Unreachable {
-                    host: "the broker".into(),
-                    reason,
+        let limit = Instant::now() + UP_LIMIT;
+        let worker = Worker::new(
+            methods,
+            self.message_size,
+            self.grace,
+            state.clone(),
+            stop.clone(),
+        );
+        let mut session = up(&mut state, None, limit).await?;
+        let first = loop {
+            match Subscription::open(&session.link, worker.methods()).await {
+                Ok(first) => break first,
+                // The connection is gone, which was not known yet.
+                Err(ServeError::Connect(_)) => {
+                    session = up(&mut state, Some(&session), limit).await?;
                 }
-                .into());
+                Err(refused) => return Err(refused),
             }
-            Err(State::Up(_) | State::Closed) => return Err(ConnectError::Closed.into()),
         };
-        let worker = Worker::new(methods, self.message_size, self.grace, state, stop.clone());
-        let first = Subscription::open(&session.link, worker.methods()).await?;
         let (publish, ended) = watch::channel(None);
         let (admit, admitted) = oneshot::channel::<Entry>();
         let task = OwnedTask(tokio::spawn(async move {
@@ -143,6 +149,24 @@ impl Servers {
         if let Some(connection) = self.connection.get() {
             connection.close().await;
         }
+    }
+}
+
+/// A connection other than `not`, as soon as there is one.
+async fn up(
+    state: &mut watch::Receiver<State<ServeSession>>,
+    not: Option<&Arc<ServeSession>>,
+    limit: Instant,
+) -> Result<Arc<ServeSession>, ConnectError> {
+    let unreachable = |host: &str, reason: String| ConnectError::Unreachable {
+        host: host.to_owned(),
+        reason,
+    };
+    match session_by(state, not, limit).await {
+        Ok(session) => Ok(session),
+        Err(State::Down(reason)) => Err(unreachable("the broker", reason)),
+        Err(State::Up(lost)) => Err(unreachable(lost.link.host(), "it takes no channels".into())),
+        Err(State::Closed) => Err(ConnectError::Closed),
     }
 }
 
