@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::error::{CallError, RpcError, shorten};
 use crate::fault::kind;
 use crate::message::{FROM, Headers, SHORT_STRING, longest_name_in};
+use crate::options::FOREVER;
 use crate::rpc::Rpc;
 
 /// A call of a remote method: a future of its result.
@@ -97,10 +98,7 @@ impl<T: DeserializeOwned> Call<T> {
         method: impl Into<Cow<'static, str>>,
         args: &A,
     ) -> Self {
-        Self {
-            state: State::Ready(rpc.clone(), Box::new(request(rpc, method.into(), args))),
-            finish: plain,
-        }
+        Self::ready(rpc, request(rpc, method.into(), args), plain)
     }
 }
 
@@ -110,9 +108,19 @@ impl<T: DeserializeOwned, E: DeserializeOwned> Call<T, CallError<E>> {
         method: impl Into<Cow<'static, str>>,
         args: &A,
     ) -> Self {
+        Self::ready(rpc, request(rpc, method.into(), args), fallible)
+    }
+}
+
+impl<T, Err> Call<T, Err> {
+    fn ready(
+        rpc: &Rpc,
+        request: Request,
+        finish: fn(String, Result<Answer, RpcError>) -> Result<T, Err>,
+    ) -> Self {
         Self {
-            state: State::Ready(rpc.clone(), Box::new(request(rpc, method.into(), args))),
-            finish: fallible,
+            state: State::Ready(rpc.clone(), Box::new(request)),
+            finish,
         }
     }
 }
@@ -282,6 +290,3 @@ where
     }
     plain(method, answer).map_err(CallError::Rpc)
 }
-
-/// Longer limits count as this one: a year, which no timer overflows on.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

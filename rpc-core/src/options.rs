@@ -1,6 +1,7 @@
 //! How methods are served and their queues declared.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -80,3 +81,6 @@ impl Default for MethodOptions {
 
 /// RabbitMQ's documentation finds a prefetch of 100 to 300 best for fast handlers.
 pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;
+
+/// Time limits and grace periods of a year and more count as this one, which no timer overflows on.
+pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

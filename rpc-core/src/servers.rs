@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connect_error::ConnectError;
 use crate::error::shorten;
 use crate::message::{SHORT_STRING, longest_name};
+use crate::options::FOREVER;
 use crate::serve_error::ServeError;
 use crate::serve_session::ServeSession;
 use crate::server::Ended;
@@ -266,6 +267,3 @@ fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
 
 /// How long a new server waits for a connection that was lost to come back.
 const UP_LIMIT: Duration = Duration::from_secs(10);
-
-/// A grace period of a year and more counts as this one, which no timer overflows on.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
