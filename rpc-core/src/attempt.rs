@@ -12,14 +12,16 @@ use crate::client::{Answer, Limits};
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
 use crate::message::{
-    Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
+    Bounce, CorrelationId, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
 };
 use crate::pending::{Outcome, Over};
 use crate::supervisor::{State, session_by};
+use crate::transport::{PublishError, Receipt};
 
 /// A call on its way, with its deadline running.
 pub(crate) struct Attempt<'a> {
     method: String,
+    pub(crate) one_way: bool,
     call: Message,
     started: Instant,
     timeout: Duration,
@@ -63,6 +65,7 @@ impl<'a> Attempt<'a> {
         };
         Ok(Self {
             method,
+            one_way: request.one_way,
             call,
             started,
             timeout: deadline.duration_since(started),
@@ -143,6 +146,39 @@ impl<'a> Attempt<'a> {
             },
         };
         self.answer(outcome).await.map(Published::Answered)
+    }
+
+    /// Sends the call over `session` and waits until the broker says that it has it.
+    ///
+    /// Nobody waits for its answer, so it does not expire, and it is kept on disk.
+    pub(crate) async fn publish_one_way(
+        &mut self,
+        session: &CallSession,
+    ) -> Result<Published, RpcError> {
+        self.wait_while_blocked(session).await?;
+        let call = Message {
+            // By this the broker's word on it is found.
+            correlation_id: Some(CorrelationId::random().to_string()),
+            persistent: true,
+            ..self.call.clone()
+        };
+        self.check_headers(&call, session.channel.header_limit())?;
+        let publishing = async {
+            let channel = session.one_way().await.map_err(|error| PublishError {
+                sent: false,
+                reason: error.to_string(),
+            })?;
+            channel.publish(&self.method, call).await
+        };
+        let method = || self.method.clone();
+        match timeout_at(self.deadline, publishing).await {
+            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
+            Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
+            Ok(Ok(Receipt::Refused)) => Err(RpcError::Overloaded { method: method() }),
+            Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
+            Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
+            Err(_) => Err(self.timed_out()),
+        }
     }
 
     async fn answer(&self, outcome: Outcome) -> Result<Answer, RpcError> {
@@ -265,6 +301,9 @@ impl<'a> Attempt<'a> {
         }
     }
 }
+
+/// What a method returns that returns nothing.
+const NOTHING: &[u8] = b"null";
 
 /// An expiration of 0 would mean "only if a server is free at this moment".
 const SHORTEST: Duration = Duration::from_millis(1);

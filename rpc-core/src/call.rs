@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::client::Answer;
 use crate::codec;
 use crate::context::Context;
+use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, RpcError, shorten};
 use crate::fault::kind;
 use crate::message::{FROM, Headers, SHORT_STRING, longest_name_in};
@@ -55,8 +56,11 @@ use crate::rpc::Rpc;
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, Err = RpcError> {
     state: State,
-    finish: fn(String, Result<Answer, RpcError>) -> Result<T, Err>,
+    finish: Finish<T, Err>,
 }
+
+/// Makes the end of a call of what came back.
+pub(crate) type Finish<T, Err> = fn(String, Result<Answer, RpcError>) -> Result<T, Err>;
 
 enum State {
     Ready(Rpc, Box<Request>),
@@ -74,10 +78,43 @@ pub(crate) struct Request {
     /// The deadline of the call inside whose handler this one was made.
     pub(crate) inherited: Option<Instant>,
     pub(crate) priority: Option<u8>,
+    /// Whether it ends when the broker has taken it.
+    pub(crate) one_way: bool,
     pub(crate) headers: Headers,
 }
 
 impl Request {
+    fn new(rpc: &Rpc, name: Cow<'static, str>, body: Result<Vec<u8>, String>) -> Self {
+        let method = rpc.prefixed(name);
+        let body = if method.is_empty() {
+            Err(RpcError::Encode {
+                method: String::new(),
+                reason: "the method has no name".into(),
+            })
+        } else if method.len() > SHORT_STRING {
+            Err(RpcError::TooLarge {
+                method: shorten(&method),
+                what: "method name".into(),
+                size: method.len(),
+                limit: SHORT_STRING,
+            })
+        } else {
+            body.map_err(|reason| RpcError::Encode {
+                method: method.clone().into_owned(),
+                reason,
+            })
+        };
+        Self {
+            method,
+            body,
+            timeout: rpc.default_timeout(),
+            inherited: Context::current().deadline(),
+            priority: None,
+            one_way: false,
+            headers: Headers::new(),
+        }
+    }
+
     /// When a call that starts now must have ended.
     pub(crate) fn deadline(&self, now: Instant) -> Instant {
         let own = now + self.timeout.min(FOREVER);
@@ -92,32 +129,38 @@ impl Request {
     }
 }
 
-impl<T: DeserializeOwned> Call<T> {
-    pub(crate) fn new<A: Serialize + ?Sized>(
+impl Call<Value> {
+    pub(crate) fn untyped<A: Serialize + ?Sized>(
         rpc: &Rpc,
-        method: impl Into<Cow<'static, str>>,
+        method: Cow<'static, str>,
         args: &A,
     ) -> Self {
-        Self::ready(rpc, request(rpc, method.into(), args), plain)
-    }
-}
-
-impl<T: DeserializeOwned, E: DeserializeOwned> Call<T, CallError<E>> {
-    pub(crate) fn fallible<A: Serialize + ?Sized>(
-        rpc: &Rpc,
-        method: impl Into<Cow<'static, str>>,
-        args: &A,
-    ) -> Self {
-        Self::ready(rpc, request(rpc, method.into(), args), fallible)
+        Self::ready(
+            rpc,
+            Request::new(rpc, method, codec::encode_args(args)),
+            plain,
+        )
     }
 }
 
 impl<T, Err> Call<T, Err> {
-    fn ready(
+    /// A call of a method of a trait.
+    pub(crate) fn described(
         rpc: &Rpc,
-        request: Request,
-        finish: fn(String, Result<Answer, RpcError>) -> Result<T, Err>,
+        method: &'static MethodDescriptor,
+        body: Result<Vec<u8>, String>,
+        finish: Finish<T, Err>,
     ) -> Self {
+        let mut request = Request::new(rpc, method.name.into(), body);
+        if let Some(timeout) = method.timeout {
+            request.timeout = timeout;
+        }
+        request.priority = method.priority;
+        request.one_way = method.one_way;
+        Self::ready(rpc, request, finish)
+    }
+
+    fn ready(rpc: &Rpc, request: Request, finish: Finish<T, Err>) -> Self {
         Self {
             state: State::Ready(rpc.clone(), Box::new(request)),
             finish,
@@ -132,6 +175,20 @@ impl Call<Value> {
     pub fn returning<T: DeserializeOwned>(self) -> Call<T> {
         Call {
             state: self.state,
+            finish: plain,
+        }
+    }
+
+    /// Asks for no answer: the call ends when the broker has taken it, whatever becomes of it then.
+    ///
+    /// It is confirmed by the broker and stored on disk where the method's queue is durable. It does not
+    /// expire, and its handler has no deadline; the time limit is that of the confirmation. It runs at
+    /// most once, or at least once if its method is idempotent, and whether it failed is in the log of
+    /// its server only.
+    pub fn one_way(self) -> Call<()> {
+        let call = self.with(|request| request.one_way = true);
+        Call {
+            state: call.state,
             finish: plain,
         }
     }
@@ -232,36 +289,8 @@ fn is_reserved(name: &str) -> bool {
     [FROM, "CC", "BCC"].contains(&name) || name.starts_with("rpc-") || name.starts_with("x-")
 }
 
-fn request<A: Serialize + ?Sized>(rpc: &Rpc, method: Cow<'static, str>, args: &A) -> Request {
-    let body = if method.is_empty() {
-        Err(RpcError::Encode {
-            method: String::new(),
-            reason: "the method has no name".into(),
-        })
-    } else if method.len() > SHORT_STRING {
-        Err(RpcError::TooLarge {
-            method: shorten(&method),
-            what: "method name".into(),
-            size: method.len(),
-            limit: SHORT_STRING,
-        })
-    } else {
-        codec::encode_args(args).map_err(|reason| RpcError::Encode {
-            method: method.clone().into_owned(),
-            reason,
-        })
-    };
-    Request {
-        method,
-        body,
-        timeout: rpc.default_timeout(),
-        inherited: Context::current().deadline(),
-        priority: None,
-        headers: Headers::new(),
-    }
-}
-
-fn plain<T: DeserializeOwned>(
+/// The end of a method that returns a plain value.
+pub(crate) fn plain<T: DeserializeOwned>(
     method: String,
     answer: Result<Answer, RpcError>,
 ) -> Result<T, RpcError> {
@@ -275,7 +304,11 @@ fn plain<T: DeserializeOwned>(
     }
 }
 
-fn fallible<T, E>(method: String, answer: Result<Answer, RpcError>) -> Result<T, CallError<E>>
+/// The end of a method that returns a `Result`.
+pub(crate) fn fallible<T, E>(
+    method: String,
+    answer: Result<Answer, RpcError>,
+) -> Result<T, CallError<E>>
 where
     T: DeserializeOwned,
     E: DeserializeOwned,

@@ -1,6 +1,6 @@
 //! One connection for calls, and what comes back on it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -10,7 +10,7 @@ use crate::connect_error::ConnectError;
 use crate::message::Incoming;
 use crate::pending::{Outcome, Over, PendingCalls};
 use crate::supervisor::{OwnedTask, Session};
-use crate::transport::{CallChannel, Link, Loss, OpenCalls};
+use crate::transport::{CallChannel, Link, Loss, OneWayChannel, OpenCalls};
 
 /// One connection for calls: a channel, a fresh reply queue, and the callers that wait on it.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct CallSession {
     pub(crate) link: Arc<dyn Link>,
     pub(crate) channel: Arc<dyn CallChannel>,
     pub(crate) pending: Arc<PendingCalls>,
+    /// Opened for the first one-way call, and again should it break.
+    one_way: Mutex<Option<Arc<dyn OneWayChannel>>>,
     /// Cancelled when nothing can come in any more.
     silent: CancellationToken,
     /// Why that is, if it is known.
@@ -59,6 +61,7 @@ impl Session for CallSession {
             link,
             channel,
             pending,
+            one_way: Mutex::default(),
             silent,
             why,
             _pump: OwnedTask(pump),
@@ -79,6 +82,26 @@ impl Session for CallSession {
 
     fn end(&self, over: Over) {
         self.pending.end(over);
+    }
+}
+
+impl CallSession {
+    /// The channel for one-way calls.
+    pub(crate) async fn one_way(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
+        let open = self.lock_one_way().clone();
+        match open.filter(|channel| !channel.is_closed()) {
+            Some(channel) => Ok(channel),
+            // Of two that are opened at the same time one is used on; the other goes with its callers.
+            None => {
+                let channel = self.link.one_way_channel().await?;
+                *self.lock_one_way() = Some(Arc::clone(&channel));
+                Ok(channel)
+            }
+        }
+    }
+
+    fn lock_one_way(&self) -> MutexGuard<'_, Option<Arc<dyn OneWayChannel>>> {
+        self.one_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

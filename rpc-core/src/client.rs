@@ -62,7 +62,12 @@ impl Client {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
         let mut session = attempt.session(None).await?;
         loop {
-            match attempt.publish(&session).await? {
+            let published = if attempt.one_way {
+                attempt.publish_one_way(&session).await?
+            } else {
+                attempt.publish(&session).await?
+            };
+            match published {
                 Published::Answered(answer) => return Ok(answer),
                 Published::NotSent(reason) if self.limits.fail_fast => {
                     return Err(attempt.not_sent(reason));

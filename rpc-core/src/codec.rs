@@ -1,8 +1,15 @@
 //! Values to JSON bodies and back. No I/O.
 
-use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use std::fmt;
 
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+};
+use serde::{Serialize, forward_to_deserialize_any};
+use serde_json::value::RawValue;
+
+use crate::descriptor::ArgumentDescriptor;
+use crate::error::shorten;
 use crate::fault::{Fault, kind};
 
 /// The body of a call: a JSON object. `null`, which is also what `()` becomes, stands for no arguments.
@@ -20,49 +27,177 @@ pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, St
 
 /// Reads the arguments of a call; what is wrong with them becomes the caller's error.
 pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
-    let first = body
-        .iter()
-        .copied()
-        .find(|byte| !byte.is_ascii_whitespace());
-    // Structs also decode from JSON arrays; arguments have names, so an array is refused before.
-    if first != Some(b'{') {
-        return Err(match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(_) => Fault::new(
-                kind::INVALID_ARGUMENTS,
-                format!(
-                    "the arguments must be a JSON object, not {}",
-                    json_kind(first)
-                ),
-            ),
-            Err(error) => malformed(&error),
-        });
-    }
+    check_object(body)?;
     serde_json::from_slice(body).map_err(|error| {
+        if !error.is_data() {
+            return malformed(&error);
+        }
+        let mut again = serde_json::Deserializer::from_slice(body);
+        let words = match path_to_error::<A>(&mut again) {
+            // An unknown argument is not in the path, and a missing one cannot be.
+            None => words(&error),
+            Some(path) => format!("`{path}`: {}", words(&error)),
+        };
+        Fault::new(kind::INVALID_ARGUMENTS, words)
+    })
+}
+
+/// Finds the arguments of a method in the body of a call, without reading what they are.
+pub(crate) fn split_args<'a>(
+    body: &'a [u8],
+    arguments: &[ArgumentDescriptor],
+) -> Result<Vec<Option<&'a RawValue>>, Fault> {
+    check_object(body)?;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let split = json.deserialize_map(Split(arguments));
+    let split = split.and_then(|values| json.end().map(|()| values));
+    split.map_err(|error| {
         if error.is_data() {
-            Fault::new(kind::INVALID_ARGUMENTS, what_is_wrong::<A>(body, &error))
+            Fault::new(kind::INVALID_ARGUMENTS, words(&error))
         } else {
             malformed(&error)
         }
     })
 }
 
-/// Decodes once more, which is done only where it has failed, to learn which argument it is.
-fn what_is_wrong<A: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> String {
-    let mut body = serde_json::Deserializer::from_slice(body);
-    let path = match serde_path_to_error::deserialize::<_, A>(&mut body) {
-        Err(error) => error.path().to_string(),
-        Ok(_) => String::new(),
+/// Reads one argument. One that is absent is `None` to an `Option`, and an error to other types.
+pub(crate) fn decode_argument<T: DeserializeOwned>(value: Option<&RawValue>) -> Result<T, String> {
+    let Some(value) = value else {
+        return T::deserialize(Absent).map_err(|_| "it is missing".to_owned());
     };
-    // The position is one in a text that the caller has not seen.
+    serde_json::from_str(value.get()).map_err(|error| {
+        let mut again = serde_json::Deserializer::from_str(value.get());
+        match path_to_error::<T>(&mut again) {
+            None => words(&error),
+            Some(path) => format!("at `{path}`: {}", words(&error)),
+        }
+    })
+}
+
+/// The fault of a call that passes `name` wrongly.
+pub(crate) fn invalid(name: &str, words: &str) -> Fault {
+    Fault::new(
+        kind::INVALID_ARGUMENTS,
+        format!("the argument `{name}`: {words}"),
+    )
+}
+
+fn check_object(body: &[u8]) -> Result<(), Fault> {
+    let first = body
+        .iter()
+        .copied()
+        .find(|byte| !byte.is_ascii_whitespace());
+    // Structs also decode from JSON arrays; arguments have names, so an array is refused before.
+    if first == Some(b'{') {
+        return Ok(());
+    }
+    Err(match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Fault::new(
+            kind::INVALID_ARGUMENTS,
+            format!(
+                "the arguments must be a JSON object, not {}",
+                json_kind(first)
+            ),
+        ),
+        Err(error) => malformed(&error),
+    })
+}
+
+/// Decodes once more, which is done only where it has failed, to learn at which place.
+fn path_to_error<'de, T: DeserializeOwned>(
+    json: &mut serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+) -> Option<String> {
+    let error = serde_path_to_error::deserialize::<_, T>(json).err()?;
+    let path = error.path().to_string();
+    (!path.is_empty() && path != ".").then_some(path)
+}
+
+/// What is wrong, without the position, which is one in a text that the caller has not seen.
+fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(text, _)| text);
-    let text = text.replace("there are no fields", "the method takes none");
-    match &*path {
-        // An unknown argument is not in the path, and a missing one cannot be.
-        "" | "." => text,
-        path => format!("`{path}`: {text}"),
+    text.replace("there are no fields", "the method takes none")
+}
+
+/// Reads an object into the values of these arguments.
+struct Split<'s>(&'s [ArgumentDescriptor]);
+
+impl<'de> Visitor<'de> for Split<'_> {
+    type Value = Vec<Option<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of arguments")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut values = vec![None; self.0.len()];
+        while let Some(index) = map.next_key_seed(IndexOf(self.0))? {
+            if values[index].replace(map.next_value()?).is_some() {
+                let name = self.0[index].name;
+                return Err(M::Error::custom(format!(
+                    "the argument `{name}` is there twice"
+                )));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Reads a name as the place of the argument of that name.
+struct IndexOf<'s>(&'s [ArgumentDescriptor]);
+
+impl<'de> DeserializeSeed<'de> for IndexOf<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<usize, D::Error> {
+        name.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for IndexOf<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an argument")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<usize, E> {
+        let place = self.0.iter().position(|argument| argument.name == name);
+        place.ok_or_else(|| {
+            let name = shorten(name);
+            let names: Vec<_> = (self.0.iter())
+                .map(|argument| format!("`{}`", argument.name))
+                .collect();
+            E::custom(match &*names {
+                [] => format!("unknown argument `{name}`, the method takes none"),
+                _ => format!(
+                    "unknown argument `{name}`, the method takes {}",
+                    names.join(", ")
+                ),
+            })
+        })
+    }
+}
+
+/// Stands for an argument that is not there.
+struct Absent;
+
+impl<'de> Deserializer<'de> for Absent {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("absent"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

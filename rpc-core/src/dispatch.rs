@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::context::{Context, Served};
 use crate::fault::{Fault, kind};
@@ -19,6 +19,8 @@ use crate::service::Method;
 pub(crate) struct Arrived {
     pub(crate) message: Message,
     pub(crate) redelivered: bool,
+    /// Whether anybody waits for the answer.
+    pub(crate) awaited: bool,
     /// By the clock of this machine; `None` if the caller set no limit.
     pub(crate) deadline: Option<Instant>,
 }
@@ -35,6 +37,7 @@ pub(crate) async fn answer(
     let name = &*method.name;
     let persistent = arrived.message.persistent;
     let correlation_id = arrived.message.correlation_id.clone();
+    let awaited = arrived.awaited;
     let running = async {
         tokio::select! {
             biased;
@@ -63,7 +66,12 @@ pub(crate) async fn answer(
     let (kind, body) = match result {
         Ok(body) => (Kind::Result, body),
         Err(fault) => {
-            debug!(method = name, kind = %fault.kind, "answered with an error");
+            if awaited {
+                debug!(method = name, kind = %fault.kind, "answered with an error");
+            } else {
+                // Nobody else will say so.
+                warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
+            }
             (Kind::Error, encode(name, &fault, message_size))
         }
     };
@@ -83,6 +91,7 @@ async fn run(method: &Method, arrived: Arrived) -> Result<Vec<u8>, Fault> {
         message: call,
         redelivered,
         deadline,
+        ..
     } = arrived;
     if redelivered && !method.options.idempotent {
         return Err(Fault::new(

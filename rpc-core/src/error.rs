@@ -227,6 +227,18 @@ pub enum CallError<E> {
     Rpc(#[from] RpcError),
 }
 
+impl<E: From<RpcError>> CallError<E> {
+    /// The error of the service, which the call's own error is made into if that is what failed.
+    ///
+    /// It is how a client implements its trait.
+    pub fn flatten(self) -> E {
+        match self {
+            Self::Service(error) => error,
+            Self::Rpc(error) => error.into(),
+        }
+    }
+}
+
 /// A name for a message, cut so that no error grows with what a caller passed.
 pub(crate) fn shorten(name: &str) -> String {
     const KEEP: usize = 64;

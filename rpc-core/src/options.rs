@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::descriptor::MethodDescriptor;
+
 /// How the queue of a method is declared.
 ///
 /// All servers of a method, in whatever language, must declare its queue alike: RabbitMQ refuses a
@@ -67,6 +69,17 @@ pub(crate) struct MethodOptions {
     /// How many calls of the method one server runs at a time; also its prefetch.
     pub(crate) concurrency: u16,
     pub(crate) queue: QueueOptions,
+}
+
+impl From<&MethodDescriptor> for MethodOptions {
+    fn from(method: &MethodDescriptor) -> Self {
+        let default = Self::default();
+        Self {
+            idempotent: method.idempotent,
+            concurrency: method.concurrency.unwrap_or(default.concurrency),
+            queue: method.queue.map_or(default.queue, |queue| queue()),
+        }
+    }
 }
 
 impl Default for MethodOptions {

@@ -1,70 +1,96 @@
 //! What generated code calls; no part of the public interface.
 
-use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 pub use serde;
+
+pub use crate::argument::{Arguments, Encode, argument, fields, lent};
+pub use crate::returns::{Encoded, ResultParts, Returns, result, value};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Call, CallError, Method, Rpc};
+pub use crate::{
+    ArgumentDescriptor, Call, CallError, Method, MethodDescriptor, Rpc, RpcError, Service,
+    ServiceDescriptor,
+};
 
-/// The client side of a method that returns a plain value.
-pub fn call<A, T>(rpc: &Rpc, method: &'static str, args: &A) -> Call<T>
-where
-    A: Serialize,
-    T: DeserializeOwned,
-{
-    Call::new(rpc, method, args)
+use crate::argument::encode;
+use crate::codec;
+
+/// The client side of a method.
+pub fn call<O, T, Err>(
+    rpc: &Rpc,
+    method: &'static MethodDescriptor,
+    returns: Returns<O, T, Err>,
+    args: &[&dyn Encode],
+) -> Call<T, Err> {
+    Call::described(rpc, method, encode(method, args), returns.finish)
 }
 
-/// The client side of a method that returns a `Result`.
-pub fn call_fallible<A, T, E>(rpc: &Rpc, method: &'static str, args: &A) -> Call<T, CallError<E>>
-where
-    A: Serialize,
-    T: DeserializeOwned,
-    E: DeserializeOwned,
-{
-    Call::fallible(rpc, method, args)
+/// The same for arguments that are the fields of a struct.
+pub fn call_with<A: Serialize, O, T, Err>(
+    rpc: &Rpc,
+    method: &'static MethodDescriptor,
+    returns: Returns<O, T, Err>,
+    args: &A,
+) -> Call<T, Err> {
+    Call::described(rpc, method, codec::encode_args(args), returns.finish)
 }
 
-/// The server side of a method that returns a plain value.
-pub fn method<A, T, F, Fut>(name: &'static str, handler: F) -> Method
-where
-    A: DeserializeOwned + Send + 'static,
-    T: Serialize,
-    F: Fn(A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = T> + Send + 'static,
-{
-    Method::infallible(name, handler)
+/// Whether a value travels as `null`, which is what an absent one means.
+pub fn is_none<T: Serialize>(value: &T) -> bool {
+    serde_json::to_vec(value).is_ok_and(|json| json == b"null")
 }
 
-/// The server side of a method that returns a `Result`.
-pub fn method_fallible<A, T, E, F, Fut>(name: &'static str, handler: F) -> Method
-where
-    A: DeserializeOwned + Send + 'static,
-    T: Serialize,
-    E: Serialize + fmt::Display,
-    F: Fn(A) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-{
-    Method::fallible(name, handler)
-}
-
-/// The two types of a `Result`, also of one behind an alias such as `io::Result<T>`.
+/// What can be a type parameter of a service.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
-    label = "give this type another name, or return a `Result<T, E>`"
+    message = "`{Self}` cannot be a type parameter of a service",
+    label = "it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
+    note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
-pub trait ResultParts {
-    /// What the caller gets.
-    type Ok;
-    /// What the caller gets as [`CallError::Service`].
-    type Err;
+pub trait Parameter: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
+
+/// The server side of a method.
+pub fn method<S, A, O, T, Err, F, Fut>(
+    service: &Arc<S>,
+    method: &'static MethodDescriptor,
+    returns: Returns<O, T, Err>,
+    arguments: A,
+    handler: F,
+) -> Method
+where
+    S: Send + Sync + 'static,
+    A: Arguments,
+    O: 'static,
+    T: 'static,
+    Err: 'static,
+    F: Fn(Arc<S>, A::Values) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = O> + Send + 'static,
+{
+    let service = Arc::clone(service);
+    let handler = move |values| handler(Arc::clone(&service), values);
+    Method::described(method, arguments, returns.encode, handler)
 }
 
-impl<T, E> ResultParts for Result<T, E> {
-    type Ok = T;
-    type Err = E;
+/// The end of a call as the trait itself declares it.
+pub async fn flatten<T, E: From<RpcError>>(call: Call<T, CallError<E>>) -> Result<T, E> {
+    call.await.map_err(CallError::flatten)
+}
+
+/// `T` in a way that a bound on it may be false: `for<'a> <T as Same<'a>>::Type: Bound`.
+///
+/// The compiler refuses an `impl` with a bound that it sees to be false, unless the bound has a lifetime
+/// of its own.
+pub trait Same<'a> {
+    /// `Self`.
+    type Type: ?Sized;
+}
+
+impl<T: ?Sized> Same<'_> for T {
+    type Type = T;
 }

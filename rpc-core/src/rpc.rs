@@ -41,6 +41,7 @@ use crate::service::{Method, Service};
 #[derive(Clone, Debug)]
 pub struct Rpc {
     inner: Arc<Inner>,
+    prefix: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +94,7 @@ impl Rpc {
         method: impl Into<Cow<'static, str>>,
         kwargs: impl Serialize,
     ) -> Call<Value> {
-        Call::new(self, method, &kwargs)
+        Call::untyped(self, method.into(), &kwargs)
     }
 
     /// Serves a service, each of its methods under its own name. It is running when this returns.
@@ -145,7 +146,38 @@ impl Rpc {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Serve::new(self, vec![Method::fallible(method, handler)])
+        Serve::new(self, vec![Method::untyped(method.into(), handler)])
+    }
+
+    /// A clone that puts `prefix` before the name of each method that it calls or serves, also before a
+    /// prefix that the trait has. Of several, the one given last comes first.
+    ///
+    /// So one trait can be served several times:
+    ///
+    /// ```
+    /// # use rpc_core::{Rpc, rpc_service};
+    /// # #[rpc_service] trait Till { async fn name(&self) -> String; }
+    /// # struct Named(&'static str);
+    /// # impl Till for Named { async fn name(&self) -> String { self.0.to_owned() } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rpc = Rpc::connect("memory://").await?;
+    /// let (left, right) = (rpc.with_prefix("left."), rpc.with_prefix("right."));
+    /// left.serve(TillServer::new(Named("Ann"))).await?;
+    /// right.serve(TillServer::new(Named("Bob"))).await?;
+    /// assert_eq!(TillClient::new(&right).name().await?, "Bob");
+    /// assert_eq!(rpc.call("left.name", ()).await?, "Ann");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_prefix(&self, prefix: impl AsRef<str>) -> Self {
+        let prefix = prefix.as_ref();
+        Self {
+            inner: Arc::clone(&self.inner),
+            prefix: Some(match &self.prefix {
+                None => prefix.into(),
+                Some(inner) => format!("{prefix}{inner}").into(),
+            }),
+        }
     }
 
     /// How many calls of this `Rpc` are being sent or wait for their answer. Those that wait for a
@@ -174,6 +206,15 @@ impl Rpc {
                 servers,
                 timeout,
             }),
+            prefix: None,
+        }
+    }
+
+    /// The full name of a method.
+    pub(crate) fn prefixed(&self, method: Cow<'static, str>) -> Cow<'static, str> {
+        match &self.prefix {
+            None => method,
+            Some(prefix) => format!("{prefix}{method}").into(),
         }
     }
 

@@ -69,7 +69,10 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub(crate) fn new(rpc: &Rpc, methods: Vec<Method>) -> Self {
+    pub(crate) fn new(rpc: &Rpc, mut methods: Vec<Method>) -> Self {
+        for method in &mut methods {
+            method.name = rpc.prefixed(std::mem::take(&mut method.name));
+        }
         Self {
             rpc: rpc.clone(),
             methods,

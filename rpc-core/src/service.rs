@@ -9,9 +9,12 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::argument::{Arguments, Mismatch};
 use crate::codec;
+use crate::descriptor::MethodDescriptor;
 use crate::fault::Fault;
 use crate::options::MethodOptions;
+use crate::returns::Encoded;
 
 /// A set of methods that [`Rpc::serve`](crate::Rpc::serve) registers together.
 ///
@@ -35,27 +38,37 @@ pub(crate) type Handler =
     Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
 
 impl Method {
-    /// A method whose handler cannot fail.
-    pub(crate) fn infallible<A, T, F, Fut>(name: impl Into<Cow<'static, str>>, handler: F) -> Self
+    /// A method of a trait, with the options that it declares.
+    pub(crate) fn described<A, O, F, Fut>(
+        descriptor: &'static MethodDescriptor,
+        arguments: A,
+        encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+        handler: F,
+    ) -> Self
     where
-        A: DeserializeOwned + Send + 'static,
-        T: Serialize,
-        F: Fn(A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = T> + Send + 'static,
+        A: Arguments,
+        O: 'static,
+        F: Fn(A::Values) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = O> + Send + 'static,
     {
-        let handler = Arc::new(handler);
-        Self::new(name.into(), move |body| {
-            let handler = Arc::clone(&handler);
+        let shared = Arc::new((arguments, handler));
+        let mut method = Self::new(descriptor.name.into(), move |body| {
+            let shared = Arc::clone(&shared);
             Box::pin(async move {
-                let args = codec::decode_args(&body)?;
+                let (arguments, handler) = &*shared;
+                let values = arguments
+                    .decode(&body, descriptor)
+                    .map_err(|Mismatch(fault)| fault)?;
                 drop(body);
-                codec::encode_result(&handler(args).await)
+                encode(&handler(values).await).map_err(|Encoded(fault)| fault)
             })
-        })
+        });
+        method.options = MethodOptions::from(descriptor);
+        method
     }
 
-    /// A method whose handler returns a `Result`; its error reaches the caller as the value it is.
-    pub(crate) fn fallible<A, T, E, F, Fut>(name: impl Into<Cow<'static, str>>, handler: F) -> Self
+    /// A method that a function serves; its error reaches the caller as the value it is.
+    pub(crate) fn untyped<A, T, E, F, Fut>(name: Cow<'static, str>, handler: F) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         T: Serialize,
@@ -64,7 +77,7 @@ impl Method {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        Self::new(name.into(), move |body| {
+        Self::new(name, move |body| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
                 let args = codec::decode_args(&body)?;

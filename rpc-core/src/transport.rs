@@ -56,6 +56,9 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     /// Opens a channel for calls, with a fresh reply queue that is bound to the dead-letter exchange.
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError>;
 
+    /// Opens a channel for one-way calls.
+    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError>;
+
     /// Opens a channel for serving methods.
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError>;
 
@@ -82,6 +85,28 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     /// Sends a call to the queue of its method and returns when it is written. A call that no queue
     /// takes comes back as [`Incoming::Returned`].
     async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
+}
+
+/// The end of calls that have no answer.
+#[async_trait]
+pub(crate) trait OneWayChannel: fmt::Debug + Send + Sync + 'static {
+    /// Sends a call to the queue of its method and returns when the broker says what became of it.
+    /// Without a limit of its own; it ends with the connection.
+    async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError>;
+
+    /// Whether nothing can be sent on it any more.
+    fn is_closed(&self) -> bool;
+}
+
+/// What the broker did with a one-way call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// It is in the queue of its method.
+    Taken,
+    /// Its method has no queue.
+    Unroutable,
+    /// The queue of its method is full.
+    Refused,
 }
 
 /// The serving end. Deliveries are settled on the channel that brought them, each exactly once.

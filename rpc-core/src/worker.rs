@@ -128,6 +128,7 @@ impl Worker {
         let arrived = Arrived {
             message,
             redelivered,
+            awaited: reply_to.is_some(),
             deadline,
         };
         let method = Arc::clone(&self.methods[method]);

@@ -12,7 +12,11 @@ pub(crate) struct Mistakes(Option<Error>);
 impl Mistakes {
     /// Adds one, at `place`.
     pub(crate) fn push(&mut self, place: impl ToTokens, message: impl Display) {
-        let mistake = Error::new_spanned(place, message);
+        self.add(Error::new_spanned(place, message));
+    }
+
+    /// Adds one that syn has found.
+    pub(crate) fn add(&mut self, mistake: Error) {
         match &mut self.0 {
             Some(others) => others.combine(mistake),
             None => self.0 = Some(mistake),

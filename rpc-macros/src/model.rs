@@ -1,19 +1,31 @@
 //! A service as its trait declares it, checked so that nothing is left to go wrong in `expand`.
 
+mod arg;
+mod duration;
 mod method;
+mod options;
+mod returns;
+mod text;
 mod travel;
 
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, ItemTrait, Result, TraitItem};
+use syn::punctuated::Punctuated;
+use syn::visit::Visit;
+use syn::{Attribute, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem};
 
 use crate::mistakes::Mistakes;
-pub(crate) use method::{Arg, Method, Returns};
+pub(crate) use arg::{Arg, Passing};
+pub(crate) use method::Method;
+pub(crate) use options::{MethodOptions, ServiceOptions};
+pub(crate) use returns::Returns;
+pub(crate) use text::{of_docs, of_type};
 
 /// A trait that is the contract of a client and a server.
 pub(crate) struct Service<'a> {
     pub(crate) item: &'a ItemTrait,
+    pub(crate) options: ServiceOptions,
     pub(crate) methods: Vec<Method<'a>>,
 }
 
@@ -21,15 +33,15 @@ impl<'a> Service<'a> {
     /// Reads the trait below `#[rpc_service(attr)]`. An error holds all mistakes.
     pub(crate) fn parse(attr: &TokenStream, item: &'a ItemTrait) -> Result<Self> {
         let mut mistakes = Mistakes::default();
-        if !attr.is_empty() {
-            mistakes.push(attr, "`#[rpc_service]` takes no arguments");
-        }
+        let options = ServiceOptions::parse(attr, &mut mistakes);
         check_trait(item, &mut mistakes);
 
         let mut methods = Vec::new();
         for item in &item.items {
             match item {
-                TraitItem::Fn(item) => methods.push(Method::parse(item, &mut mistakes)),
+                TraitItem::Fn(item) => {
+                    methods.push(Method::parse(item, &options.prefix, &mut mistakes));
+                }
                 other => mistakes.push(
                     other,
                     "a service has methods only: declare this outside of the trait",
@@ -37,22 +49,48 @@ impl<'a> Service<'a> {
             }
         }
         check_names(&methods, &mut mistakes);
-        mistakes.none_or(Self { item, methods })
+        mistakes.none_or(Self {
+            item,
+            options,
+            methods,
+        })
     }
 
-    /// Whether using the trait, or one of its methods, makes a warning.
-    pub(crate) fn is_deprecated(&self) -> bool {
-        let mut attrs = (self.methods.iter())
-            .flat_map(|method| method.attrs)
-            .chain(&self.item.attrs);
-        attrs.any(|attr| attr.path().is_ident("deprecated"))
+    /// Whether a method has this name in Rust.
+    pub(crate) fn has_method(&self, name: &str) -> bool {
+        self.methods.iter().any(|method| method.ident == name)
     }
+}
+
+/// Those of the attributes that what is generated shares with what it is generated from.
+pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    let shared = |path: &Path| {
+        let names = ["allow", "cfg", "deprecated", "doc"];
+        names.iter().any(|name| path.is_ident(name))
+    };
+    attrs.iter().filter(move |attr| {
+        if attr.path().is_ident("cfg_attr") {
+            // Its first part is the condition.
+            let parts = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            return parts.is_ok_and(|parts| parts.iter().skip(1).all(|part| shared(part.path())));
+        }
+        shared(attr.path())
+    })
+}
+
+/// Those of the attributes that allow what a lint forbids.
+pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("allow"))
+}
+
+/// Those of the attributes that say when there is what bears them.
+pub(crate) fn conditions(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
 }
 
 /// Whether what bears these attributes may be absent.
 pub(crate) fn is_conditional(attrs: &[Attribute]) -> bool {
-    let mut attrs = attrs.iter();
-    attrs.any(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+    conditions(attrs).next().is_some()
 }
 
 fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
@@ -62,31 +100,39 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
     if let Some(token) = &item.modifiers.auto_token {
         mistakes.push(token, "a service is an ordinary trait: remove `auto`");
     }
-    if !item.generics.params.is_empty() {
-        mistakes.push(
-            &item.generics,
-            "a service has no generic parameters: its methods take and return concrete, owned types",
-        );
+    for param in &item.generics.params {
+        if let GenericParam::Lifetime(_) = param {
+            mistakes.push(
+                param,
+                "a service has no lifetimes: what it takes and returns travels to another process",
+            );
+        }
     }
     if let Some(clause) = &item.generics.where_clause {
-        mistakes.push(clause, "a service has no `where` clause");
+        NoSelf { mistakes }.visit_where_clause(clause);
+    }
+}
+
+/// Finds `Self` in a `where` clause, which the client and the server could not repeat.
+struct NoSelf<'a> {
+    mistakes: &'a mut Mistakes,
+}
+
+impl Visit<'_> for NoSelf<'_> {
+    fn visit_path(&mut self, path: &Path) {
+        match path.segments.first() {
+            Some(first) if first.ident == "Self" => self.mistakes.push(
+                first,
+                "a service says what `Self` is by its supertraits: write `trait Name: Bound`",
+            ),
+            _ => syn::visit::visit_path(self, path),
+        }
     }
 }
 
 fn check_names(methods: &[Method<'_>], mistakes: &mut Mistakes) {
     let mut seen = HashSet::new();
     for method in methods {
-        match &*method.name {
-            "new" => mistakes.push(
-                method.ident,
-                "`new` is the constructor of the client: give the method another name",
-            ),
-            "clone" => mistakes.push(
-                method.ident,
-                "`clone` would hide that of the client: give the method another name",
-            ),
-            _ => {}
-        }
         // Methods for different configurations may share a name, since only one of them exists.
         if !is_conditional(method.attrs) && !seen.insert(&method.name) {
             mistakes.push(
@@ -121,7 +167,7 @@ mod tests {
                 fn new(item: &str) -> impl Sized;
             }
         };
-        assert_eq!(mistakes(parse_quote!(json), &item).len(), 8);
+        assert_eq!(mistakes(parse_quote!(json), &item).len(), 5);
     }
 
     #[test]
@@ -149,17 +195,5 @@ mod tests {
             }
         };
         assert!(mistakes(TokenStream::new(), &item).is_empty());
-    }
-
-    #[test]
-    fn a_deprecated_method_makes_the_service_so() {
-        let item = parse_quote! {
-            trait Shop {
-                #[deprecated]
-                async fn price(&self);
-            }
-        };
-        let service = Service::parse(&TokenStream::new(), &item).unwrap();
-        assert!(service.is_deprecated());
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
-use super::{Link, Loss, OpenCalls, Purpose, ServeChannel, Transport};
+use super::{Link, Loss, OneWayChannel, OpenCalls, Purpose, ServeChannel, Transport};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 
@@ -129,6 +129,10 @@ impl Link for MemoryLink {
 
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
         self.connection.open_calls()
+    }
+
+    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
+        Ok(self.connection.open_one_way())
     }
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {

@@ -2,37 +2,86 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Ident, ItemTrait, Meta, Visibility};
+use syn::{Attribute, Ident, ItemTrait, Meta};
 
-use super::types_of;
-use crate::model::{Arg, Method, Returns, Service};
+use super::{args, call_type, descriptor, generics, returns};
+use crate::model::{Arg, Method, Service, shared};
 
-pub(super) fn expand(service: &Service<'_>) -> TokenStream {
+/// The type.
+pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
+    let krate = &service.options.krate;
     let client = ident_of(ident);
     let docs =
         format!(" Calls the methods of [`{ident}`](trait@{ident}) on a server. A cheap clone.");
+    let attrs = shared(&service.item.attrs);
+    let params = generics::declared(service.item);
+    let phantom = generics::phantom(service.item);
+    quote_spanned! {Span::mixed_site()=>
+        #[doc = #docs]
+        ///
+        #(#attrs)*
+        #[allow(dead_code)]
+        #vis struct #client<#params> {
+            rpc: #krate::Rpc,
+            types: #phantom,
+        }
+    }
+}
+
+/// What it can do.
+pub(super) fn expand(service: &Service<'_>) -> TokenStream {
+    let ItemTrait { vis, ident, .. } = service.item;
+    let krate = &service.options.krate;
+    let client = ident_of(ident);
+    let name = client.to_string();
+    let unbound = generics::unbound(service.item);
+    let names = generics::names(service.item);
+    let bounds = generics::travelling(service.item, krate);
+    let (params, _, where_clause) = bounds.split_for_impl();
+    let descriptor = descriptor::expand_service(service);
+    let docs = format!(" What [`{ident}`](trait@{ident}) declares, as data.");
+    // A method of the trait may have this name.
+    let new = (!service.has_method("new")).then(|| {
+        quote_spanned! {Span::mixed_site()=>
+            #[doc = " A client that calls through `rpc`."]
+            #[must_use]
+            #vis fn new(rpc: &__rpc::Rpc) -> Self {
+                ::core::convert::From::from(rpc)
+            }
+        }
+    });
     let methods = service
         .methods
         .iter()
-        .map(|method| expand_method(vis, method));
+        .map(|method| expand_method(service, method));
     quote_spanned! {Span::mixed_site()=>
-        #[doc = #docs]
-        #[allow(dead_code)]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #vis struct #client {
-            rpc: ::rpc_core::Rpc,
-        }
-
         #[allow(dead_code, clippy::too_many_arguments)]
-        impl #client {
-            #[doc = " A client that calls through `rpc`."]
-            #[must_use]
-            #vis fn new(rpc: &::rpc_core::Rpc) -> Self {
-                Self { rpc: ::core::clone::Clone::clone(rpc) }
-            }
+        impl #params #client<#(#names),*> #where_clause {
+            #[doc = #docs]
+            #vis const DESCRIPTOR: __rpc::ServiceDescriptor = #descriptor;
+
+            #new
 
             #(#methods)*
+        }
+
+        impl<#unbound> ::core::convert::From<&__rpc::Rpc> for #client<#(#names),*> {
+            fn from(rpc: &__rpc::Rpc) -> Self {
+                Self { rpc: ::core::clone::Clone::clone(rpc), types: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<#unbound> ::core::clone::Clone for #client<#(#names),*> {
+            fn clone(&self) -> Self {
+                ::core::convert::From::from(&self.rpc)
+            }
+        }
+
+        impl<#unbound> ::core::fmt::Debug for #client<#(#names),*> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(#name).field("rpc", &self.rpc).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -42,45 +91,27 @@ pub(super) fn ident_of(service: &Ident) -> Ident {
     format_ident!("{service}Client")
 }
 
-fn expand_method(vis: &Visibility, method: &Method<'_>) -> TokenStream {
+fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+    let vis = &service.item.vis;
     let Method {
         ident, name, args, ..
     } = method;
-    let allows = method.attrs_named(&["allow"]);
-    let attrs = method.attrs_named(&["cfg", "cfg_attr", "doc", "deprecated", "allow"]);
+    let attrs = shared(method.attrs);
     let docs = (!method.attrs.iter().any(is_text)).then(|| {
         let docs = format!(" Calls `{name}`.");
         quote!(#[doc = #docs])
     });
-    let (call, send) = expand_call(&method.returns);
-    let names: Vec<_> = args.iter().map(|Arg { ident, .. }| ident).collect();
-    let types: Vec<_> = args.iter().map(|Arg { ty, .. }| ty).collect();
+    let constant = descriptor::ident_of(method);
+    let call = call_type(&method.returns);
+    let returns = returns(&method.returns);
+    let inputs = args.iter().map(|Arg { ident, ty, .. }| quote!(#ident: #ty));
+    let call_by = args::expand_call(service, method, &constant, &returns);
     quote_spanned! {Span::mixed_site()=>
         #docs
         #(#attrs)*
-        #vis fn #ident(&self, #(#names: #types),*) -> #call {
-            #[derive(::rpc_core::private::serde::Serialize)]
-            #[serde(crate = "::rpc_core::private::serde")]
-            #(#allows)*
-            struct __Args {
-                #(#names: #types,)*
-            }
-            #send(&self.rpc, #name, &__Args { #(#names),* })
+        #vis fn #ident(&self, #(#inputs),*) -> #call {
+            #call_by
         }
-    }
-}
-
-/// The type of the call, and the function that makes it.
-fn expand_call(returns: &Returns<'_>) -> (TokenStream, TokenStream) {
-    match types_of(returns) {
-        (ok, None) => (
-            quote!(::rpc_core::Call<#ok>),
-            quote!(::rpc_core::private::call::<_, #ok>),
-        ),
-        (ok, Some(err)) => (
-            quote!(::rpc_core::Call<#ok, ::rpc_core::CallError<#err>>),
-            quote!(::rpc_core::private::call_fallible::<_, #ok, #err>),
-        ),
     }
 }
 

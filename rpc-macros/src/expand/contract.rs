@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
+use syn::{FnArg, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
 
 pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
@@ -12,12 +12,24 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     item.supertraits.push(parse_quote!(::core::marker::Sync));
     item.supertraits.push(parse_quote!('static));
     for item in &mut item.items {
-        match item {
-            TraitItem::Fn(method) if method.sig.asyncness.is_some() => desugar(method),
-            _ => {}
+        if let TraitItem::Fn(method) = item {
+            forget_options(method);
+            if method.sig.asyncness.is_some() {
+                desugar(method);
+            }
         }
     }
     item.into_token_stream()
+}
+
+/// Takes out the attributes that are meant for this crate.
+fn forget_options(method: &mut TraitItemFn) {
+    method.attrs.retain(|attr| !attr.path().is_ident("rpc"));
+    for input in &mut method.sig.inputs {
+        if let FnArg::Typed(input) = input {
+            input.attrs.retain(|attr| !attr.path().is_ident("serde"));
+        }
+    }
 }
 
 /// Makes of an `async fn` one that says that its future is `Send`; an `async fn` implements it.

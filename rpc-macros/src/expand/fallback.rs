@@ -7,7 +7,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Error, FnArg, Item, ItemTrait, Pat, TraitItem, TraitItemFn, parse_quote};
 
-use super::{client, contract, server};
+use super::{client, contract, generics, server};
 use crate::model::is_conditional;
 
 /// The trait, for those who implement it, and stand-ins for its client and server.
@@ -18,14 +18,16 @@ pub(super) fn expand(mut item: ItemTrait, mistakes: &Error) -> TokenStream {
     let client = client::ident_of(&item.ident);
     let server = server::ident_of(&item.ident);
     let errors = mistakes.to_compile_error();
+    let params = generics::declared(&item);
+    let phantom = generics::phantom(&item);
     // An array whose length is an error is a type that the compiler complains about just once: what
     // is done with it later is taken for right.
     quote! {
         #contract
         #[allow(dead_code, missing_docs)]
-        #vis type #client = [(); { #errors }];
+        #vis type #client<#params> = ([(); { #errors }], #phantom);
         #[allow(dead_code, missing_docs)]
-        #vis type #server<S> = (#client, S);
+        #vis type #server<S, #params> = ([(); { #errors }], S, #phantom);
     }
 }
 

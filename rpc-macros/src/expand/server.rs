@@ -1,49 +1,81 @@
 //! The server: what makes a set of methods of an implementation of the trait.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote_spanned};
 use syn::{Ident, ItemTrait};
 
-use super::types_of;
-use crate::model::{Arg, Method, Service};
+use super::{args, descriptor, generics, returns};
+use crate::model::{Method, Service, allowances, conditions, of_type, shared};
 
-pub(super) fn expand(service: &Service<'_>) -> TokenStream {
+/// The type.
+pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
     let server = ident_of(ident);
-    let name = server.to_string();
-    let docs = format!(" Serves an implementation of [`{ident}`](trait@{ident}).");
-    let methods = service
-        .methods
-        .iter()
-        .map(|method| expand_method(ident, method));
-    let allow = service
-        .is_deprecated()
-        .then(|| quote!(#[allow(deprecated)]));
+    let docs = format!(" Serves an implementation of [`{ident}`](trait@{ident}). A cheap clone.");
+    let attrs = shared(&service.item.attrs);
+    let implementation = implementation(service);
+    let params = generics::declared(service.item);
+    let phantom = generics::phantom(service.item);
     quote_spanned! {Span::mixed_site()=>
         #[doc = #docs]
+        ///
+        #(#attrs)*
         #[allow(dead_code)]
-        #vis struct #server<S> {
-            service: ::std::sync::Arc<S>,
+        #vis struct #server<#implementation, #params> {
+            service: ::std::sync::Arc<#implementation>,
+            types: #phantom,
         }
+    }
+}
 
+/// What it can do.
+pub(super) fn expand(service: &Service<'_>) -> TokenStream {
+    let ItemTrait { vis, ident, .. } = service.item;
+    let krate = &service.options.krate;
+    let server = ident_of(ident);
+    let name = server.to_string();
+    let implementation = implementation(service);
+    let unbound = generics::unbound(service.item);
+    let names = generics::names(service.item);
+    let bounds = generics::travelling(service.item, krate);
+    let (bounded, where_clause) = (&bounds.params, &bounds.where_clause);
+    let methods = (service.methods.iter()).map(|method| expand_method(service, method));
+    let new_docs = format!(
+        " A server of `service`, to be passed to [`Rpc::serve`]({}::Rpc::serve).",
+        of_type(krate)
+    );
+    quote_spanned! {Span::mixed_site()=>
         #[allow(dead_code)]
-        impl<S> #server<S> {
-            #[doc = " A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve)."]
+        impl<#implementation, #unbound> #server<#implementation, #(#names),*> {
+            #[doc = #new_docs]
             #[must_use]
-            #vis fn new(service: S) -> Self {
-                Self { service: ::std::sync::Arc::new(service) }
+            #vis fn new(service: #implementation) -> Self {
+                Self {
+                    service: ::std::sync::Arc::new(service),
+                    types: ::core::marker::PhantomData,
+                }
             }
         }
 
-        impl<S> ::core::fmt::Debug for #server<S> {
+        impl<#implementation, #unbound> ::core::clone::Clone for #server<#implementation, #(#names),*> {
+            fn clone(&self) -> Self {
+                Self {
+                    service: ::core::clone::Clone::clone(&self.service),
+                    types: ::core::marker::PhantomData,
+                }
+            }
+        }
+
+        impl<#implementation, #unbound> ::core::fmt::Debug for #server<#implementation, #(#names),*> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct(#name).finish_non_exhaustive()
             }
         }
 
-        #allow
-        impl<__S: #ident> ::rpc_core::Service for #server<__S> {
-            fn into_methods(self) -> ::std::vec::Vec<::rpc_core::Method> {
+        impl<__S: #ident<#(#names),*>, #bounded> __rpc::Service for #server<__S, #(#names),*>
+        #where_clause
+        {
+            fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
                 ::core::convert::From::from([#(#methods),*])
             }
         }
@@ -55,32 +87,36 @@ pub(super) fn ident_of(service: &Ident) -> Ident {
     format_ident!("{service}Server")
 }
 
-fn expand_method(service: &Ident, method: &Method<'_>) -> TokenStream {
-    let Method {
-        ident, name, args, ..
-    } = method;
-    let cfgs = method.attrs_named(&["cfg"]);
-    let allows = method.attrs_named(&["allow"]);
-    let names: Vec<_> = args.iter().map(|Arg { ident, .. }| ident).collect();
-    let types = args.iter().map(|Arg { ty, .. }| ty);
-    let serve = match types_of(&method.returns) {
-        (ok, None) => quote!(::rpc_core::private::method::<_, #ok, _, _>),
-        (ok, Some(err)) => quote!(::rpc_core::private::method_fallible::<_, #ok, #err, _, _>),
-    };
+/// The type parameter that stands for the implementation.
+fn implementation(service: &Service<'_>) -> Ident {
+    let taken = generics::names(service.item)
+        .iter()
+        .any(|name| **name == "S");
+    format_ident!("{}", if taken { "__S" } else { "S" })
+}
+
+fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+    let contract = &service.item.ident;
+    let names = generics::names(service.item);
+    let Method { ident, .. } = method;
+    let cfgs = conditions(method.attrs);
+    // The arguments are names here as well.
+    let allows = allowances(method.attrs);
+    let constant = descriptor::ident_of(method);
+    let returns = returns(&method.returns);
+    let decode = args::expand_decode(service, method);
+    let (pattern, values) = args::expand_values(method);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
-        {
-            #[derive(::rpc_core::private::serde::Deserialize)]
-            #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-            #(#allows)*
-            struct __Args {
-                #(#names: #types,)*
-            }
-            let service = ::core::clone::Clone::clone(&self.service);
-            #serve(#name, move |args: __Args| {
-                let service = ::core::clone::Clone::clone(&service);
-                async move { <__S as #service>::#ident(&service, #(args.#names),*).await }
-            })
-        }
+        #(#allows)*
+        __rpc::method(
+            &self.service,
+            &#constant,
+            #returns,
+            #decode,
+            |service, #pattern| async move {
+                <__S as #contract<#(#names),*>>::#ident(&service, #(#values),*).await
+            },
+        )
     }
 }

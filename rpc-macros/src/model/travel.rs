@@ -5,20 +5,30 @@ use syn::{Lifetime, Path, Type, TypeImplTrait, TypeReference};
 
 use crate::mistakes::Mistakes;
 
-/// Checks the type of an argument.
+/// Checks the type of an argument that is passed by value, or the type that it lends.
 pub(super) fn check_arg(ty: &Type, mistakes: &mut Mistakes) {
-    let what = "an argument";
-    Traveller { what, mistakes }.visit_type(ty);
+    Traveller {
+        what: "an argument",
+        borrows: "borrows only as `&T`, `Option<&T>` or `Cow<'_, T>`, with no name for the lifetime",
+        mistakes,
+    }
+    .visit_type(ty);
 }
 
 /// Checks the type that a method returns.
 pub(super) fn check_returns(ty: &Type, mistakes: &mut Mistakes) {
-    let what = "a returned value";
-    Traveller { what, mistakes }.visit_type(ty);
+    Traveller {
+        what: "a returned value",
+        borrows: "is owned: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
+        mistakes,
+    }
+    .visit_type(ty);
 }
 
 struct Traveller<'a> {
     what: &'static str,
+    /// How it may borrow.
+    borrows: &'static str,
     mistakes: &'a mut Mistakes,
 }
 
@@ -26,11 +36,8 @@ impl Visit<'_> for Traveller<'_> {
     // What is inside of a reference or an `impl` is not visited: one mistake is reported once.
 
     fn visit_type_reference(&mut self, ty: &TypeReference) {
-        let message = format!(
-            "{} is owned: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
-            self.what
-        );
-        self.mistakes.push(ty, message);
+        self.mistakes
+            .push(ty, format!("{} {}", self.what, self.borrows));
     }
 
     fn visit_type_impl_trait(&mut self, ty: &TypeImplTrait) {
@@ -40,11 +47,8 @@ impl Visit<'_> for Traveller<'_> {
 
     fn visit_lifetime(&mut self, lifetime: &Lifetime) {
         if lifetime.ident != "static" {
-            let message = format!(
-                "{} is owned: its type names no lifetime but `'static`",
-                self.what
-            );
-            self.mistakes.push(lifetime, message);
+            self.mistakes
+                .push(lifetime, format!("{} {}", self.what, self.borrows));
         }
     }
 

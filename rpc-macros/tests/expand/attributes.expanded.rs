@@ -21,142 +21,163 @@ pub(crate) trait Catalogue: ::core::marker::Send + ::core::marker::Sync + 'stati
     ) -> impl ::core::future::Future<Output = Vec<Item>> + ::core::marker::Send;
 }
 /// Calls the methods of [`Catalogue`](trait@Catalogue) on a server. A cheap clone.
+///
+/// Words of Rust as names, conditions, and a method with a body.
 #[allow(dead_code)]
-#[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub(crate) struct CatalogueClient {
     rpc: ::rpc_core::Rpc,
+    types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(dead_code, clippy::too_many_arguments)]
-impl CatalogueClient {
-    /// A client that calls through `rpc`.
-    #[must_use]
-    pub(crate) fn new(rpc: &::rpc_core::Rpc) -> Self {
-        Self {
-            rpc: ::core::clone::Clone::clone(rpc),
-        }
-    }
-    /// Finds the items of a type.
-    #[deprecated = "use `search`"]
-    pub(crate) fn r#match(&self, r#type: String) -> ::rpc_core::Call<Vec<Item>> {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {
-            r#type: String,
-        }
-        ::rpc_core::private::call::<_, Vec<Item>>(&self.rpc, "match", &__Args { r#type })
-    }
-    /// Calls `stock`.
-    #[cfg(feature = "stock")]
-    pub(crate) fn stock(&self, item: Item) -> ::rpc_core::Call<u32> {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {
-            item: Item,
-        }
-        ::rpc_core::private::call::<_, u32>(&self.rpc, "stock", &__Args { item })
-    }
-    /// Calls `search`.
-    #[doc(hidden)]
-    pub(crate) fn search(&self, text: String) -> ::rpc_core::Call<Vec<Item>> {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {
-            text: String,
-        }
-        ::rpc_core::private::call::<_, Vec<Item>>(&self.rpc, "search", &__Args { text })
-    }
-}
-/// Serves an implementation of [`Catalogue`](trait@Catalogue).
+/// Serves an implementation of [`Catalogue`](trait@Catalogue). A cheap clone.
+///
+/// Words of Rust as names, conditions, and a method with a body.
 #[allow(dead_code)]
 pub(crate) struct CatalogueServer<S> {
     service: ::std::sync::Arc<S>,
-}
-#[allow(dead_code)]
-impl<S> CatalogueServer<S> {
-    /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
-    #[must_use]
-    pub(crate) fn new(service: S) -> Self {
-        Self {
-            service: ::std::sync::Arc::new(service),
-        }
-    }
-}
-impl<S> ::core::fmt::Debug for CatalogueServer<S> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("CatalogueServer").finish_non_exhaustive()
-    }
+    types: ::core::marker::PhantomData<fn() -> ()>,
 }
 #[allow(deprecated)]
-impl<__S: Catalogue> ::rpc_core::Service for CatalogueServer<__S> {
-    fn into_methods(self) -> ::std::vec::Vec<::rpc_core::Method> {
-        ::core::convert::From::from([
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {
-                    r#type: String,
-                }
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method::<
-                    _,
-                    Vec<Item>,
-                    _,
-                    _,
-                >(
-                    "match",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move {
-                            <__S as Catalogue>::r#match(&service, args.r#type).await
-                        }
-                    },
-                )
-            },
-            #[cfg(feature = "stock")]
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {
-                    item: Item,
-                }
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method::<
-                    _,
-                    u32,
-                    _,
-                    _,
-                >(
-                    "stock",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move {
-                            <__S as Catalogue>::stock(&service, args.item).await
-                        }
-                    },
-                )
-            },
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {
-                    text: String,
-                }
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method::<
-                    _,
-                    Vec<Item>,
-                    _,
-                    _,
-                >(
-                    "search",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move {
-                            <__S as Catalogue>::search(&service, args.text).await
-                        }
-                    },
-                )
-            },
-        ])
+const _: () = {
+    use ::rpc_core::private as __rpc;
+    const __MATCH: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "match",
+        "Finds the items of a type.",
+        &[__rpc::ArgumentDescriptor::new("type", "String")],
+        "Vec<Item>",
+    );
+    #[cfg(feature = "stock")]
+    const __STOCK: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "stock",
+        "",
+        &[__rpc::ArgumentDescriptor::new("item", "Item")],
+        "u32",
+    );
+    const __SEARCH: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "search",
+        "",
+        &[__rpc::ArgumentDescriptor::new("text", "String")],
+        "Vec<Item>",
+    );
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl CatalogueClient {
+        /// What [`Catalogue`](trait@Catalogue) declares, as data.
+        pub(crate) const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
+            "Catalogue",
+            "Words of Rust as names, conditions, and a method with a body.",
+            &[__MATCH, #[cfg(feature = "stock")] __STOCK, __SEARCH],
+        );
+        /// A client that calls through `rpc`.
+        #[must_use]
+        pub(crate) fn new(rpc: &__rpc::Rpc) -> Self {
+            ::core::convert::From::from(rpc)
+        }
+        /// Finds the items of a type.
+        #[deprecated = "use `search`"]
+        pub(crate) fn r#match(&self, r#type: String) -> __rpc::Call<Vec<Item>> {
+            __rpc::call(
+                &self.rpc,
+                &__MATCH,
+                __rpc::value::<Vec<Item>>(),
+                &[__rpc::argument::<String>().of(&r#type)],
+            )
+        }
+        /// Calls `stock`.
+        #[cfg(feature = "stock")]
+        pub(crate) fn stock(&self, item: Item) -> __rpc::Call<u32> {
+            __rpc::call(
+                &self.rpc,
+                &__STOCK,
+                __rpc::value::<u32>(),
+                &[__rpc::argument::<Item>().of(&item)],
+            )
+        }
+        /// Calls `search`.
+        #[doc(hidden)]
+        pub(crate) fn search(&self, text: String) -> __rpc::Call<Vec<Item>> {
+            __rpc::call(
+                &self.rpc,
+                &__SEARCH,
+                __rpc::value::<Vec<Item>>(),
+                &[__rpc::argument::<String>().of(&text)],
+            )
+        }
     }
-}
+    impl ::core::convert::From<&__rpc::Rpc> for CatalogueClient {
+        fn from(rpc: &__rpc::Rpc) -> Self {
+            Self {
+                rpc: ::core::clone::Clone::clone(rpc),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl ::core::clone::Clone for CatalogueClient {
+        fn clone(&self) -> Self {
+            ::core::convert::From::from(&self.rpc)
+        }
+    }
+    impl ::core::fmt::Debug for CatalogueClient {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("CatalogueClient")
+                .field("rpc", &self.rpc)
+                .finish_non_exhaustive()
+        }
+    }
+    #[allow(dead_code)]
+    impl<S> CatalogueServer<S> {
+        /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
+        #[must_use]
+        pub(crate) fn new(service: S) -> Self {
+            Self {
+                service: ::std::sync::Arc::new(service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::clone::Clone for CatalogueServer<S> {
+        fn clone(&self) -> Self {
+            Self {
+                service: ::core::clone::Clone::clone(&self.service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::fmt::Debug for CatalogueServer<S> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("CatalogueServer").finish_non_exhaustive()
+        }
+    }
+    impl<__S: Catalogue> __rpc::Service for CatalogueServer<__S> {
+        fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            ::core::convert::From::from([
+                __rpc::method(
+                    &self.service,
+                    &__MATCH,
+                    __rpc::value::<Vec<Item>>(),
+                    (__rpc::argument::<String>(), ()),
+                    |service, (r#type, ())| async move {
+                        <__S as Catalogue>::r#match(&service, r#type).await
+                    },
+                ),
+                #[cfg(feature = "stock")]
+                __rpc::method(
+                    &self.service,
+                    &__STOCK,
+                    __rpc::value::<u32>(),
+                    (__rpc::argument::<Item>(), ()),
+                    |service, (item, ())| async move {
+                        <__S as Catalogue>::stock(&service, item).await
+                    },
+                ),
+                __rpc::method(
+                    &self.service,
+                    &__SEARCH,
+                    __rpc::value::<Vec<Item>>(),
+                    (__rpc::argument::<String>(), ()),
+                    |service, (text, ())| async move {
+                        <__S as Catalogue>::search(&service, text).await
+                    },
+                ),
+            ])
+        }
+    }
+};

@@ -14,159 +14,175 @@ trait Bank: std::fmt::Debug + ::core::marker::Send + ::core::marker::Sync + 'sta
     ) -> impl ::core::future::Future<Output = bank::Result<u64>> + ::core::marker::Send;
 }
 /// Calls the methods of [`Bank`](trait@Bank) on a server. A cheap clone.
+///
 #[allow(dead_code)]
-#[derive(::core::clone::Clone, ::core::fmt::Debug)]
 struct BankClient {
     rpc: ::rpc_core::Rpc,
+    types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(dead_code, clippy::too_many_arguments)]
-impl BankClient {
-    /// A client that calls through `rpc`.
-    #[must_use]
-    fn new(rpc: &::rpc_core::Rpc) -> Self {
-        Self {
-            rpc: ::core::clone::Clone::clone(rpc),
-        }
-    }
-    /// Calls `audit`.
-    fn audit(&self) -> ::rpc_core::Call<()> {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {}
-        ::rpc_core::private::call::<_, ()>(&self.rpc, "audit", &__Args {})
-    }
-    /// Calls `pay`.
-    fn pay(
-        &self,
-        from: Account,
-        to: Account,
-        amount: u64,
-    ) -> ::rpc_core::Call<Receipt, ::rpc_core::CallError<Refusal>> {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {
-            from: Account,
-            to: Account,
-            amount: u64,
-        }
-        ::rpc_core::private::call_fallible::<
-            _,
-            Receipt,
-            Refusal,
-        >(&self.rpc, "pay", &__Args { from, to, amount })
-    }
-    /// Calls `balance`.
-    fn balance(
-        &self,
-        account: Account,
-    ) -> ::rpc_core::Call<
-        <bank::Result<u64> as ::rpc_core::private::ResultParts>::Ok,
-        ::rpc_core::CallError<
-            <bank::Result<u64> as ::rpc_core::private::ResultParts>::Err,
-        >,
-    > {
-        #[derive(::rpc_core::private::serde::Serialize)]
-        #[serde(crate = "::rpc_core::private::serde")]
-        struct __Args {
-            account: Account,
-        }
-        ::rpc_core::private::call_fallible::<
-            _,
-            <bank::Result<u64> as ::rpc_core::private::ResultParts>::Ok,
-            <bank::Result<u64> as ::rpc_core::private::ResultParts>::Err,
-        >(&self.rpc, "balance", &__Args { account })
-    }
-}
-/// Serves an implementation of [`Bank`](trait@Bank).
+/// Serves an implementation of [`Bank`](trait@Bank). A cheap clone.
+///
 #[allow(dead_code)]
 struct BankServer<S> {
     service: ::std::sync::Arc<S>,
+    types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(dead_code)]
-impl<S> BankServer<S> {
-    /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
-    #[must_use]
-    fn new(service: S) -> Self {
-        Self {
-            service: ::std::sync::Arc::new(service),
+#[allow(deprecated)]
+const _: () = {
+    use ::rpc_core::private as __rpc;
+    const __AUDIT: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "audit",
+        "",
+        &[],
+        "()",
+    );
+    const __PAY: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "pay",
+        "",
+        &[
+            __rpc::ArgumentDescriptor::new("from", "Account"),
+            __rpc::ArgumentDescriptor::new("to", "Account"),
+            __rpc::ArgumentDescriptor::new("amount", "u64"),
+        ],
+        "Result<Receipt, Refusal>",
+    );
+    const __BALANCE: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+        "balance",
+        "",
+        &[__rpc::ArgumentDescriptor::new("account", "Account")],
+        "bank::Result<u64>",
+    );
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl BankClient {
+        /// What [`Bank`](trait@Bank) declares, as data.
+        const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
+            "Bank",
+            "",
+            &[__AUDIT, __PAY, __BALANCE],
+        );
+        /// A client that calls through `rpc`.
+        #[must_use]
+        fn new(rpc: &__rpc::Rpc) -> Self {
+            ::core::convert::From::from(rpc)
+        }
+        /// Calls `audit`.
+        fn audit(&self) -> __rpc::Call<()> {
+            __rpc::call(&self.rpc, &__AUDIT, __rpc::value::<()>(), &[])
+        }
+        /// Calls `pay`.
+        fn pay(
+            &self,
+            from: Account,
+            to: Account,
+            amount: u64,
+        ) -> __rpc::Call<Receipt, __rpc::CallError<Refusal>> {
+            __rpc::call(
+                &self.rpc,
+                &__PAY,
+                __rpc::result::<Receipt, Refusal>(),
+                &[
+                    __rpc::argument::<Account>().of(&from),
+                    __rpc::argument::<Account>().of(&to),
+                    __rpc::argument::<u64>().of(&amount),
+                ],
+            )
+        }
+        /// Calls `balance`.
+        fn balance(
+            &self,
+            account: Account,
+        ) -> __rpc::Call<
+            <bank::Result<u64> as __rpc::ResultParts>::Ok,
+            __rpc::CallError<<bank::Result<u64> as __rpc::ResultParts>::Err>,
+        > {
+            __rpc::call(
+                &self.rpc,
+                &__BALANCE,
+                __rpc::result::<
+                    <bank::Result<u64> as __rpc::ResultParts>::Ok,
+                    <bank::Result<u64> as __rpc::ResultParts>::Err,
+                >(),
+                &[__rpc::argument::<Account>().of(&account)],
+            )
         }
     }
-}
-impl<S> ::core::fmt::Debug for BankServer<S> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("BankServer").finish_non_exhaustive()
+    impl ::core::convert::From<&__rpc::Rpc> for BankClient {
+        fn from(rpc: &__rpc::Rpc) -> Self {
+            Self {
+                rpc: ::core::clone::Clone::clone(rpc),
+                types: ::core::marker::PhantomData,
+            }
+        }
     }
-}
-impl<__S: Bank> ::rpc_core::Service for BankServer<__S> {
-    fn into_methods(self) -> ::std::vec::Vec<::rpc_core::Method> {
-        ::core::convert::From::from([
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {}
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method::<
-                    _,
+    impl ::core::clone::Clone for BankClient {
+        fn clone(&self) -> Self {
+            ::core::convert::From::from(&self.rpc)
+        }
+    }
+    impl ::core::fmt::Debug for BankClient {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("BankClient").field("rpc", &self.rpc).finish_non_exhaustive()
+        }
+    }
+    #[allow(dead_code)]
+    impl<S> BankServer<S> {
+        /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
+        #[must_use]
+        fn new(service: S) -> Self {
+            Self {
+                service: ::std::sync::Arc::new(service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::clone::Clone for BankServer<S> {
+        fn clone(&self) -> Self {
+            Self {
+                service: ::core::clone::Clone::clone(&self.service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::fmt::Debug for BankServer<S> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("BankServer").finish_non_exhaustive()
+        }
+    }
+    impl<__S: Bank> __rpc::Service for BankServer<__S> {
+        fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            ::core::convert::From::from([
+                __rpc::method(
+                    &self.service,
+                    &__AUDIT,
+                    __rpc::value::<()>(),
                     (),
-                    _,
-                    _,
-                >(
-                    "audit",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move { <__S as Bank>::audit(&service).await }
+                    |service, ()| async move { <__S as Bank>::audit(&service).await },
+                ),
+                __rpc::method(
+                    &self.service,
+                    &__PAY,
+                    __rpc::result::<Receipt, Refusal>(),
+                    (
+                        __rpc::argument::<Account>(),
+                        (__rpc::argument::<Account>(), (__rpc::argument::<u64>(), ())),
+                    ),
+                    |service, (from, (to, (amount, ())))| async move {
+                        <__S as Bank>::pay(&service, from, to, amount).await
                     },
-                )
-            },
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {
-                    from: Account,
-                    to: Account,
-                    amount: u64,
-                }
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method_fallible::<
-                    _,
-                    Receipt,
-                    Refusal,
-                    _,
-                    _,
-                >(
-                    "pay",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move {
-                            <__S as Bank>::pay(&service, args.from, args.to, args.amount)
-                                .await
-                        }
+                ),
+                __rpc::method(
+                    &self.service,
+                    &__BALANCE,
+                    __rpc::result::<
+                        <bank::Result<u64> as __rpc::ResultParts>::Ok,
+                        <bank::Result<u64> as __rpc::ResultParts>::Err,
+                    >(),
+                    (__rpc::argument::<Account>(), ()),
+                    |service, (account, ())| async move {
+                        <__S as Bank>::balance(&service, account).await
                     },
-                )
-            },
-            {
-                #[derive(::rpc_core::private::serde::Deserialize)]
-                #[serde(crate = "::rpc_core::private::serde", deny_unknown_fields)]
-                struct __Args {
-                    account: Account,
-                }
-                let service = ::core::clone::Clone::clone(&self.service);
-                ::rpc_core::private::method_fallible::<
-                    _,
-                    <bank::Result<u64> as ::rpc_core::private::ResultParts>::Ok,
-                    <bank::Result<u64> as ::rpc_core::private::ResultParts>::Err,
-                    _,
-                    _,
-                >(
-                    "balance",
-                    move |args: __Args| {
-                        let service = ::core::clone::Clone::clone(&service);
-                        async move {
-                            <__S as Bank>::balance(&service, args.account).await
-                        }
-                    },
-                )
-            },
-        ])
+                ),
+            ])
+        }
     }
-}
+};

@@ -11,13 +11,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::calls;
 use super::serving::AmqpServing;
-use super::{BROKER_LIMIT, words};
+use super::{BROKER_LIMIT, calls, one_way, words};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 use crate::supervisor::OwnedTask;
-use crate::transport::{Link, Loss, OpenCalls, ServeChannel};
+use crate::transport::{Link, Loss, OneWayChannel, OpenCalls, ServeChannel};
 
 /// A connection. lapin closes it when this and all its channels are dropped.
 pub(super) struct AmqpLink {
@@ -71,6 +70,10 @@ impl Link for AmqpLink {
 
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
         calls::open(&self.connection, &self.host).await
+    }
+
+    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
+        one_way::open(&self.connection, &self.host).await
     }
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {

@@ -13,12 +13,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::broker::Broker;
-use super::state::{ConnectionId, Published, Refusal};
+use super::state::{ConnectionId, OneWay, Published, Refusal};
 use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{CallChannel, Loss, Messages, OpenCalls, PublishError, ServeChannel};
+use crate::transport::{
+    CallChannel, Loss, Messages, OneWayChannel, OpenCalls, PublishError, Receipt, ServeChannel,
+};
 
 /// What both ends know of the connection they belong to.
 #[derive(Clone, Debug)]
@@ -46,6 +48,10 @@ impl Connection {
             channel: Arc::new(channel),
             incoming: Box::pin(Replies(receiver)),
         })
+    }
+
+    pub(super) fn open_one_way(&self) -> Arc<dyn OneWayChannel> {
+        Arc::new(OneWayCalls(self.clone()))
     }
 
     pub(super) fn open_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
@@ -122,6 +128,31 @@ impl Drop for Calls {
     fn drop(&mut self) {
         let Connection { broker, id, .. } = &self.connection;
         broker.lock().close_calls(*id, &self.reply_queue);
+    }
+}
+
+/// The end of calls that nobody answers.
+#[derive(Debug)]
+struct OneWayCalls(Connection);
+
+#[async_trait]
+impl OneWayChannel for OneWayCalls {
+    async fn publish(&self, queue: &str, mut call: Message) -> Result<Receipt, PublishError> {
+        let Connection { broker, id, .. } = &self.0;
+        loop {
+            // As with calls that are answered.
+            let opened = broker.gate.notified();
+            let published = broker.lock().one_way(*id, queue, call, Instant::now());
+            match published.map_err(|refusal| self.0.not_sent(refusal))? {
+                OneWay::Done(receipt) => return Ok(receipt),
+                OneWay::Blocked(returned) => call = *returned,
+            }
+            opened.await;
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.loss.borrow().is_some()
     }
 }
 

@@ -14,7 +14,7 @@ use super::queue::{Held, Position, QueueId};
 use super::queues::Queues;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
-use crate::transport::Loss;
+use crate::transport::{Loss, Receipt};
 
 mod routing;
 
@@ -75,6 +75,14 @@ pub(super) enum Refusal {
 #[derive(Debug)]
 pub(super) enum Published {
     Done,
+    /// The broker takes none at the moment; here it is back.
+    Blocked(Box<Message>),
+}
+
+/// What became of a call that nobody answers.
+#[derive(Debug)]
+pub(super) enum OneWay {
+    Done(Receipt),
     /// The broker takes none at the moment; here it is back.
     Blocked(Box<Message>),
 }

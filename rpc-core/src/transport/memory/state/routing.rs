@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Channel, Published, Refusal, State, Unsettled};
+use super::{Channel, ConnectionId, OneWay, Published, Refusal, State, Unsettled};
 use crate::message::{Delivery, FROM, Headers, Incoming, Message, unix_millis};
+use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
@@ -35,6 +36,28 @@ impl State {
             let _ = own.send(Incoming::Returned(call));
         }
         Ok(Published::Done)
+    }
+
+    /// Routes a call that nobody answers.
+    pub(in crate::transport::memory) fn one_way(
+        &mut self,
+        connection: ConnectionId,
+        queue: &str,
+        call: Message,
+        now: Instant,
+    ) -> Result<OneWay, Refusal> {
+        if !self.connections.contains_key(&connection) {
+            return Err(Refusal::Closed);
+        }
+        if self.blocked.is_some() {
+            return Ok(OneWay::Blocked(Box::new(call)));
+        }
+        let receipt = match self.queues.id(queue) {
+            None => Receipt::Unroutable,
+            Some(id) if self.enqueue(id, call, now) => Receipt::Taken,
+            Some(_) => Receipt::Refused,
+        };
+        Ok(OneWay::Done(receipt))
     }
 
     /// Routes a message that is dropped if no queue takes it.
@@ -129,16 +152,17 @@ impl State {
         }
     }
 
-    fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) {
+    /// Whether the queue took the message, which is what RabbitMQ confirms.
+    fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) -> bool {
         let Some(queue) = self.queues.methods.get_mut(&id) else {
-            return;
+            return false;
         };
         match queue.refuses(message.body.len()) {
             None | Some(Overflow::DropHead) => {}
-            Some(Overflow::RejectPublish) => return,
+            Some(Overflow::RejectPublish) => return false,
             Some(Overflow::RejectPublishDeadLetter) => {
                 bounce(&self.queues.replies, message, "maxlen", queue.name());
-                return;
+                return false;
             }
         }
         queue.push(message, now);
@@ -148,6 +172,7 @@ impl State {
             deliver(&mut self.channels, id, handout);
         }
         self.run(id, now);
+        true
     }
 
     /// An unknown tag closes the channel.

@@ -1,0 +1,169 @@
+//! What a service is, as data: for documentation, discovery and other tools.
+
+use std::time::Duration;
+
+use crate::options::QueueOptions;
+
+/// A service as its trait declares it: `SleepClient::DESCRIPTOR` of `trait Sleep`.
+///
+/// ```
+/// # use rpc_core::rpc_service;
+/// /// A till.
+/// #[rpc_service(prefix = "till.")]
+/// trait Till {
+///     /// Takes money out.
+///     #[rpc(timeout = "5s")]
+///     async fn pay(&self, cents: u64, to: Option<String>) -> bool;
+/// }
+///
+/// let till = TillClient::DESCRIPTOR;
+/// assert_eq!((till.name, till.docs), ("Till", "A till."));
+/// let pay = till.methods[0];
+/// assert_eq!((pay.name, pay.docs, pay.returns), ("till.pay", "Takes money out.", "bool"));
+/// let arguments: Vec<_> = pay.arguments.iter().map(|arg| (arg.name, arg.ty, arg.optional)).collect();
+/// assert_eq!(arguments, [("cents", "u64", false), ("to", "Option<String>", true)]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ServiceDescriptor {
+    /// The name of the trait, or the one given by `name = ".."`.
+    pub name: &'static str,
+    /// The documentation of the trait, without the indentation of its comment.
+    pub docs: &'static str,
+    /// The methods in the order of the trait.
+    pub methods: &'static [MethodDescriptor],
+}
+
+/// A method of a service.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct MethodDescriptor {
+    /// The name on the wire, which is that of its queue, without the prefix of an
+    /// [`Rpc`](crate::Rpc::with_prefix).
+    pub name: &'static str,
+    /// The documentation of the method.
+    pub docs: &'static str,
+    /// The arguments in the order of the signature.
+    pub arguments: &'static [ArgumentDescriptor],
+    /// The type that is returned, as it is written; `()` for nothing.
+    pub returns: &'static str,
+    /// The time limit of its calls where they set none; `None` is that of the [`Rpc`](crate::Rpc).
+    pub timeout: Option<Duration>,
+    /// The priority of its calls where they set none.
+    pub priority: Option<u8>,
+    /// Whether a call that may have run already may run again.
+    pub idempotent: bool,
+    /// Whether its callers wait for the broker only, not for an answer.
+    pub one_way: bool,
+    /// How many of its calls a server runs at a time; `None` is the default.
+    pub concurrency: Option<u16>,
+    /// How its queue is declared; `None` is the default.
+    pub queue: Option<fn() -> QueueOptions>,
+}
+
+/// An argument of a method.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ArgumentDescriptor {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The type, as it is written.
+    pub ty: &'static str,
+    /// Whether it may be left out: it is an `Option`, or has a default.
+    pub optional: bool,
+}
+
+// How generated code makes them. Not public: a field that is added must break nobody.
+#[doc(hidden)]
+impl ServiceDescriptor {
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        docs: &'static str,
+        methods: &'static [MethodDescriptor],
+    ) -> Self {
+        Self {
+            name,
+            docs,
+            methods,
+        }
+    }
+}
+
+#[doc(hidden)]
+impl MethodDescriptor {
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        docs: &'static str,
+        arguments: &'static [ArgumentDescriptor],
+        returns: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            docs,
+            arguments,
+            returns,
+            timeout: None,
+            priority: None,
+            idempotent: false,
+            one_way: false,
+            concurrency: None,
+            queue: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn timeout_millis(mut self, millis: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(millis));
+        self
+    }
+
+    #[must_use]
+    pub const fn priority(mut self, priority: u8) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn one_way(mut self) -> Self {
+        self.one_way = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn concurrency(mut self, calls: u16) -> Self {
+        self.concurrency = Some(calls);
+        self
+    }
+
+    #[must_use]
+    pub const fn queue(mut self, options: fn() -> QueueOptions) -> Self {
+        self.queue = Some(options);
+        self
+    }
+}
+
+#[doc(hidden)]
+impl ArgumentDescriptor {
+    #[must_use]
+    pub const fn new(name: &'static str, ty: &'static str) -> Self {
+        Self {
+            name,
+            ty,
+            optional: false,
+        }
+    }
+
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+}

@@ -1,0 +1,90 @@
+//! What generated methods return, on both sides.
+//!
+//! As with arguments, generated code names the types once on either side, in [`value`] or [`result`].
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{self, Finish};
+use crate::codec;
+use crate::error::{CallError, RpcError};
+use crate::fault::Fault;
+
+/// What can be returned.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as the result of a method",
+    label = "a result is `Serialize + DeserializeOwned`",
+    note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait Returned: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Returned for T {}
+
+/// What can be the error of a method.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as the error of a method",
+    label = "an error is `Serialize + DeserializeOwned + Display`",
+    note = "`anyhow::Error` and `Box<dyn Error>` are not: return an error type of your own, such as an enum with \
+            `#[derive(Debug, serde::Serialize, serde::Deserialize, thiserror::Error)]`"
+)]
+pub trait ReturnedError: Serialize + DeserializeOwned + fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Serialize + DeserializeOwned + fmt::Display> ReturnedError for E {}
+
+/// How an output of the type `O` travels; its caller gets a `Result<T, Err>`. No type has a bound.
+pub struct Returns<O, T, Err> {
+    pub(crate) encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    pub(crate) finish: Finish<T, Err>,
+}
+
+/// An error on its way to the caller.
+#[derive(Debug)]
+pub struct Encoded(pub(crate) Fault);
+
+/// A method that returns a plain value.
+#[must_use]
+pub fn value<T: Returned>() -> Returns<T, T, RpcError> {
+    Returns {
+        encode: |value| codec::encode_result(value).map_err(Encoded),
+        finish: call::plain,
+    }
+}
+
+/// A method that returns a `Result`; its error reaches the caller as the value it is.
+#[must_use]
+pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallError<E>> {
+    Returns {
+        encode: |result| match result {
+            Ok(value) => codec::encode_result(value).map_err(Encoded),
+            Err(error) => Err(Encoded(Fault::service(error))),
+        },
+        finish: call::fallible,
+    }
+}
+
+impl<O, T, Err> fmt::Debug for Returns<O, T, Err> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Returns").finish_non_exhaustive()
+    }
+}
+
+/// The two types of a `Result`, also of one behind an alias such as `io::Result<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait ResultParts {
+    /// What the caller gets.
+    type Ok;
+    /// What the caller gets as [`CallError::Service`].
+    type Err;
+}
+
+impl<T, E> ResultParts for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}

@@ -1,0 +1,147 @@
+//! The arguments of a method: one by one by name, or as the fields of a struct where serde has a say.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Ident;
+
+use super::generics;
+use crate::model::{Arg, Method, Passing, Service, allowances};
+
+/// Makes the call, from variables that have the names of the arguments.
+pub(super) fn expand_call(
+    service: &Service<'_>,
+    method: &Method<'_>,
+    constant: &Ident,
+    returns: &TokenStream,
+) -> TokenStream {
+    let args = &method.args;
+    if has_fields(method) {
+        let fields = expand_struct(service, method, true);
+        let names = args.iter().map(|arg| arg.ident);
+        let params = generics::names(service.item);
+        let types = has_types(service).then(|| quote!(__types: ::core::marker::PhantomData,));
+        return quote_spanned! {Span::mixed_site()=>
+            #fields
+            let args = __Args::<#(#params),*> { #types #(#names),* };
+            __rpc::call_with(&self.rpc, &#constant, #returns, &args)
+        };
+    }
+    let values = args.iter().map(|arg| {
+        let Arg { ident, ty, .. } = arg;
+        match arg.passing {
+            Passing::Owned => {
+                quote_spanned!(Span::mixed_site()=> __rpc::argument::<#ty>().of(&#ident))
+            }
+            _ => quote_spanned!(Span::mixed_site()=> __rpc::lent(&#ident)),
+        }
+    });
+    quote_spanned! {Span::mixed_site()=>
+        __rpc::call(&self.rpc, &#constant, #returns, &[#(#values),*])
+    }
+}
+
+/// How the server decodes the arguments.
+pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+    if has_fields(method) {
+        let fields = expand_struct(service, method, false);
+        let params = generics::names(service.item);
+        return quote_spanned! {Span::mixed_site()=> {
+            #fields
+            __rpc::fields::<__Args<#(#params),*>>()
+        }};
+    }
+    let list = method.args.iter().rev();
+    list.fold(quote!(()), |rest, arg| {
+        let ty = arg.owned();
+        quote_spanned!(Span::mixed_site()=> (__rpc::argument::<#ty>(), #rest))
+    })
+}
+
+/// The pattern of decoded arguments, and what the method gets of them.
+pub(super) fn expand_values(method: &Method<'_>) -> (TokenStream, Vec<TokenStream>) {
+    let args = &method.args;
+    if has_fields(method) {
+        let args_ident = quote_spanned!(Span::mixed_site()=> args);
+        let pass = |arg: &Arg<'_>| {
+            let ident = arg.ident;
+            arg.pass(quote!(#args_ident.#ident))
+        };
+        return (args_ident.clone(), args.iter().map(pass).collect());
+    }
+    let pattern = args.iter().rev().fold(quote!(()), |rest, arg| {
+        let ident = arg.ident;
+        quote!((#ident, #rest))
+    });
+    let pass = |arg: &Arg<'_>| {
+        let ident = arg.ident;
+        arg.pass(quote!(#ident))
+    };
+    (pattern, args.iter().map(pass).collect())
+}
+
+/// Whether serde has a say in how the arguments travel, so that they are the fields of a struct.
+fn has_fields(method: &Method<'_>) -> bool {
+    method.args.iter().any(|arg| !arg.serde.is_empty())
+}
+
+fn has_types(service: &Service<'_>) -> bool {
+    service.item.generics.type_params().next().is_some()
+}
+
+/// The struct of the arguments, which the caller encodes or the server decodes.
+fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> TokenStream {
+    let krate = &service.options.krate;
+    let bounds = generics::travelling(service.item, krate);
+    let (params, where_clause) = (&bounds.params, &bounds.where_clause);
+    let lends = |arg: &Arg<'_>| !matches!(arg.passing, Passing::Owned);
+    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__a,));
+    let derive = if encode {
+        quote!(Serialize)
+    } else {
+        quote!(Deserialize)
+    };
+    // Whatever else there is belongs to the flattened argument.
+    let flattens = method.args.iter().any(|arg| arg.has_serde("flatten"));
+    let strict = (!encode && !flattens).then(|| quote!(, deny_unknown_fields));
+    // serde would guess at bounds; the parameters have all there is to need.
+    let bound = has_types(service).then(|| quote!(, bound = ""));
+    let types = has_types(service).then(|| {
+        let phantom = generics::phantom(service.item);
+        quote!(#[serde(skip)] __types: #phantom,)
+    });
+    let allows = allowances(method.attrs);
+    let fields = method.args.iter().map(|arg| {
+        let Arg { ident, serde, .. } = arg;
+        let ty = if encode {
+            arg.with_lifetime(&quote!('__a))
+        } else {
+            arg.owned()
+        };
+        let skip = (encode && leaves_out_none(arg))
+            .then(|| quote!(#[serde(skip_serializing_if = "__rpc::is_none")]));
+        quote!(#(#serde)* #skip #ident: #ty)
+    });
+    quote_spanned! {Span::mixed_site()=>
+        #[derive(__rpc::serde::#derive)]
+        #[serde(crate = "__rpc::serde" #strict #bound)]
+        #[allow(dead_code)]
+        #(#allows)*
+        struct __Args<#lifetime #params> #where_clause {
+            #types
+            #(#fields,)*
+        }
+    }
+}
+
+/// Whether `None` is left out, unless serde is told otherwise.
+fn leaves_out_none(arg: &Arg<'_>) -> bool {
+    let told = [
+        "flatten",
+        "serialize_with",
+        "skip",
+        "skip_serializing",
+        "skip_serializing_if",
+        "with",
+    ];
+    arg.is_option() && !told.iter().any(|option| arg.has_serde(option))
+}

@@ -1,0 +1,65 @@
+//! The parameters of a trait, as its client and its server have them.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{GenericParam, Generics, Ident, ItemTrait, Path, TypeParam, parse_quote};
+
+/// The parameters with their bounds and defaults, as a type declares them.
+pub(super) fn declared(item: &ItemTrait) -> TokenStream {
+    let params = item.generics.params.iter().map(|param| {
+        let mut param = param.clone();
+        if let GenericParam::Type(param) = &mut param {
+            // A type that only holds a handle needs no bounds.
+            param.bounds.clear();
+            param.colon_token = None;
+            param.attrs.clear();
+        }
+        param
+    });
+    quote!(#(#params),*)
+}
+
+/// The same without defaults, as an `impl` of that type starts.
+pub(super) fn unbound(item: &ItemTrait) -> TokenStream {
+    let mut item = item.clone();
+    for param in &mut item.generics.params {
+        match param {
+            GenericParam::Type(param) => param.default = None,
+            GenericParam::Const(param) => param.default = None,
+            GenericParam::Lifetime(_) => {}
+        }
+    }
+    declared(&item)
+}
+
+/// The parameters with the bounds of the trait, and with what it takes to travel.
+pub(super) fn travelling(item: &ItemTrait, krate: &Path) -> Generics {
+    let mut generics = item.generics.clone();
+    for param in generics.type_params_mut() {
+        param.colon_token.get_or_insert_default();
+        param.bounds.push(parse_quote!(#krate::private::Parameter));
+        param.default = None;
+    }
+    for param in generics.const_params_mut() {
+        param.default = None;
+    }
+    generics
+}
+
+/// The names of the parameters.
+pub(super) fn names(item: &ItemTrait) -> Vec<&Ident> {
+    let params = item.generics.params.iter();
+    params
+        .filter_map(|param| match param {
+            GenericParam::Type(TypeParam { ident, .. }) => Some(ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect()
+}
+
+/// A type that has all type parameters and nothing else, for types that have none in their fields.
+pub(super) fn phantom(item: &ItemTrait) -> TokenStream {
+    let types = item.generics.type_params().map(|param| &param.ident);
+    quote!(::core::marker::PhantomData<fn() -> (#(#types,)*)>)
+}

@@ -1,0 +1,274 @@
+//! An argument: its name on the wire, and how it is passed.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Expr, ExprLit, GenericArgument, Ident, Lifetime, Lit, Meta, Pat, PatType,
+    PathArguments, PathSegment, Token, Type, TypeReference, parse_quote,
+};
+
+use super::returns::{type_args, visible};
+use super::travel;
+use crate::mistakes::Mistakes;
+
+/// An argument.
+pub(crate) struct Arg<'a> {
+    pub(crate) ident: &'a Ident,
+    /// The name on the wire.
+    pub(crate) name: String,
+    pub(crate) ty: &'a Type,
+    pub(crate) passing: Passing<'a>,
+    /// Whether a caller may leave it out.
+    pub(crate) optional: bool,
+    /// Its attributes of serde.
+    pub(crate) serde: &'a [Attribute],
+}
+
+/// How an argument is passed to the method.
+pub(crate) enum Passing<'a> {
+    /// By value.
+    Owned,
+    /// As a `&T`.
+    Lent(&'a Type),
+    /// As an `Option<&T>`.
+    LentOption(&'a Type),
+    /// As a `Cow<'_, T>`.
+    Cow(&'a Type),
+}
+
+impl<'a> Arg<'a> {
+    pub(super) fn parse(input: &'a PatType, mistakes: &mut Mistakes) -> Option<Self> {
+        let ident = match &*input.pat {
+            Pat::Ident(pat)
+                if pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none() =>
+            {
+                &pat.ident
+            }
+            other => {
+                mistakes.push(
+                    other,
+                    "an argument has a plain name, which is its name on the wire",
+                );
+                return None;
+            }
+        };
+        let is_serde = |attr: &&Attribute| attr.path().is_ident("serde");
+        for attr in input.attrs.iter().filter(|attr| !is_serde(attr)) {
+            mistakes.push(attr, "an argument has no attributes but those of serde");
+        }
+        let mut arg = Self {
+            ident,
+            name: ident.unraw().to_string(),
+            ty: &input.ty,
+            passing: Passing::of(&input.ty),
+            optional: option_of(&input.ty).is_some(),
+            serde: &input.attrs,
+        };
+        for attr in input.attrs.iter().filter(is_serde) {
+            arg.read_serde(attr, mistakes);
+        }
+        Some(arg)
+    }
+
+    /// What of an attribute of serde changes how callers see the argument; the rest is serde's to judge.
+    fn read_serde(&mut self, attr: &Attribute, mistakes: &mut Mistakes) {
+        let metas = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        let metas = match metas {
+            Ok(metas) => metas,
+            Err(error) => return mistakes.add(error),
+        };
+        for meta in metas {
+            if meta.path().is_ident("default") {
+                self.optional = true;
+            }
+            if meta.path().is_ident("rename")
+                && let Meta::NameValue(rename) = &meta
+                && let Expr::Lit(ExprLit {
+                    lit: Lit::Str(name),
+                    ..
+                }) = &rename.value
+            {
+                self.name = name.value();
+            }
+        }
+    }
+
+    /// Whether its type is an `Option`.
+    pub(crate) fn is_option(&self) -> bool {
+        option_of(self.ty).is_some()
+    }
+
+    /// Whether an attribute of serde has this option.
+    pub(crate) fn has_serde(&self, option: &str) -> bool {
+        self.serde.iter().any(|attr| {
+            attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+                .is_ok_and(|metas| metas.iter().any(|meta| meta.path().is_ident(option)))
+        })
+    }
+
+    /// Checks that the type means the same on both sides.
+    pub(super) fn check_type(&self, mistakes: &mut Mistakes) {
+        match self.passing {
+            Passing::Owned => travel::check_arg(self.ty, mistakes),
+            Passing::Lent(ty) | Passing::LentOption(ty) | Passing::Cow(ty) => {
+                travel::check_arg(ty, mistakes);
+            }
+        }
+    }
+
+    /// The type that the server decodes, and lends to the method if that borrows.
+    pub(crate) fn owned(&self) -> TokenStream {
+        match self.passing {
+            Passing::Owned => self.ty.to_token_stream(),
+            Passing::Lent(ty) => quote!(::std::boxed::Box<#ty>),
+            Passing::LentOption(ty) => quote!(::core::option::Option<::std::boxed::Box<#ty>>),
+            Passing::Cow(_) => cow_with(self.ty, &quote!('static)),
+        }
+    }
+
+    /// The type with a named lifetime, if it borrows.
+    pub(crate) fn with_lifetime(&self, lifetime: &TokenStream) -> TokenStream {
+        match self.passing {
+            Passing::Owned => self.ty.to_token_stream(),
+            Passing::Lent(ty) => quote!(&#lifetime #ty),
+            Passing::LentOption(ty) => quote!(::core::option::Option<&#lifetime #ty>),
+            Passing::Cow(_) => cow_with(self.ty, lifetime),
+        }
+    }
+
+    /// The value that the method gets of one that was decoded.
+    pub(crate) fn pass(&self, value: TokenStream) -> TokenStream {
+        match self.passing {
+            Passing::Owned | Passing::Cow(_) => value,
+            Passing::Lent(_) => quote!(&#value),
+            Passing::LentOption(_) => quote!(#value.as_deref()),
+        }
+    }
+}
+
+impl<'a> Passing<'a> {
+    fn of(ty: &'a Type) -> Self {
+        if let Some(lent) = lent(ty) {
+            return Self::Lent(lent);
+        }
+        if let Some(lent) = option_of(ty).and_then(lent) {
+            return Self::LentOption(lent);
+        }
+        cow_of(ty).map_or(Self::Owned, Self::Cow)
+    }
+}
+
+/// The `T` of `&T`.
+fn lent(ty: &Type) -> Option<&Type> {
+    match visible(ty) {
+        Type::Reference(TypeReference {
+            lifetime: None,
+            mutability: None,
+            elem,
+            ..
+        }) => Some(elem),
+        _ => None,
+    }
+}
+
+/// The `T` of `Option<T>`.
+fn option_of(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = visible(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    match type_args(last)[..] {
+        [ty] if last.ident == "Option" => Some(ty),
+        _ => None,
+    }
+}
+
+/// The `T` of `Cow<T>` or `Cow<'_, T>`.
+fn cow_of(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = visible(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    let [ty] = type_args(last)[..] else {
+        return None;
+    };
+    (last.ident == "Cow" && lifetimes_of(last).all(|lifetime| lifetime.ident == "_")).then_some(ty)
+}
+
+fn lifetimes_of(segment: &PathSegment) -> impl Iterator<Item = &Lifetime> {
+    let args = match &segment.arguments {
+        PathArguments::AngleBracketed(args) => Some(&args.args),
+        _ => None,
+    };
+    args.into_iter().flatten().filter_map(|arg| match arg {
+        GenericArgument::Lifetime(lifetime) => Some(lifetime),
+        _ => None,
+    })
+}
+
+/// A `Cow` that borrows, with a lifetime of its own.
+fn cow_with(ty: &Type, lifetime: &TokenStream) -> TokenStream {
+    let mut ty = visible(ty).clone();
+    if let Type::Path(path) = &mut ty
+        && let Some(last) = path.path.segments.last_mut()
+        && let PathArguments::AngleBracketed(args) = &mut last.arguments
+    {
+        let types = (args.args.iter()).filter(|arg| matches!(arg, GenericArgument::Type(_)));
+        args.args = parse_quote!(#lifetime, #(#types),*);
+    }
+    ty.into_token_stream()
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{FnArg, TraitItemFn};
+
+    use super::*;
+
+    /// The name, what the server decodes, and what it passes.
+    fn arg(arg: &str) -> (String, String, String) {
+        let method: TraitItemFn = syn::parse_str(&format!("fn f({arg});")).unwrap();
+        let mut mistakes = Mistakes::default();
+        let Some(FnArg::Typed(input)) = method.sig.inputs.first() else {
+            panic!("no argument");
+        };
+        let arg = Arg::parse(input, &mut mistakes).unwrap();
+        mistakes.none_or(()).unwrap();
+        let text = |tokens: TokenStream| tokens.to_string().replace(' ', "");
+        (
+            arg.name.clone(),
+            text(arg.owned()),
+            text(arg.pass(quote!(x))),
+        )
+    }
+
+    #[test]
+    fn what_is_borrowed_is_owned_by_the_server() {
+        let three = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        assert_eq!(arg("a: u8"), three("a", "u8", "x"));
+        assert_eq!(arg("a: &str"), three("a", "::std::boxed::Box<str>", "&x"));
+        assert_eq!(arg("a: &[u8]"), three("a", "::std::boxed::Box<[u8]>", "&x"));
+        assert_eq!(
+            arg("a: Option<&str>"),
+            three(
+                "a",
+                "::core::option::Option<::std::boxed::Box<str>>",
+                "x.as_deref()"
+            )
+        );
+        assert_eq!(arg("a: Cow<str>"), three("a", "Cow<'static,str>", "x"));
+        assert_eq!(
+            arg("a: std::borrow::Cow<'_, [u8]>"),
+            three("a", "std::borrow::Cow<'static,[u8]>", "x")
+        );
+        assert_eq!(arg("a: Option<u8>"), three("a", "Option<u8>", "x"));
+    }
+
+    #[test]
+    fn the_name_on_the_wire_is_serdes() {
+        assert_eq!(arg("r#type: u8").0, "type");
+        assert_eq!(arg("#[serde(default, rename = \"to\")] a: u8").0, "to");
+    }
+}

@@ -1,0 +1,193 @@
+//! What a method returns.
+
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, PathSegment, ReturnType,
+    Type, TypeImplTrait, TypeParamBound,
+};
+
+/// What a method returns.
+pub(crate) enum Returns<'a> {
+    Nothing,
+    Value(&'a Type),
+    /// `Result<T, E>`, which shows both types.
+    Result {
+        whole: &'a Type,
+        ok: &'a Type,
+        err: &'a Type,
+    },
+    /// Another type named `Result`, such as `io::Result<T>`: an alias that hides one type or both.
+    Alias(&'a Type),
+}
+
+impl<'a> Returns<'a> {
+    /// What an `async fn` returns.
+    pub(super) fn of(output: &'a ReturnType) -> Self {
+        match output {
+            ReturnType::Default => Self::Nothing,
+            ReturnType::Type(_, ty) => Self::of_type(ty),
+        }
+    }
+
+    /// What a future resolves to.
+    pub(super) fn of_type(whole: &'a Type) -> Self {
+        let Type::Path(path) = visible(whole) else {
+            return Self::Value(whole);
+        };
+        match path.path.segments.last() {
+            Some(last) if last.ident == "Result" => match type_args(last)[..] {
+                [ok, err] => Self::Result { whole, ok, err },
+                _ => Self::Alias(whole),
+            },
+            _ => Self::Value(whole),
+        }
+    }
+
+    /// The type, as it was written.
+    pub(crate) fn ty(&self) -> Option<&'a Type> {
+        match *self {
+            Self::Nothing => None,
+            Self::Value(ty) | Self::Result { whole: ty, .. } | Self::Alias(ty) => Some(ty),
+        }
+    }
+}
+
+/// An `impl Future<Output = T> + Send`.
+pub(super) struct ReturnedFuture<'a> {
+    pub(super) output: &'a Type,
+    pub(super) is_send: bool,
+}
+
+impl<'a> ReturnedFuture<'a> {
+    pub(super) fn parse(output: &'a ReturnType) -> Option<Self> {
+        let ReturnType::Type(_, ty) = output else {
+            return None;
+        };
+        let Type::ImplTrait(TypeImplTrait { bounds, .. }) = visible(ty) else {
+            return None;
+        };
+        let traits = bounds.iter().filter_map(|bound| match bound {
+            TypeParamBound::Trait(bound) => Some(&bound.path),
+            _ => None,
+        });
+        let last = |path: &'a Path| path.segments.last();
+        Some(Self {
+            output: traits.clone().filter_map(last).find_map(output_of)?,
+            is_send: (traits.filter_map(last)).any(|segment| segment.ident == "Send"),
+        })
+    }
+}
+
+/// The `T` of `Future<Output = T>`.
+fn output_of(segment: &PathSegment) -> Option<&Type> {
+    if segment.ident != "Future" {
+        return None;
+    }
+    generic_args(segment)?
+        .args
+        .iter()
+        .find_map(|arg| match arg {
+            GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+            _ => None,
+        })
+}
+
+/// The type within the invisible group that one out of `macro_rules!` is in.
+pub(super) fn visible(mut ty: &Type) -> &Type {
+    while let Type::Group(syn::TypeGroup { elem, .. }) | Type::Paren(syn::TypeParen { elem, .. }) =
+        ty
+    {
+        ty = elem;
+    }
+    ty
+}
+
+/// The types among the generic arguments.
+pub(super) fn type_args(segment: &PathSegment) -> Vec<&Type> {
+    let args = generic_args(segment)
+        .into_iter()
+        .flat_map(|args| &args.args);
+    args.filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+    .collect()
+}
+
+fn generic_args(segment: &PathSegment) -> Option<&AngleBracketedGenericArguments> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(args) => Some(args),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Delimiter, Group};
+    use quote::{ToTokens, quote};
+    use syn::parse_quote;
+
+    use super::*;
+
+    /// The kind of what it returns, and the types that it shows.
+    fn returns(output: &ReturnType) -> (&'static str, Vec<String>) {
+        let text = |ty: &Type| ty.to_token_stream().to_string();
+        match Returns::of(output) {
+            Returns::Nothing => ("nothing", Vec::new()),
+            Returns::Value(ty) => ("value", vec![text(ty)]),
+            Returns::Result { ok, err, .. } => ("result", vec![text(ok), text(err)]),
+            Returns::Alias(ty) => ("alias", vec![text(ty)]),
+        }
+    }
+
+    #[test]
+    fn results_are_told_from_values() {
+        let kind = |output| returns(&output).0;
+        assert_eq!(kind(ReturnType::Default), "nothing");
+        assert_eq!(kind(parse_quote!(-> ())), "value");
+        assert_eq!(kind(parse_quote!(-> Vec<Result<u8, String>>)), "value");
+        assert_eq!(kind(parse_quote!(-> [u8; 4])), "value");
+        assert_eq!(kind(parse_quote!(-> Result::Other)), "value");
+        assert_eq!(kind(parse_quote!(-> Result<u8, String>)), "result");
+        assert_eq!(kind(parse_quote!(-> (Result<u8, String>))), "result");
+        assert_eq!(kind(parse_quote!(-> bank::Result)), "alias");
+        assert_eq!(kind(parse_quote!(-> std::io::Result<u8>)), "alias");
+        assert_eq!(kind(parse_quote!(-> a::Result<'static, u8>)), "alias");
+    }
+
+    #[test]
+    fn both_types_of_a_result_are_known() {
+        let output = parse_quote!(-> ::std::result::Result<(), bank::Refusal>);
+        let types = vec!["()".to_owned(), "bank :: Refusal".to_owned()];
+        assert_eq!(returns(&output), ("result", types));
+    }
+
+    #[test]
+    fn a_type_out_of_a_macro_is_seen_through() {
+        let group = Group::new(Delimiter::None, quote!(Result<u8, String>));
+        let output = parse_quote!(-> #group);
+        assert_eq!(returns(&output).0, "result");
+    }
+
+    #[test]
+    fn futures_show_what_they_resolve_to() {
+        let future = |output: ReturnType| {
+            ReturnedFuture::parse(&output)
+                .map(|future| (future.output.to_token_stream().to_string(), future.is_send))
+        };
+        let u8 = |is_send| Some(("u8".to_owned(), is_send));
+        assert_eq!(
+            future(parse_quote!(-> impl Future<Output = u8> + Send)),
+            u8(true)
+        );
+        assert_eq!(
+            future(
+                parse_quote!(-> impl core::marker::Send + std::future::Future<Output = u8> + use<'_, Self>)
+            ),
+            u8(true)
+        );
+        assert_eq!(future(parse_quote!(-> impl Future<Output = u8>)), u8(false));
+        assert_eq!(future(parse_quote!(-> impl Future + Send)), None);
+        assert_eq!(future(parse_quote!(-> impl Stream<Item = u8>)), None);
+        assert_eq!(future(parse_quote!(-> Future<Output = u8>)), None);
+    }
+}
