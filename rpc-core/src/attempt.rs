@@ -22,6 +22,7 @@ use crate::transport::{PublishError, Receipt};
 pub(crate) struct Attempt<'a> {
     method: String,
     pub(crate) one_way: bool,
+    pub(crate) idempotent: bool,
     call: Message,
     started: Instant,
     timeout: Duration,
@@ -66,6 +67,7 @@ impl<'a> Attempt<'a> {
         Ok(Self {
             method,
             one_way: request.one_way,
+            idempotent: request.idempotent,
             call,
             started,
             timeout: deadline.duration_since(started),
@@ -73,6 +75,17 @@ impl<'a> Attempt<'a> {
             state,
             limits,
         })
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Waits before another attempt; `false` if there is no time for one.
+    pub(crate) async fn wait(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        sleep_until(end.min(self.deadline)).await;
+        end < self.deadline
     }
 
     /// A session that takes calls, other than `not`.
@@ -276,7 +289,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn timed_out(&self) -> RpcError {
+    pub(crate) fn timed_out(&self) -> RpcError {
         RpcError::Timeout {
             method: self.method.clone(),
             after: self.timeout,

@@ -80,6 +80,8 @@ pub(crate) struct Request {
     pub(crate) priority: Option<u8>,
     /// Whether it ends when the broker has taken it.
     pub(crate) one_way: bool,
+    /// Whether it may be sent again after it may have run.
+    pub(crate) idempotent: bool,
     pub(crate) headers: Headers,
 }
 
@@ -111,6 +113,7 @@ impl Request {
             inherited: Context::current().deadline(),
             priority: None,
             one_way: false,
+            idempotent: false,
             headers: Headers::new(),
         }
     }
@@ -157,6 +160,7 @@ impl<T, Err> Call<T, Err> {
         }
         request.priority = method.priority;
         request.one_way = method.one_way;
+        request.idempotent = method.idempotent;
         Self::ready(rpc, request, finish)
     }
 
@@ -211,6 +215,15 @@ impl<T, Err> Call<T, Err> {
     /// Defaults to none, which counts as 0.
     pub fn priority(self, priority: u8) -> Self {
         self.with(|request| request.priority = Some(priority))
+    }
+
+    /// Sends the call again, within its time limit, when its connection or its server is lost on the way, so
+    /// that its caller sees only the result.
+    ///
+    /// Only for methods that may run several times: the lost call may have run, or may run yet. Defaults to
+    /// what the trait says of the method, and to off for untyped calls.
+    pub fn idempotent(self) -> Self {
+        self.with(|request| request.idempotent = true)
     }
 
     /// Adds a header, which the handler finds in its [`Context`].

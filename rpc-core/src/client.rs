@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use tracing::debug;
+
 use crate::attempt::{Attempt, Published};
+use crate::backoff::Backoff;
 use crate::call::Request;
 use crate::call_session::CallSession;
 use crate::connect_error::ConnectError;
@@ -60,21 +63,79 @@ impl Client {
     /// Makes one call. Ends by the deadline plus a moment for the broker's word; dropping it forgets the call.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
-        let mut session = attempt.session(None).await?;
+        let mut backoff = Backoff::default();
+        // What became of the call when it was last sent, from where it may have run.
+        let mut doubt: Option<RpcError> = None;
+        let mut lost = None;
         loop {
-            let published = if attempt.one_way {
-                attempt.publish_one_way(&session).await?
-            } else {
-                attempt.publish(&session).await?
+            let error = match self.send(&mut attempt, &mut lost).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
             };
-            match published {
-                Published::Answered(answer) => return Ok(answer),
-                Published::NotSent(reason) if self.limits.fail_fast => {
-                    return Err(attempt.not_sent(reason));
-                }
-                // The next connection may have it.
-                Published::NotSent(_) => session = attempt.session(Some(&session)).await?,
+            match doubt {
+                // That the call was not sent again, or did not run then, says nothing of the first time.
+                Some(doubt) if !may_have_run(&error) => return Err(doubt),
+                _ if !attempt.idempotent || !is_worth_repeating(&error) => return Err(error),
+                _ => doubt = Some(error),
+            }
+            debug!(
+                method = attempt.method(),
+                "an idempotent call is sent again"
+            );
+            if !attempt.wait(backoff.next_wait()).await {
+                return Err(doubt.unwrap_or_else(|| attempt.timed_out()));
             }
         }
     }
+
+    /// Sends a call once, on the first connection that takes it.
+    async fn send(
+        &self,
+        attempt: &mut Attempt<'_>,
+        lost: &mut Option<Arc<CallSession>>,
+    ) -> Result<Answer, RpcError> {
+        loop {
+            let session = attempt.session(lost.as_ref()).await?;
+            let published = if attempt.one_way {
+                attempt.publish_one_way(&session).await
+            } else {
+                attempt.publish(&session).await
+            };
+            match published {
+                Ok(Published::Answered(answer)) => return Ok(answer),
+                Ok(Published::NotSent(reason)) if self.limits.fail_fast => {
+                    return Err(attempt.not_sent(reason));
+                }
+                // The next connection may have it.
+                Ok(Published::NotSent(_)) => *lost = Some(session),
+                Err(error) => {
+                    if let RpcError::ConnectionLost { .. } = error {
+                        *lost = Some(session);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// What another attempt may mend.
+fn is_worth_repeating(error: &RpcError) -> bool {
+    matches!(
+        error,
+        RpcError::ConnectionLost { .. } | RpcError::Interrupted { .. }
+    )
+}
+
+/// Whether the call may have run, or has, as far as this error tells.
+fn may_have_run(error: &RpcError) -> bool {
+    matches!(
+        error,
+        RpcError::Timeout { .. }
+            | RpcError::ConnectionLost { sent: true, .. }
+            | RpcError::Interrupted { .. }
+            | RpcError::Remote(_)
+            | RpcError::Decode { .. }
+            | RpcError::Closed { .. }
+    )
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rpc_core::{
     ConnectError, MemoryBroker, Method, QueueOptions, Rpc, RpcError, ServeError, Service,
+    rpc_service,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -112,7 +113,7 @@ on_both! {
         client.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap().shutdown().await.unwrap();
         let calls: Vec<_> = (0..50).map(|_| tokio::spawn(client.call("nap", ()))).collect();
         eventually("all wait", || async { site.depth("nap").await == 50 }).await;
-        let error = site.rpc().await.serve(NapAndTaken).await.unwrap_err();
+        let error = site.rpc().await.serve(NapAndTakenServer::new(One)).await.unwrap_err();
         assert!(error.to_string().contains("`taken`"), "{error}");
         client.register("nap", |_: Value| async { Ok::<_, String>(2) }).await.unwrap();
         for call in calls {
@@ -250,13 +251,21 @@ on_both! {
     }
 }
 
-struct NapAndTaken;
+#[rpc_service]
+trait NapAndTaken {
+    async fn nap(&self) -> u8;
+    async fn taken(&self) -> u8;
+}
 
-impl Service for NapAndTaken {
-    fn into_methods(self) -> Vec<Method> {
-        ["nap", "taken"]
-            .map(|name| rpc_core::private::method(name, |_: Value| async { 1 }))
-            .into()
+struct One;
+
+impl NapAndTaken for One {
+    async fn nap(&self) -> u8 {
+        1
+    }
+
+    async fn taken(&self) -> u8 {
+        1
     }
 }
 

@@ -14,5 +14,6 @@ mod losses;
 mod probe;
 mod readme;
 mod refusals;
+mod resends;
 mod site;
 mod wire;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use rpc_core::{MemoryBroker, Rpc};
-use rpc_tests::{RawPeer, Vhost, fresh_vhost};
+use rpc_tests::{RawPeer, TcpRelay, Vhost, fresh_vhost};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -75,6 +75,48 @@ impl Site {
             }
         }
     }
+}
+
+/// A way to a site that can be cut.
+pub(crate) enum Line {
+    /// On `memory://` all connections go together.
+    Memory(MemoryBroker),
+    Relay(TcpRelay),
+}
+
+impl Line {
+    pub(crate) async fn to(site: &Site) -> Self {
+        match &site.memory {
+            Some(broker) => Self::Memory(broker.clone()),
+            None => Self::Relay(TcpRelay::start(port_of(&site.url)).await.unwrap()),
+        }
+    }
+
+    pub(crate) fn url(&self, site: &Site) -> String {
+        match self {
+            Self::Memory(_) => site.url.clone(),
+            Self::Relay(relay) => relay.url(&site.url),
+        }
+    }
+
+    pub(crate) async fn cut(&self) {
+        match self {
+            Self::Memory(broker) => broker.drop_connections(),
+            Self::Relay(relay) => relay.cut().await.unwrap(),
+        }
+    }
+}
+
+fn port_of(url: &str) -> u16 {
+    let authority = url.rsplit('@').next().unwrap();
+    let port = authority
+        .split(['/', '?'])
+        .next()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap();
+    port.parse().unwrap()
 }
 
 pub(crate) async fn serve(rpc: &Rpc, service: impl Probe) -> rpc_core::Server {
