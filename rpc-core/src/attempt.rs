@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::call::Request;
 use crate::call_session::CallSession;
@@ -15,6 +16,7 @@ use crate::message::{
     Bounce, CorrelationId, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
 };
 use crate::pending::{Outcome, Over};
+use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
 use crate::transport::{PublishError, Receipt};
 
@@ -81,11 +83,9 @@ impl<'a> Attempt<'a> {
         &self.method
     }
 
-    /// Waits before another attempt; `false` if there is no time for one.
-    pub(crate) async fn wait(&self, pause: Duration) -> bool {
-        let end = Instant::now() + pause;
-        sleep_until(end.min(self.deadline)).await;
-        end < self.deadline
+    /// Waits before another attempt, until the deadline at most.
+    pub(crate) async fn wait(&self, pause: Duration) {
+        sleep_until(self.deadline.min(Instant::now() + pause)).await;
     }
 
     /// A session that takes calls, other than `not`.
@@ -125,7 +125,7 @@ impl<'a> Attempt<'a> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left < SHORTEST {
             sleep_until(self.deadline).await;
-            return Err(self.timed_out());
+            return Err(self.timed_out(Progress::NotSent));
         }
         let mut call = self.call.clone();
         call.correlation_id = Some(pending.id().to_string());
@@ -147,18 +147,30 @@ impl<'a> Attempt<'a> {
             Ok(Err(error)) if error.sent => return Err(self.over(Over::Lost(error.reason), true)),
             Ok(Err(error)) => return Ok(Published::NotSent(error.reason)),
             // What was begun may still be written later, also where the broker blocks publishers.
-            Err(_) => return Err(self.timed_out()),
+            Err(_) => return Err(self.timed_out(Progress::Unknown)),
         }
-        let outcome = match timeout_at(self.deadline, pending.outcome()).await {
-            Ok(outcome) => outcome,
-            // From now rather than from the deadline: a process that was stalled wakes late, and what came
-            // meanwhile is still to be read.
-            Err(_) => match timeout(GRACE, pending.outcome()).await {
-                Ok(outcome) => outcome,
-                Err(_) => return Err(self.timed_out()),
-            },
+        let outcome = tokio::select! {
+            biased;
+            outcome = pending.outcome() => outcome,
+            progress = self.time_out(session, early) => return Err(self.timed_out(progress)),
         };
         self.answer(outcome).await.map(Published::Answered)
+    }
+
+    /// Waits until the call is over for lack of time, and says how far it got.
+    async fn time_out(&self, session: &CallSession, early: Duration) -> Progress {
+        // A little before, so that the broker's answer is there by the deadline.
+        sleep_until(self.deadline - early / 2).await;
+        let look = session
+            .lookout
+            .progress(&self.method, self.deadline + PATIENCE);
+        let end = async {
+            sleep_until(self.deadline).await;
+            // From now rather than from the deadline: a process that was stalled wakes late, and what came
+            // meanwhile is still to be read.
+            sleep(GRACE).await;
+        };
+        join(look, end).await.0
     }
 
     /// Sends the call over `session` and waits until the broker says that it has it.
@@ -190,7 +202,7 @@ impl<'a> Attempt<'a> {
             Ok(Ok(Receipt::Refused)) => Err(RpcError::Overloaded { method: method() }),
             Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
             Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
-            Err(_) => Err(self.timed_out()),
+            Err(_) => Err(self.timed_out(Progress::Unknown)),
         }
     }
 
@@ -229,7 +241,7 @@ impl<'a> Attempt<'a> {
             kind::EXPIRED => Err(self.expired().await),
             kind::DEADLINE_EXCEEDED => {
                 sleep_until(self.deadline).await;
-                Err(self.timed_out())
+                Err(self.timed_out(Progress::Stopped))
             }
             _ => Ok(Answer::Fault(fault)),
         }
@@ -289,10 +301,11 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    pub(crate) fn timed_out(&self) -> RpcError {
+    fn timed_out(&self, progress: Progress) -> RpcError {
         RpcError::Timeout {
             method: self.method.clone(),
             after: self.timeout,
+            progress,
         }
     }
 
@@ -328,3 +341,6 @@ const EXPIRES_EARLY: Duration = Duration::from_millis(500);
 /// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
 /// stays well below the 50 ms within which a call promises to end.
 const GRACE: Duration = Duration::from_millis(20);
+
+/// How long after its deadline a call waits for a look at its queue.
+const PATIENCE: Duration = Duration::from_millis(25);

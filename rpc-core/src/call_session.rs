@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect_error::ConnectError;
+use crate::lookout::Lookout;
 use crate::message::Incoming;
 use crate::pending::{Outcome, Over, PendingCalls};
 use crate::supervisor::{OwnedTask, Session};
@@ -18,6 +19,7 @@ pub(crate) struct CallSession {
     pub(crate) link: Arc<dyn Link>,
     pub(crate) channel: Arc<dyn CallChannel>,
     pub(crate) pending: Arc<PendingCalls>,
+    pub(crate) lookout: Lookout,
     /// Opened for the first one-way call, and again should it break.
     one_way: Mutex<Option<Arc<dyn OneWayChannel>>>,
     /// Cancelled when nothing can come in any more.
@@ -58,6 +60,7 @@ impl Session for CallSession {
             silenced.cancel();
         });
         Ok(Self {
+            lookout: Lookout::start(&link),
             link,
             channel,
             pending,

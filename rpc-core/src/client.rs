@@ -11,6 +11,7 @@ use crate::call_session::CallSession;
 use crate::connect_error::ConnectError;
 use crate::error::RpcError;
 use crate::fault::Fault;
+use crate::progress::Progress;
 use crate::supervisor::{State, Supervisor};
 use crate::transport::{Purpose, Transport};
 
@@ -82,9 +83,8 @@ impl Client {
                 method = attempt.method(),
                 "an idempotent call is sent again"
             );
-            if !attempt.wait(backoff.next_wait()).await {
-                return Err(doubt.unwrap_or_else(|| attempt.timed_out()));
-            }
+            // Where there is no time left, the next attempt says so at once.
+            attempt.wait(backoff.next_wait()).await;
         }
     }
 
@@ -129,10 +129,12 @@ fn is_worth_repeating(error: &RpcError) -> bool {
 
 /// Whether the call may have run, or has, as far as this error tells.
 fn may_have_run(error: &RpcError) -> bool {
+    if let RpcError::Timeout { progress, .. } = error {
+        return *progress != Progress::NotSent;
+    }
     matches!(
         error,
-        RpcError::Timeout { .. }
-            | RpcError::ConnectionLost { sent: true, .. }
+        RpcError::ConnectionLost { sent: true, .. }
             | RpcError::Interrupted { .. }
             | RpcError::Remote(_)
             | RpcError::Decode { .. }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::progress::Progress;
+
 /// Why a call has no result.
 ///
 /// The variants stand in the order of a call's life; a call ends in exactly one of them, or in its
@@ -101,14 +103,16 @@ pub enum RpcError {
         method: String,
     },
 
-    /// No answer came in time. The call may have run.
-    #[error("no answer to `{method}` within {after:?}")]
+    /// No answer came in time. The call may have run, unless it was not sent.
+    #[error("no answer to `{method}` within {after:?}: {progress}")]
     #[non_exhaustive]
     Timeout {
         /// The method that was called.
         method: String,
         /// The time limit of the call.
         after: Duration,
+        /// How far the call got.
+        progress: Progress,
     },
 
     /// The connection was lost before the answer came.

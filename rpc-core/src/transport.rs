@@ -62,6 +62,9 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     /// Opens a channel for serving methods.
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError>;
 
+    /// Makes ready to look at queues.
+    fn lookout(&self) -> Box<dyn Lookout>;
+
     /// Closes the connection. What was published before is sent first.
     async fn close(&self);
 }
@@ -107,6 +110,25 @@ pub(crate) enum Receipt {
     Unroutable,
     /// The queue of its method is full.
     Refused,
+}
+
+/// The end that looks at queues.
+#[async_trait]
+pub(crate) trait Lookout: fmt::Debug + Send + 'static {
+    /// Looks at one queue; `None` if the broker does not answer. Without a limit. Not cancel safe: one that is
+    /// dropped while it looks must not be used again.
+    async fn look(&mut self, queue: &str) -> Option<QueueLook>;
+}
+
+/// What a queue looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QueueLook {
+    There {
+        /// Those that no server has taken.
+        calls: u32,
+        servers: u32,
+    },
+    Absent,
 }
 
 /// The serving end. Deliveries are settled on the channel that brought them, each exactly once.

@@ -12,6 +12,7 @@ mod interop;
 mod lifecycle;
 mod losses;
 mod probe;
+mod progress;
 mod readme;
 mod refusals;
 mod resends;

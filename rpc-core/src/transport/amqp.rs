@@ -21,6 +21,7 @@ use crate::transport::{Link, Purpose, Transport};
 
 mod calls;
 mod link;
+mod lookout;
 mod one_way;
 mod properties;
 mod serving;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
-use super::{Link, Loss, OneWayChannel, OpenCalls, Purpose, ServeChannel, Transport};
+use super::{Link, Lookout, Loss, OneWayChannel, OpenCalls, Purpose, ServeChannel, Transport};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 
@@ -137,6 +137,10 @@ impl Link for MemoryLink {
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
         self.connection.open_channel()
+    }
+
+    fn lookout(&self) -> Box<dyn Lookout> {
+        Box::new(self.connection.clone())
     }
 
     async fn close(&self) {

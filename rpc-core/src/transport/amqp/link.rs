@@ -11,16 +11,17 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::lookout::AmqpLookout;
 use super::serving::AmqpServing;
 use super::{BROKER_LIMIT, calls, one_way, words};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 use crate::supervisor::OwnedTask;
-use crate::transport::{Link, Loss, OneWayChannel, OpenCalls, ServeChannel};
+use crate::transport::{Link, Lookout, Loss, OneWayChannel, OpenCalls, ServeChannel};
 
 /// A connection. lapin closes it when this and all its channels are dropped.
 pub(super) struct AmqpLink {
-    connection: Connection,
+    connection: Arc<Connection>,
     host: String,
     lost: watch::Receiver<Option<Loss>>,
     blocked: watch::Receiver<Option<String>>,
@@ -39,7 +40,7 @@ impl AmqpLink {
             tell_lost.send_replace(Some(loss));
         });
         Self {
-            connection,
+            connection: Arc::new(connection),
             host,
             lost,
             blocked,
@@ -95,6 +96,10 @@ impl Link for AmqpLink {
             reason,
         }
         .into())
+    }
+
+    fn lookout(&self) -> Box<dyn Lookout> {
+        Box::new(AmqpLookout::new(Arc::clone(&self.connection)))
     }
 
     async fn close(&self) {

@@ -19,7 +19,8 @@ use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
 use crate::transport::{
-    CallChannel, Loss, Messages, OneWayChannel, OpenCalls, PublishError, Receipt, ServeChannel,
+    CallChannel, Lookout, Loss, Messages, OneWayChannel, OpenCalls, PublishError, QueueLook,
+    Receipt, ServeChannel,
 };
 
 /// What both ends know of the connection they belong to.
@@ -87,6 +88,24 @@ impl Connection {
                 None => "the channel is closed".to_owned(),
             },
         }
+    }
+}
+
+#[async_trait]
+impl Lookout for Connection {
+    async fn look(&mut self, queue: &str) -> Option<QueueLook> {
+        if self.loss.borrow().is_some() {
+            return None;
+        }
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let look = match self.broker.lock().queues().look(queue) {
+            Some((calls, servers)) => QueueLook::There {
+                calls: count(calls),
+                servers: count(servers),
+            },
+            None => QueueLook::Absent,
+        };
+        Some(look)
     }
 }
 

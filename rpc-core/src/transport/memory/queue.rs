@@ -93,6 +93,11 @@ impl Queue {
         self.ready.len()
     }
 
+    /// How many consumers there are.
+    pub(super) fn consumers(&self) -> usize {
+        self.consumers.len()
+    }
+
     /// Whether the queue goes because its last consumer has left. Who declares a queue consumes from it
     /// at once, so one without consumers has lost its last.
     pub(super) fn abandoned(&self) -> bool {

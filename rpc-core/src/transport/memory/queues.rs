@@ -106,6 +106,12 @@ impl Queues {
         self.methods.get(&self.id(name)?).map(Queue::depth)
     }
 
+    /// How many messages are ready in the queue of a method, and how many consumers it has.
+    pub(super) fn look(&self, name: &str) -> Option<(usize, usize)> {
+        let queue = self.methods.get(&self.id(name)?)?;
+        Some((queue.depth(), queue.consumers()))
+    }
+
     /// Sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let names = self.ids.keys().chain(self.replies.keys());
