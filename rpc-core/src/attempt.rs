@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::call::Request;
@@ -81,6 +81,32 @@ impl<'a> Attempt<'a> {
 
     pub(crate) fn method(&self) -> &str {
         &self.method
+    }
+
+    /// Waits for room among the calls in flight; it is given back with what this returns.
+    pub(crate) async fn room<'r>(
+        &self,
+        room: &'r Semaphore,
+    ) -> Result<SemaphorePermit<'r>, RpcError> {
+        if let Ok(permit) = room.try_acquire() {
+            return Ok(permit);
+        }
+        let patience = if self.limits.fail_fast {
+            Instant::now()
+        } else {
+            self.deadline
+        };
+        match timeout_at(patience, room.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            // Never closed.
+            Ok(Err(_)) => Err(self.over(Over::Closed, false)),
+            Err(_) => {
+                let most = self.limits.in_flight;
+                Err(self.overloaded(format!(
+                    "{most} are in flight, and this Rpc makes no more at a time (`max_in_flight`)"
+                )))
+            }
+        }
     }
 
     /// Waits before another attempt, until the deadline at most.
@@ -199,7 +225,7 @@ impl<'a> Attempt<'a> {
         match timeout_at(self.deadline, publishing).await {
             Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
             Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
-            Ok(Ok(Receipt::Refused)) => Err(RpcError::Overloaded { method: method() }),
+            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
             Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
             Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
             Err(_) => Err(self.timed_out(Progress::Unknown)),
@@ -221,7 +247,7 @@ impl<'a> Attempt<'a> {
             },
             Kind::Call => match Bounce::of(&message.headers) {
                 Bounce::Expired => Err(self.expired().await),
-                Bounce::Overflowed => Err(RpcError::Overloaded { method: method() }),
+                Bounce::Overflowed => Err(self.overloaded(FULL.into())),
                 Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
             },
             Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
@@ -294,6 +320,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    pub(crate) fn overloaded(&self, reason: String) -> RpcError {
+        RpcError::Overloaded {
+            method: self.method.clone(),
+            reason,
+        }
+    }
+
     fn blocked(&self, reason: String) -> RpcError {
         RpcError::Blocked {
             method: self.method.clone(),
@@ -327,6 +360,9 @@ impl<'a> Attempt<'a> {
         }
     }
 }
+
+/// Why a call bounces that finds no room.
+const FULL: &str = "its queue is full";
 
 /// What a method returns that returns nothing.
 const NOTHING: &[u8] = b"null";

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::client::{Client, Limits};
 use crate::connect_error::ConnectError;
 use crate::error::shorten;
@@ -42,6 +44,7 @@ impl RpcBuilder {
             grace: Duration::from_secs(30),
             limits: Limits {
                 message_size: 16 * 1024 * 1024,
+                in_flight: 65_536,
                 fail_fast: false,
             },
             amqp: AmqpOptions {
@@ -82,6 +85,17 @@ impl RpcBuilder {
     /// Defaults to `false`.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.limits.fail_fast = fail_fast;
+        self
+    }
+
+    /// Sets how many calls may be in flight at a time. Further ones wait for their turn, and end as
+    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded) if it has not come by their deadline; with
+    /// [`fail_fast`](Self::fail_fast) they do so at once. So a slow server does not make this process grow
+    /// without a bound. 0 counts as 1.
+    ///
+    /// Defaults to 65,536.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.limits.in_flight = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tracing::debug;
 
 use crate::attempt::{Attempt, Published};
@@ -20,6 +21,8 @@ use crate::transport::{Purpose, Transport};
 pub(crate) struct Client {
     supervisor: Supervisor<CallSession>,
     limits: Limits,
+    /// For calls in flight.
+    room: Semaphore,
 }
 
 /// What a client refuses to do.
@@ -27,6 +30,8 @@ pub(crate) struct Client {
 pub(crate) struct Limits {
     /// The largest body, in bytes.
     pub(crate) message_size: usize,
+    /// How many calls may be in flight; others wait for their turn.
+    pub(crate) in_flight: usize,
     /// Whether calls fail at once, instead of at their deadline, while there is no connection.
     pub(crate) fail_fast: bool,
 }
@@ -45,7 +50,11 @@ impl Client {
         limits: Limits,
     ) -> Result<Self, ConnectError> {
         let supervisor = Supervisor::start(transport, Purpose::Calling).await?;
-        Ok(Self { supervisor, limits })
+        Ok(Self {
+            supervisor,
+            room: Semaphore::new(limits.in_flight),
+            limits,
+        })
     }
 
     /// How many calls wait for their answer.
@@ -64,6 +73,7 @@ impl Client {
     /// Makes one call. Ends by the deadline plus a moment for the broker's word; dropping it forgets the call.
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
+        let _room = attempt.room(&self.room).await?;
         let mut backoff = Backoff::default();
         // What became of the call when it was last sent, from where it may have run.
         let mut doubt: Option<RpcError> = None;

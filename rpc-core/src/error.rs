@@ -73,12 +73,16 @@ pub enum RpcError {
         method: String,
     },
 
-    /// The method's queue is full. The call did not run, unless the queue drops its oldest calls (the
-    /// default of `x-overflow`) and a server that had taken this one was lost.
-    #[error("the queue of `{method}` is full: more calls wait than its servers can take")]
+    /// There are too many calls: the method's queue is full, or this [`Rpc`](crate::Rpc) has as many in flight as
+    /// it may ([`max_in_flight`](crate::RpcBuilder::max_in_flight)). The call did not run, unless the queue drops
+    /// its oldest calls (the default of `x-overflow`) and a server that had taken this one was lost.
+    #[error("too many calls of `{method}`: {reason}")]
+    #[non_exhaustive]
     Overloaded {
         /// The method that was called.
         method: String,
+        /// Which limit was met.
+        reason: String,
     },
 
     /// The deadline passed while the call waited in the method's queue. It did not run, unless a server
@@ -173,7 +177,7 @@ impl RpcError {
             | Self::NotConnected { method, .. }
             | Self::Blocked { method, .. }
             | Self::NoSuchMethod { method }
-            | Self::Overloaded { method }
+            | Self::Overloaded { method, .. }
             | Self::Expired { method, .. }
             | Self::Rejected { method }
             | Self::Timeout { method, .. }

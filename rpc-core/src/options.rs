@@ -42,6 +42,45 @@ impl QueueOptions {
         self
     }
 
+    /// Makes it a quorum queue: replicated over the nodes of a cluster, so that calls go on when one is lost.
+    ///
+    /// Each call costs more, and the queue is always durable. Servers in other languages must declare it with
+    /// the argument `x-queue-type: quorum`.
+    pub fn quorum(mut self) -> Self {
+        self.arguments.insert(QUEUE_TYPE.into(), QUORUM.into());
+        self.durable = true;
+        self.choose_overflow();
+        self
+    }
+
+    /// Sets how many calls may wait. One more ends as [`RpcError::Overloaded`](crate::RpcError::Overloaded) at
+    /// once: the new one, or in a quorum queue, which cannot refuse it, the oldest.
+    ///
+    /// It is the arguments `x-max-length` and, unless in a quorum queue, `x-overflow: reject-publish-dlx`.
+    /// Defaults to no limit but that of the broker's memory.
+    pub fn max_length(mut self, calls: u32) -> Self {
+        self.arguments.insert(MAX_LENGTH.into(), calls.into());
+        self.choose_overflow();
+        self
+    }
+
+    fn choose_overflow(&mut self) {
+        let quorum = self
+            .arguments
+            .get(QUEUE_TYPE)
+            .is_some_and(|value| value == QUORUM);
+        let refusing = self
+            .arguments
+            .get(OVERFLOW)
+            .is_some_and(|value| value == REFUSE_NEW);
+        if quorum && refusing {
+            self.arguments.remove(OVERFLOW);
+        } else if !quorum && self.arguments.contains_key(MAX_LENGTH) {
+            let overflow = self.arguments.entry(OVERFLOW.into());
+            overflow.or_insert_with(|| REFUSE_NEW.into());
+        }
+    }
+
     /// Adds an argument of the declaration, such as `x-max-length`, `x-max-priority` or `x-queue-type`.
     ///
     /// Defaults to none. `x-dead-letter-exchange` cannot be changed; setting it has no effect.
@@ -50,6 +89,14 @@ impl QueueOptions {
         self
     }
 }
+
+const QUEUE_TYPE: &str = "x-queue-type";
+const QUORUM: &str = "quorum";
+const MAX_LENGTH: &str = "x-max-length";
+const OVERFLOW: &str = "x-overflow";
+
+/// The new call bounces. Quorum queues do not have it.
+const REFUSE_NEW: &str = "reject-publish-dlx";
 
 impl Default for QueueOptions {
     fn default() -> Self {
@@ -97,3 +144,29 @@ pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;
 
 /// Time limits and grace periods of a year and more count as this one, which no timer overflows on.
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_the_new_call_where_it_can() {
+        let classic = QueueOptions::default().max_length(9);
+        assert_eq!(classic.arguments.get(OVERFLOW), Some(&json!(REFUSE_NEW)));
+        let one = QueueOptions::default().max_length(9).quorum();
+        let other = QueueOptions::default()
+            .durable(false)
+            .quorum()
+            .max_length(9);
+        assert_eq!(one, other);
+        assert_eq!(one.arguments.get(OVERFLOW), None);
+        assert_eq!(one.arguments.get(MAX_LENGTH), Some(&json!(9)));
+        assert!(one.durable);
+        let own = QueueOptions::default()
+            .argument(OVERFLOW, "drop-head")
+            .max_length(9);
+        assert_eq!(own.arguments.get(OVERFLOW), Some(&json!("drop-head")));
+    }
+}
