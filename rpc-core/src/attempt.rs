@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
+use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -13,22 +14,21 @@ use crate::client::{Answer, Limits};
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
 use crate::message::{
-    Bounce, CorrelationId, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
+    ATTEMPTS, Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
 };
 use crate::pending::{Outcome, Over};
 use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
-use crate::transport::{PublishError, Receipt};
 
 /// A call on its way, with its deadline running.
 pub(crate) struct Attempt<'a> {
-    method: String,
+    pub(crate) method: String,
     pub(crate) one_way: bool,
     pub(crate) idempotent: bool,
-    call: Message,
+    pub(crate) call: Message,
     started: Instant,
     timeout: Duration,
-    deadline: Instant,
+    pub(crate) deadline: Instant,
     state: watch::Receiver<State<CallSession>>,
     limits: &'a Limits,
 }
@@ -79,8 +79,11 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    pub(crate) fn method(&self) -> &str {
-        &self.method
+    /// Writes down that another server was lost with the call, so that it does not take all with it.
+    pub(crate) fn count_interruption(&mut self) {
+        let count = self.call.headers.get(ATTEMPTS).and_then(Value::as_u64);
+        let count = count.unwrap_or_default() + 1;
+        self.call.headers.insert(ATTEMPTS.into(), count.into());
     }
 
     /// Waits for room among the calls in flight; it is given back with what this returns.
@@ -156,6 +159,7 @@ impl<'a> Attempt<'a> {
         let mut call = self.call.clone();
         call.correlation_id = Some(pending.id().to_string());
         call.reply_to = Some(session.channel.reply_queue().to_owned());
+        call.user_id = session.link.user_id().map(str::to_owned);
         let early = (left / 16).min(EXPIRES_EARLY);
         call.expiration = Some((left - early).max(SHORTEST));
         call.headers
@@ -197,39 +201,6 @@ impl<'a> Attempt<'a> {
             sleep(GRACE).await;
         };
         join(look, end).await.0
-    }
-
-    /// Sends the call over `session` and waits until the broker says that it has it.
-    ///
-    /// Nobody waits for its answer, so it does not expire, and it is kept on disk.
-    pub(crate) async fn publish_one_way(
-        &mut self,
-        session: &CallSession,
-    ) -> Result<Published, RpcError> {
-        self.wait_while_blocked(session).await?;
-        let call = Message {
-            // By this the broker's word on it is found.
-            correlation_id: Some(CorrelationId::random().to_string()),
-            persistent: true,
-            ..self.call.clone()
-        };
-        self.check_headers(&call, session.channel.header_limit())?;
-        let publishing = async {
-            let channel = session.one_way().await.map_err(|error| PublishError {
-                sent: false,
-                reason: error.to_string(),
-            })?;
-            channel.publish(&self.method, call).await
-        };
-        let method = || self.method.clone();
-        match timeout_at(self.deadline, publishing).await {
-            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
-            Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
-            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
-            Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
-            Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
-            Err(_) => Err(self.timed_out(Progress::Unknown)),
-        }
     }
 
     async fn answer(&self, outcome: Outcome) -> Result<Answer, RpcError> {
@@ -275,7 +246,7 @@ impl<'a> Attempt<'a> {
 
     /// Headers travel in one frame with the other properties; one that does not fit would cost the whole
     /// connection.
-    fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
+    pub(crate) fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
         let size = headers_size(&call.headers);
         if size <= limit {
             return Ok(());
@@ -288,7 +259,7 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    async fn wait_while_blocked(&self, session: &CallSession) -> Result<(), RpcError> {
+    pub(crate) async fn wait_while_blocked(&self, session: &CallSession) -> Result<(), RpcError> {
         let Some(reason) = session.link.blocked() else {
             return Ok(());
         };
@@ -308,7 +279,7 @@ impl<'a> Attempt<'a> {
         self.over(Over::Lost(reason), false)
     }
 
-    fn over(&self, over: Over, sent: bool) -> RpcError {
+    pub(crate) fn over(&self, over: Over, sent: bool) -> RpcError {
         let method = self.method.clone();
         match over {
             Over::Lost(reason) => RpcError::ConnectionLost {
@@ -334,7 +305,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn timed_out(&self, progress: Progress) -> RpcError {
+    pub(crate) fn timed_out(&self, progress: Progress) -> RpcError {
         RpcError::Timeout {
             method: self.method.clone(),
             after: self.timeout,
@@ -362,10 +333,7 @@ impl<'a> Attempt<'a> {
 }
 
 /// Why a call bounces that finds no room.
-const FULL: &str = "its queue is full";
-
-/// What a method returns that returns nothing.
-const NOTHING: &[u8] = b"null";
+pub(crate) const FULL: &str = "its queue is full";
 
 /// An expiration of 0 would mean "only if a server is free at this moment".
 const SHORTEST: Duration = Duration::from_millis(1);

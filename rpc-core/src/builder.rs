@@ -50,6 +50,7 @@ impl RpcBuilder {
             amqp: AmqpOptions {
                 name: None,
                 connect_timeout: Duration::from_secs(10),
+                send_user_id: false,
             },
         }
     }
@@ -105,6 +106,17 @@ impl RpcBuilder {
     /// Defaults to 16 MiB, the limit of RabbitMQ 4.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.limits.message_size = bytes;
+        self
+    }
+
+    /// Sends the name of the user as which this logs in with each call. The broker refuses a wrong one, so that a
+    /// server can rely on it: [`Context::user_id`](crate::Context::user_id). It has no effect on `memory://`,
+    /// which has no users.
+    ///
+    /// A call with a user id cannot be handed to another server, nor counted when a server is lost with it: see
+    /// `PROTOCOL.md`. Defaults to `false`.
+    pub fn send_user_id(mut self, send: bool) -> Self {
+        self.amqp.send_user_id = send;
         self
     }
 

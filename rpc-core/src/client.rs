@@ -89,10 +89,10 @@ impl Client {
                 _ if !attempt.idempotent || !is_worth_repeating(&error) => return Err(error),
                 _ => doubt = Some(error),
             }
-            debug!(
-                method = attempt.method(),
-                "an idempotent call is sent again"
-            );
+            if let Some(RpcError::Interrupted { .. }) = doubt {
+                attempt.count_interruption();
+            }
+            debug!(method = attempt.method, "an idempotent call is sent again");
             // Where there is no time left, the next attempt says so at once.
             attempt.wait(backoff.next_wait()).await;
         }

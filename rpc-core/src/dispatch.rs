@@ -19,6 +19,8 @@ use crate::service::Method;
 pub(crate) struct Arrived {
     pub(crate) message: Message,
     pub(crate) redelivered: bool,
+    /// Why it must not run.
+    pub(crate) refused: Option<Fault>,
     /// Whether anybody waits for the answer.
     pub(crate) awaited: bool,
     /// By the clock of this machine; `None` if the caller set no limit.
@@ -90,16 +92,12 @@ async fn run(method: &Method, arrived: Arrived) -> Result<Vec<u8>, Fault> {
     let Arrived {
         message: call,
         redelivered,
+        refused,
         deadline,
         ..
     } = arrived;
-    if redelivered && !method.options.idempotent {
-        return Err(Fault::new(
-            kind::INTERRUPTED,
-            format!(
-                "a server that had taken `{name}` was lost; it may have run, and is not idempotent"
-            ),
-        ));
+    if let Some(fault) = refused {
+        return Err(fault);
     }
     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
         return Err(Fault::new(

@@ -33,6 +33,8 @@ pub(crate) mod kind {
     pub(crate) const DEADLINE_EXCEEDED: &str = "rpc.DeadlineExceeded";
     /// The call was delivered before, may have run, and its method is not idempotent.
     pub(crate) const INTERRUPTED: &str = "rpc.Interrupted";
+    /// Servers were lost while they ran the call, as many as may be.
+    pub(crate) const POISONED: &str = "rpc.Poisoned";
     /// The handler panicked.
     pub(crate) const PANICKED: &str = "rpc.Panicked";
     /// The handler ran, and its result cannot be encoded.

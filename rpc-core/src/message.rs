@@ -139,6 +139,15 @@ pub(crate) const DEADLINE: &str = "rpc-deadline";
 /// The header with what was left of the caller's time limit when it published, in milliseconds.
 pub(crate) const TIMEOUT: &str = "rpc-timeout";
 
+/// The header with how many servers were lost while they ran the call, if any.
+pub(crate) const ATTEMPTS: &str = "rpc-attempts";
+
+/// The header in which a quorum queue says how often it has delivered the call before.
+pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// The header with the name of the method, of a call in a dead-letter queue.
+pub(crate) const METHOD: &str = "rpc-method";
+
 /// The content type of every body.
 pub(crate) const JSON: &str = "application/json";
 

@@ -116,6 +116,8 @@ pub(crate) struct MethodOptions {
     /// How many calls of the method one server runs at a time; also its prefetch.
     pub(crate) concurrency: u16,
     pub(crate) queue: QueueOptions,
+    /// The queue that keeps calls which no server survives.
+    pub(crate) dead_letters: Option<String>,
 }
 
 impl From<&MethodDescriptor> for MethodOptions {
@@ -125,6 +127,7 @@ impl From<&MethodDescriptor> for MethodOptions {
             idempotent: method.idempotent,
             concurrency: method.concurrency.unwrap_or(default.concurrency),
             queue: method.queue.map_or(default.queue, |queue| queue()),
+            dead_letters: None,
         }
     }
 }
@@ -135,6 +138,7 @@ impl Default for MethodOptions {
             idempotent: false,
             concurrency: DEFAULT_CONCURRENCY,
             queue: QueueOptions::default(),
+            dead_letters: None,
         }
     }
 }

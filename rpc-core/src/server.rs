@@ -81,7 +81,8 @@ impl Serve {
 
     /// Lets a call run again that a lost server may have run already.
     ///
-    /// Without it the caller of such a call gets [`RpcError::Interrupted`](crate::RpcError::Interrupted).
+    /// Without it the caller of such a call gets [`RpcError::Interrupted`](crate::RpcError::Interrupted). A call
+    /// that took two servers with it runs no more; see [`dead_letter_queue`](Self::dead_letter_queue).
     /// Defaults to off.
     pub fn idempotent(self) -> Self {
         self.with(|method| method.options.idempotent = true)
@@ -101,6 +102,19 @@ impl Serve {
     /// Defaults to [`QueueOptions::default`].
     pub fn queue(self, options: QueueOptions) -> Self {
         self.with(|method| method.options.queue = options.clone())
+    }
+
+    /// Keeps calls that no server survives in a queue of this name, for somebody to look into.
+    ///
+    /// A call of an idempotent method goes to another server if its server is lost. One that took two servers
+    /// with it goes to no third: its caller gets the [`RemoteError`](crate::RemoteError) `rpc.Poisoned`, and
+    /// a copy of it is published to this queue, persistent, with its headers and the name of the method as
+    /// the header `rpc-method`. The queue is declared durable, with no limit; see to it that it is emptied.
+    ///
+    /// Defaults to none.
+    pub fn dead_letter_queue(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.with(|method| method.options.dead_letters = Some(name.clone()))
     }
 
     fn with(mut self, set: impl Fn(&mut Method)) -> Self {

@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use crate::message::Delivery;
+use crate::options::QueueOptions;
+use crate::redelivery::is_unique;
 use crate::serve_error::ServeError;
 use crate::service::Method;
 use crate::transport::{Link, Messages, ServeChannel};
@@ -79,6 +81,10 @@ impl Subscription {
     }
 
     async fn declare(&mut self, method: &Method) -> Result<(), ServeError> {
+        if let Some(dead_letters) = &method.options.dead_letters {
+            let options = QueueOptions::default();
+            self.channel.declare(dead_letters, &options).await?;
+        }
         self.channel
             .declare(&method.name, &method.options.queue)
             .await
@@ -108,19 +114,42 @@ impl Subscription {
         }
     }
 
-    /// Hands back all that has arrived and was not taken. Only after the channel's `cancel`, which ends
-    /// the streams.
-    pub(crate) async fn hand_back(mut self, methods: &[Arc<Method>]) {
+    /// Hands back all that has arrived and was not taken, and returns what is better run here. Only after the
+    /// channel's `cancel`, which ends the streams.
+    pub(crate) async fn hand_back(&mut self, methods: &[Arc<Method>]) -> Vec<(usize, Delivery)> {
+        let mut kept = Vec::new();
         while let Some(arrival) = self.arrivals.next().await {
             let Arrival::Call { method, delivery } = arrival else {
                 continue;
             };
             let queue = &methods[method].name;
-            if let Err(error) = self.channel.hand_back(queue, *delivery).await {
+            let Delivery {
+                message,
+                redelivered,
+                tag,
+            } = *delivery;
+            let handed_back = if redelivered {
+                // As a fresh message it would lose the mark that it may have run before.
+                self.channel.requeue(tag).await
+            } else if is_unique(&message) {
+                kept.push((
+                    method,
+                    Delivery {
+                        message,
+                        redelivered,
+                        tag,
+                    },
+                ));
+                continue;
+            } else {
+                self.channel.replace(queue, message, tag).await
+            };
+            if let Err(error) = handed_back {
                 debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
-                return;
+                break;
             }
         }
+        kept
     }
 }
 

@@ -44,6 +44,9 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     /// The host and port at the other end, for messages.
     fn host(&self) -> &str;
 
+    /// The name of the user as which it logged in, if calls are to bear it.
+    fn user_id(&self) -> Option<&str>;
+
     /// Waits until the connection is gone, and says why. Any number of tasks may wait.
     async fn lost(&self) -> Loss;
 
@@ -152,10 +155,12 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Settles a delivery that was answered.
     async fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Puts a call that was not started back into its queue as if it had never been delivered, then
-    /// settles the delivery. (Requeueing would mark it as redelivered: "it may have run".) One that was
-    /// redelivered already keeps its mark.
-    async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError>;
+    /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.
+    /// (Requeueing would mark it as redelivered: "it may have run".)
+    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError>;
+
+    /// Puts a delivery back to its place in its queue, marked as redelivered.
+    async fn requeue(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Stops new deliveries on all subscriptions. Those already here stay in their streams, which then
     /// end.

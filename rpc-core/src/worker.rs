@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -12,12 +12,14 @@ use tracing::{debug, error, info, warn};
 use crate::backoff::Backoff;
 use crate::clocks::Clocks;
 use crate::dispatch::{self, Arrived};
-use crate::message::Delivery;
+use crate::message::{ATTEMPTS, Delivery, FROM, METHOD, Message};
+use crate::redelivery::{self, Verdict};
 use crate::serve_error::ServeError;
 use crate::serve_session::ServeSession;
 use crate::service::Method;
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
+use crate::transport::PublishError;
 
 /// What a server is and how it stops.
 #[derive(Debug)]
@@ -117,23 +119,45 @@ impl Worker {
     }
 
     fn start(&mut self, subscription: &Subscription, method: usize, delivery: Delivery) {
+        let method = Arc::clone(&self.methods[method]);
+        let verdict = redelivery::judge(&method, &delivery);
         let Delivery {
             mut message,
             redelivered,
             tag,
         } = delivery;
+        let channel = Arc::clone(&subscription.channel);
+        let broken = subscription.broken.clone();
+        let mut dead_letter = None;
+        let refused = match verdict {
+            Verdict::Run => None,
+            Verdict::Refuse(fault) => Some(fault),
+            Verdict::Bury(fault) => {
+                error!(method = %method.name, fault.message, "a call is given up");
+                dead_letter = method.options.dead_letters.clone().map(|queue| {
+                    let letter = dead_letter_of(&method, &message);
+                    (queue, letter)
+                });
+                Some(fault)
+            }
+            Verdict::Replace(copy) => {
+                self.calls.spawn(async move {
+                    let replaced = channel.replace(&method.name, *copy, tag).await;
+                    tell_if_broken(&method, replaced, &broken);
+                });
+                return;
+            }
+        };
         // At the arrival: what a call waits for its turn on this machine counts too.
         let deadline = self.clocks.deadline(&message);
         let reply_to = message.reply_to.take();
         let arrived = Arrived {
+            redelivered: redelivered || message.headers.contains_key(ATTEMPTS),
             message,
-            redelivered,
+            refused,
             awaited: reply_to.is_some(),
             deadline,
         };
-        let method = Arc::clone(&self.methods[method]);
-        let channel = Arc::clone(&subscription.channel);
-        let broken = subscription.broken.clone();
         let abandon = self.abandon.clone();
         let message_size = self.message_size;
         self.calls.spawn(async move {
@@ -144,16 +168,15 @@ impl Worker {
             };
             // The reply first: a call that is acked and not answered would be lost in silence.
             let settled = async {
+                if let Some((queue, letter)) = dead_letter {
+                    channel.reply(&queue, letter).await?;
+                }
                 if let Some(reply_to) = reply_to {
                     channel.reply(&reply_to, reply).await?;
                 }
                 channel.ack(tag).await
             };
-            if let Err(error) = settled.await {
-                let reason = format!("`{}`: {}", method.name, error.reason);
-                // Full means that the reason is known already.
-                drop(broken.try_send(reason));
-            }
+            tell_if_broken(&method, settled.await, &broken);
         });
     }
 
@@ -189,15 +212,20 @@ impl Worker {
     /// Stops taking calls, hands back what was not started, and finishes what was.
     async fn drain(&mut self, subscription: Option<Subscription>) -> Result<(), ServeError> {
         let channel = match subscription {
-            Some(subscription) => {
+            Some(mut subscription) => {
                 let channel = Arc::clone(&subscription.channel);
                 channel.cancel().await;
                 // Streams end soon after a cancel; those of a broker that is stuck may not.
                 let handed_back = timeout(HAND_BACK_LIMIT, subscription.hand_back(&self.methods));
-                if handed_back.await.is_err() {
-                    warn!(
+                match handed_back.await {
+                    Ok(kept) => {
+                        for (method, delivery) in kept {
+                            self.start(&subscription, method, delivery);
+                        }
+                    }
+                    Err(_) => warn!(
                         "the broker did not end the subscriptions; it will redeliver what was not started"
-                    );
+                    ),
                 }
                 Some(channel)
             }
@@ -229,6 +257,31 @@ impl Worker {
             log_if_panicked(ended);
         }
     }
+}
+
+/// Gives the channel up on which something could not be sent.
+fn tell_if_broken(method: &Method, sent: Result<(), PublishError>, broken: &mpsc::Sender<String>) {
+    if let Err(error) = sent {
+        let reason = format!("`{}`: {}", method.name, error.reason);
+        // Full means that the reason is known already.
+        drop(broken.try_send(reason));
+    }
+}
+
+/// The copy of a call that is kept for somebody to look into.
+fn dead_letter_of(method: &Method, call: &Message) -> Message {
+    let mut letter = Message {
+        reply_to: None,
+        expiration: None,
+        user_id: None,
+        persistent: true,
+        ..call.clone()
+    };
+    letter.headers.remove(FROM);
+    letter
+        .headers
+        .insert(METHOD.into(), method.name.clone().into());
+    letter
 }
 
 /// Handlers' panics are caught where they run; this is for a defect of the library.

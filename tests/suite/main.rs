@@ -14,6 +14,7 @@ mod losses;
 mod probe;
 mod progress;
 mod readme;
+mod redelivery;
 mod refusals;
 mod resends;
 mod site;

@@ -97,6 +97,7 @@ impl Probe for Real {
             "left": context.time_left().map(|left| u64::try_from(left.as_millis()).unwrap()),
             "id": context.correlation_id(),
             "redelivered": context.redelivered(),
+            "user_id": context.user_id(),
         })
     }
 

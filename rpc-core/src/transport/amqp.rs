@@ -49,6 +49,8 @@ pub(crate) struct AmqpOptions {
     pub(crate) name: Option<String>,
     /// For one host, from TCP to the open connection.
     pub(crate) connect_timeout: Duration,
+    /// Whether calls bear the name of their user.
+    pub(crate) send_user_id: bool,
 }
 
 impl AmqpTransport {
@@ -107,7 +109,12 @@ impl Transport for AmqpTransport {
             Box::pin(Connection::connect_uri(host.uri.clone(), properties))
         });
         match timeout(limit, &mut connecting).await {
-            Ok(Ok(connection)) => Ok(Arc::new(AmqpLink::new(connection, host.name.clone()))),
+            Ok(Ok(connection)) => {
+                let user = &host.uri.authority.userinfo.username;
+                let user_id = self.options.send_user_id.then(|| user.clone());
+                let link = AmqpLink::new(connection, host.name.clone(), user_id);
+                Ok(Arc::new(link))
+            }
             Ok(Err(error)) => Err(refusal(host, &error)),
             Err(_) => {
                 self.unfinished().insert((index, purpose), connecting);
@@ -227,6 +234,7 @@ mod tests {
         let options = AmqpOptions {
             name: None,
             connect_timeout: Duration::from_millis(100),
+            send_user_id: false,
         };
         AmqpTransport::from_url(url, options)
     }

@@ -105,6 +105,11 @@ impl Link for MemoryLink {
         self.connection.broker.url()
     }
 
+    /// There are no users.
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+
     async fn lost(&self) -> Loss {
         let mut loss = self.connection.loss.clone();
         let lost = loss.wait_for(Option::is_some).await;

@@ -23,13 +23,14 @@ use crate::transport::{Link, Lookout, Loss, OneWayChannel, OpenCalls, ServeChann
 pub(super) struct AmqpLink {
     connection: Arc<Connection>,
     host: String,
+    user_id: Option<String>,
     lost: watch::Receiver<Option<Loss>>,
     blocked: watch::Receiver<Option<String>>,
     _watcher: OwnedTask,
 }
 
 impl AmqpLink {
-    pub(super) fn new(connection: Connection, host: String) -> Self {
+    pub(super) fn new(connection: Connection, host: String, user_id: Option<String>) -> Self {
         let (tell_lost, lost) = watch::channel(None);
         let (tell_blocked, blocked) = watch::channel(None);
         // The only listener: lapin gives each event to one of them.
@@ -42,6 +43,7 @@ impl AmqpLink {
         Self {
             connection: Arc::new(connection),
             host,
+            user_id,
             lost,
             blocked,
             _watcher: OwnedTask(watcher),
@@ -53,6 +55,10 @@ impl AmqpLink {
 impl Link for AmqpLink {
     fn host(&self) -> &str {
         &self.host
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        self.user_id.as_deref()
     }
 
     async fn lost(&self) -> Loss {

@@ -165,28 +165,22 @@ impl ServeChannel for AmqpServing {
             .await
     }
 
-    async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {
-        let Delivery {
-            mut message, tag, ..
-        } = delivery;
-        // A user id is the caller's, verified; the broker would close the channel if we sent it. It can
-        // only be requeued as it is.
-        if message.user_id.is_some() || delivery.redelivered {
-            let options = BasicNackOptions {
-                requeue: true,
-                ..BasicNackOptions::default()
-            };
-            return self
-                .while_connected(self.channel.basic_nack(tag, options))
-                .await;
-        }
+    async fn replace(&self, queue: &str, mut call: Message, tag: u64) -> Result<(), PublishError> {
         // The queues it names have their copies already.
-        message.headers.remove("CC");
+        call.headers.remove("CC");
         // Acks overtake publishes in lapin, so the publish must have been written first. If the
-        // connection dies between the two, the broker redelivers the original, marked, and a server
-        // refuses to run it.
-        self.publish(queue, &message).await?;
+        // connection dies between the two, the broker redelivers the original, marked as it is.
+        self.publish(queue, &call).await?;
         self.ack(tag).await
+    }
+
+    async fn requeue(&self, tag: u64) -> Result<(), PublishError> {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..BasicNackOptions::default()
+        };
+        self.while_connected(self.channel.basic_nack(tag, options))
+            .await
     }
 
     async fn cancel(&self) {

@@ -245,12 +245,17 @@ impl ServeChannel for Serving {
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
-    async fn hand_back(&self, queue: &str, delivery: Delivery) -> Result<(), PublishError> {
-        let settled =
-            self.connection
-                .broker
-                .lock()
-                .hand_back(self.id, queue, delivery, Instant::now());
+    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
+        self.reply(queue, call).await?;
+        self.ack(tag).await
+    }
+
+    async fn requeue(&self, tag: u64) -> Result<(), PublishError> {
+        let settled = self
+            .connection
+            .broker
+            .lock()
+            .requeue(self.id, tag, Instant::now());
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 

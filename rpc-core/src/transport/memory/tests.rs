@@ -199,7 +199,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_handed_back_is_as_new() {
+async fn a_call_that_is_replaced_is_as_new() {
     let ends = Ends::new().await;
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 1).await;
     ends.call("a").await;
@@ -207,14 +207,15 @@ async fn a_call_that_is_handed_back_is_as_new() {
     ends.serve.cancel().await;
     let handed_back = deliveries.next().await.unwrap();
     assert!(deliveries.next().await.is_none(), "the stream ends");
-    ends.serve.hand_back("pay", handed_back).await.unwrap();
+    let Delivery { message, tag, .. } = handed_back;
+    ends.serve.replace("pay", message, tag).await.unwrap();
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     assert_eq!(next(&mut deliveries).await, third("b", false, 2));
     assert_eq!(next(&mut deliveries).await, third("a", false, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redelivered_call_that_is_handed_back_stays_marked() {
+async fn a_call_that_is_requeued_is_marked() {
     let ends = Ends::new().await;
     let deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     ends.call("a").await;
@@ -223,8 +224,8 @@ async fn a_redelivered_call_that_is_handed_back_stays_marked() {
     drop(deliveries);
     let serve = ends.serving.serve_channel().await.unwrap();
     let mut deliveries = serve.subscribe("pay", 1).await.unwrap();
-    let handed_back = deliveries.next().await.unwrap();
-    serve.hand_back("pay", handed_back).await.unwrap();
+    let requeued = deliveries.next().await.unwrap();
+    serve.requeue(requeued.tag).await.unwrap();
     assert_eq!(next(&mut deliveries).await, third("a", true, 2));
 }
 
@@ -233,10 +234,9 @@ async fn settling_twice_is_an_error_that_closes_the_channel() {
     let ends = Ends::new().await;
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     ends.call("a").await;
-    let mut call = deliveries.next().await.unwrap();
+    let call = deliveries.next().await.unwrap();
     ends.serve.ack(call.tag).await.unwrap();
-    call.tag = 7;
-    let error = ends.serve.hand_back("pay", call).await.unwrap_err();
+    let error = ends.serve.requeue(7).await.unwrap_err();
     assert_eq!(error.reason, "PRECONDITION_FAILED - unknown delivery tag 7");
     assert!(deliveries.next().await.is_none());
     assert_eq!(ends.broker.queue_depth("pay"), Some(0));

@@ -90,21 +90,13 @@ impl State {
         Ok(())
     }
 
-    pub(in crate::transport::memory) fn hand_back(
+    pub(in crate::transport::memory) fn requeue(
         &mut self,
         channel: ChannelId,
-        queue: &str,
-        delivery: Delivery,
+        tag: u64,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let open = self.channels.get(&channel).ok_or(Refusal::Closed)?;
-        let known = open.unsettled.contains_key(&delivery.tag);
-        if known && !delivery.redelivered {
-            self.reply(channel, queue, delivery.message, now)?;
-            return self.ack(channel, delivery.tag, now);
-        }
-        // As a fresh message it would lose the mark that it may have run before.
-        let settled = self.settle(channel, delivery.tag, now)?;
+        let settled = self.settle(channel, tag, now)?;
         if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.requeue(settled.position, settled.held);
         }

@@ -1,0 +1,51 @@
+//! One call that is not answered, on its way.
+
+use tokio::time::timeout_at;
+
+use crate::attempt::{Attempt, FULL, Published};
+use crate::call_session::CallSession;
+use crate::client::Answer;
+use crate::error::RpcError;
+use crate::message::{CorrelationId, Message};
+use crate::pending::Over;
+use crate::progress::Progress;
+use crate::transport::{PublishError, Receipt};
+
+impl Attempt<'_> {
+    /// Sends the call over `session` and waits until the broker says that it has it.
+    ///
+    /// Nobody waits for its answer, so it does not expire, and it is kept on disk.
+    pub(crate) async fn publish_one_way(
+        &mut self,
+        session: &CallSession,
+    ) -> Result<Published, RpcError> {
+        self.wait_while_blocked(session).await?;
+        let call = Message {
+            // By this the broker's word on it is found.
+            correlation_id: Some(CorrelationId::random().to_string()),
+            persistent: true,
+            user_id: session.link.user_id().map(str::to_owned),
+            ..self.call.clone()
+        };
+        self.check_headers(&call, session.channel.header_limit())?;
+        let publishing = async {
+            let channel = session.one_way().await.map_err(|error| PublishError {
+                sent: false,
+                reason: error.to_string(),
+            })?;
+            channel.publish(&self.method, call).await
+        };
+        let method = || self.method.clone();
+        match timeout_at(self.deadline, publishing).await {
+            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
+            Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
+            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
+            Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
+            Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
+            Err(_) => Err(self.timed_out(Progress::Unknown)),
+        }
+    }
+}
+
+/// What a method returns that returns nothing.
+const NOTHING: &[u8] = b"null";

@@ -1,0 +1,138 @@
+//! What becomes of a call that a server had before.
+
+use serde_json::Value;
+
+use crate::fault::{Fault, kind};
+use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, Message};
+use crate::service::Method;
+
+/// What to do with a delivery.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// No server was lost with it, or few enough.
+    Run,
+    /// It must not run.
+    Refuse(Fault),
+    /// It has taken servers with it, as often as may be.
+    Bury(Fault),
+    /// It may run, but first the loss must be written down: this message takes its place.
+    Replace(Box<Message>),
+}
+
+/// Judges by how many servers were lost with the call.
+///
+/// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. So a copy
+/// takes its place that bears the count; if its server is lost too, it comes back with both.
+pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
+    let message = &delivery.message;
+    let counted = count(message, ATTEMPTS);
+    // Quorum queues count by themselves.
+    let by_broker = count(message, DELIVERY_COUNT);
+    let lost = counted + by_broker.max(u64::from(delivery.redelivered));
+    if lost == 0 {
+        return Verdict::Run;
+    }
+    let name = &method.name;
+    if !method.options.idempotent && delivery.redelivered {
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!(
+                "a server that had taken `{name}` was lost; it may have run, and is not idempotent"
+            ),
+        ));
+    }
+    if lost >= MOST_LOST {
+        return Verdict::Bury(Fault::new(
+            kind::POISONED,
+            format!(
+                "{lost} servers were lost while they ran this call of `{name}`; no other tries"
+            ),
+        ));
+    }
+    if by_broker > 0 || !delivery.redelivered {
+        return Verdict::Run;
+    }
+    if message.user_id.is_some() {
+        // Only its publisher may send a message with this user id, so no copy can be made.
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!(
+                "a server that had taken `{name}` was lost; that cannot be counted for a call with a user id \
+                 in a classic queue, so it is not run again"
+            ),
+        ));
+    }
+    let mut copy = message.clone();
+    copy.headers.insert(ATTEMPTS.into(), lost.into());
+    Verdict::Replace(Box::new(copy))
+}
+
+/// Whether a copy of the call would be another call: then it is not handed to another server.
+pub(crate) fn is_unique(message: &Message) -> bool {
+    // Its time would start anew.
+    let foreign_limit =
+        message.expiration.is_some() && !message.headers.contains_key(crate::message::TIMEOUT);
+    message.user_id.is_some() || foreign_limit
+}
+
+fn count(message: &Message, header: &str) -> u64 {
+    let value = message.headers.get(header);
+    value.and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A call that took so many servers with it is not given to another.
+const MOST_LOST: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Headers;
+
+    fn verdict(idempotent: bool, redelivered: bool, headers: &[(&str, u64)]) -> &'static str {
+        let mut method = Method::untyped("nap".into(), |_: Value| async { Ok::<_, String>(()) });
+        method.options.idempotent = idempotent;
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        let message = Message {
+            headers: headers.collect::<Headers>(),
+            ..Message::default()
+        };
+        let delivery = Delivery {
+            message,
+            redelivered,
+            tag: 1,
+        };
+        match judge(&method, &delivery) {
+            Verdict::Run => "run",
+            Verdict::Refuse(fault) if fault.kind == kind::INTERRUPTED => "interrupted",
+            Verdict::Refuse(_) => "refuse",
+            Verdict::Bury(_) => "bury",
+            Verdict::Replace(copy) => match count(&copy, ATTEMPTS) {
+                1 => "count one",
+                _ => "count more",
+            },
+        }
+    }
+
+    #[test]
+    fn a_call_that_may_run_once_runs_once() {
+        assert_eq!(verdict(false, false, &[]), "run");
+        assert_eq!(verdict(false, true, &[]), "interrupted");
+        assert_eq!(verdict(false, true, &[(DELIVERY_COUNT, 1)]), "interrupted");
+    }
+
+    #[test]
+    fn an_idempotent_call_is_counted_and_runs_twice_at_most() {
+        assert_eq!(verdict(true, false, &[]), "run");
+        assert_eq!(verdict(true, true, &[]), "count one");
+        assert_eq!(verdict(true, false, &[(ATTEMPTS, 1)]), "run");
+        assert_eq!(verdict(true, true, &[(ATTEMPTS, 1)]), "bury");
+    }
+
+    #[test]
+    fn quorum_queues_count_by_themselves() {
+        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 1)]), "run");
+        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 2)]), "bury");
+    }
+}
