@@ -28,7 +28,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Argument for T {}
 /// How an argument of the type `T` travels, without a bound on `T`.
 pub struct Codec<T> {
     erase: fn(&T) -> &dyn Encode,
-    decode: fn(Option<&RawValue>) -> Result<T, String>,
+    decode: fn(&str, Option<&RawValue>) -> Result<T, Fault>,
 }
 
 /// How an argument of this type travels.
@@ -161,7 +161,7 @@ impl Raw<'_> {
         let name = self.arguments.get(self.next).map_or("", |arg| arg.name);
         let value = self.values.get(self.next).copied().flatten();
         self.next += 1;
-        (codec.decode)(value).map_err(|words| Mismatch(codec::invalid(name, &words)))
+        (codec.decode)(name, value).map_err(Mismatch)
     }
 }
 

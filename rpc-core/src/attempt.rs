@@ -174,7 +174,10 @@ impl<'a> Attempt<'a> {
 
         match timeout_at(self.deadline, session.channel.publish(&self.method, call)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) if error.sent => return Err(self.over(Over::Lost(error.reason), true)),
+            Ok(Err(error)) if error.sent => {
+                let reason = format!("{}: {}", session.link.host(), error.reason);
+                return Err(self.over(Over::Lost(reason), true));
+            }
             Ok(Err(error)) => return Ok(Published::NotSent(error.reason)),
             // What was begun may still be written later, also where the broker blocks publishers.
             Err(_) => return Err(self.timed_out(Progress::Unknown)),

@@ -61,25 +61,25 @@ pub(crate) fn split_args<'a>(
 }
 
 /// Reads one argument. One that is absent is `None` to an `Option`, and an error to other types.
-pub(crate) fn decode_argument<T: DeserializeOwned>(value: Option<&RawValue>) -> Result<T, String> {
+pub(crate) fn decode_argument<T: DeserializeOwned>(
+    name: &str,
+    value: Option<&RawValue>,
+) -> Result<T, Fault> {
+    let fault = |kind, words: &str| Fault::new(kind, format!("the argument `{name}`{words}"));
     let Some(value) = value else {
-        return T::deserialize(Absent).map_err(|_| "it is missing".to_owned());
+        return T::deserialize(Absent).map_err(|_| fault(kind::INVALID_ARGUMENTS, " is missing"));
     };
     serde_json::from_str(value.get()).map_err(|error| {
-        let mut again = serde_json::Deserializer::from_str(value.get());
-        match path_to_error::<T>(&mut again) {
-            None => words(&error),
-            Some(path) => format!("at `{path}`: {}", words(&error)),
+        if !error.is_data() {
+            return fault(kind::MALFORMED, &format!(": {}", words(&error)));
         }
+        let mut again = serde_json::Deserializer::from_str(value.get());
+        let words = match path_to_error::<T>(&mut again) {
+            None => format!(": {}", words(&error)),
+            Some(path) => format!(", at `{path}`: {}", words(&error)),
+        };
+        fault(kind::INVALID_ARGUMENTS, &words)
     })
-}
-
-/// The fault of a call that passes `name` wrongly.
-pub(crate) fn invalid(name: &str, words: &str) -> Fault {
-    Fault::new(
-        kind::INVALID_ARGUMENTS,
-        format!("the argument `{name}`: {words}"),
-    )
 }
 
 fn check_object(body: &[u8]) -> Result<(), Fault> {

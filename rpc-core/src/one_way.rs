@@ -40,7 +40,10 @@ impl Attempt<'_> {
             Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
             Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
             Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
-            Ok(Err(error)) if error.sent => Err(self.over(Over::Lost(error.reason), true)),
+            Ok(Err(error)) if error.sent => {
+                let reason = format!("{}: {}", session.link.host(), error.reason);
+                Err(self.over(Over::Lost(reason), true))
+            }
             Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
             Err(_) => Err(self.timed_out(Progress::Unknown)),
         }

@@ -191,7 +191,7 @@ async fn serde_has_a_say() {
 async fn what_is_wrong_with_arguments_is_named() {
     let (rpc, _echo) = serve().await;
     for (method, args, words) in [
-        ("text", json!({}), "the argument `text`: it is missing"),
+        ("text", json!({}), "the argument `text` is missing"),
         (
             "text",
             json!({"text": 3}),
@@ -210,7 +210,7 @@ async fn what_is_wrong_with_arguments_is_named() {
         (
             "slice",
             json!({"bytes": [1], "items": [{"name": "a"}, {"name": 2}]}),
-            "the argument `items`: at `[1].name`: invalid type",
+            "the argument `items`, at `[1].name`: invalid type",
         ),
     ] {
         let error = rpc.call(method, args).await.unwrap_err();

@@ -80,10 +80,10 @@ on_both! {
     async fn wrong_arguments_are_named(site) {
         let (client, _server) = site.client_and_server().await;
         for (arguments, words) in [
-            (json!({"a": 1, "b": 2, "c": 3}), "unknown field `c`"),
-            (json!({"a": 1}), "missing field `b`"),
+            (json!({"a": 1, "b": 2, "c": 3}), "unknown argument `c`"),
+            (json!({"a": 1}), "the argument `b` is missing"),
             (json!({"a": 1, "b": "2"}), "expected i64"),
-            (json!({}), "missing field `a`"),
+            (json!({}), "the argument `a` is missing"),
         ] {
             let RpcError::Remote(remote) = client.call("add", arguments).await.unwrap_err() else {
                 panic!("not remote");
@@ -94,7 +94,7 @@ on_both! {
         let RpcError::Remote(remote) = client.call("nothing", json!({"x": 1})).await.unwrap_err() else {
             panic!("not remote");
         };
-        assert!(remote.message.contains("unknown field `x`"), "{remote}");
+        assert!(remote.message.contains("unknown argument `x`"), "{remote}");
         assert_eq!(client.call("add", json!({"a": 1, "b": 2})).await.unwrap(), json!(3));
     }
 

@@ -128,16 +128,20 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
         (b"[1,2]", "rpc.InvalidArguments", "an array"),
         (b"null", "rpc.InvalidArguments", "null"),
         (b"3", "rpc.InvalidArguments", "a number"),
-        (b"{\"a\":1}", "rpc.InvalidArguments", "missing field `b`"),
+        (
+            b"{\"a\":1}",
+            "rpc.InvalidArguments",
+            "the argument `b` is missing",
+        ),
         (
             b"{\"a\":1,\"a\":2,\"b\":3}",
             "rpc.InvalidArguments",
-            "duplicate field `a`",
+            "the argument `a` is there twice",
         ),
         (
             b"{\"a\":1,\"b\":2,\"c\":3}",
             "rpc.InvalidArguments",
-            "unknown field `c`",
+            "unknown argument `c`",
         ),
         (
             b"{\"a\":1,\"b\":\"x\"}",
@@ -148,7 +152,7 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
         (
             deep_extra.as_bytes(),
             "rpc.InvalidArguments",
-            "unknown field `c`",
+            "unknown argument `c`",
         ),
     ] {
         let properties = call_properties(&caller.queue, "id");
