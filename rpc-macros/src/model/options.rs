@@ -63,7 +63,7 @@ impl ServiceOptions {
                         options.krate = path.path.clone();
                     }
                     _ => {
-                        mistakes.push(meta, "`crate` takes a path, such as `crate = my::rpc_core`")
+                        mistakes.push(meta, "`crate` takes a path, such as `crate = my::rpc_core`");
                     }
                 },
             }
