@@ -7,6 +7,7 @@ use serde_json::json;
 
 /// Notes.
 #[rpc_service(name = "Notes")]
+#[allow(clippy::wrong_self_convention, reason = "any name may be a method's")]
 trait Log {
     /// Writes a line.
     #[rpc(one_way, name = "write_line", timeout = "2s")]
@@ -32,7 +33,7 @@ impl Log for Paper {
         self.0.lock().expect("nobody panics").clone()
     }
     async fn never(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn new(&self) -> u8 {
         1
