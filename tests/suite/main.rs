@@ -7,6 +7,7 @@
 
 mod bounces;
 mod calls;
+mod faults;
 mod harness;
 mod interop;
 mod lifecycle;
