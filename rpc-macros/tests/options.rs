@@ -1,6 +1,6 @@
 //! The options of services and methods, and what the descriptor says of them.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use rpc_core::{QueueOptions, Rpc, RpcError, rpc_service};
 use serde_json::json;
@@ -17,6 +17,7 @@ trait Log {
     async fn never(&self);
     async fn new(&self) -> u8;
     async fn clone(&self) -> u8;
+    #[allow(clippy::wrong_self_convention)]
     async fn from(&self) -> u8;
     async fn fmt(&self) -> u8;
 }
@@ -24,15 +25,21 @@ trait Log {
 #[derive(Default)]
 struct Paper(Mutex<Vec<String>>);
 
+impl Paper {
+    fn locked(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
 impl Log for Paper {
     async fn write(&self, line: &str) {
-        self.0.lock().unwrap().push(line.to_owned());
+        self.locked().push(line.to_owned());
     }
     async fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.locked().clone()
     }
     async fn never(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn new(&self) -> u8 {
         1

@@ -9,7 +9,8 @@ use crate::mistakes::Mistakes;
 pub(super) fn check_arg(ty: &Type, mistakes: &mut Mistakes) {
     Traveller {
         what: "an argument",
-        borrows: "borrows only as `&T`, `Option<&T>` or `Cow<'_, T>`, with no name for the lifetime",
+        borrows: "borrows only as `&T`, `Option<&T>` or `Cow<'_, T>`, with no name for the lifetime: elsewhere write \
+                  `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
         mistakes,
     }
     .visit_type(ty);
@@ -36,6 +37,13 @@ impl Visit<'_> for Traveller<'_> {
     // What is inside of a reference or an `impl` is not visited: one mistake is reported once.
 
     fn visit_type_reference(&mut self, ty: &TypeReference) {
+        if ty.mutability.is_some() {
+            let message = format!(
+                "{} is a copy: write `T` for `&mut T`, and let the method return what it has changed",
+                self.what
+            );
+            return self.mistakes.push(ty, message);
+        }
         self.mistakes
             .push(ty, format!("{} {}", self.what, self.borrows));
     }

@@ -58,7 +58,7 @@ const _: () = {
         &[__rpc::ArgumentDescriptor::new("text", "String")],
         "Vec<Item>",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl CatalogueClient {
         /// What [`Catalogue`](trait@Catalogue) declares, as data.
         pub(crate) const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
@@ -71,6 +71,9 @@ const _: () = {
         pub(crate) fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl CatalogueClient {
         /// Finds the items of a type.
         #[deprecated = "use `search`"]
         pub(crate) fn r#match(&self, r#type: String) -> __rpc::Call<Vec<Item>> {

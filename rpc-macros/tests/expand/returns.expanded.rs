@@ -52,7 +52,7 @@ const _: () = {
         &[__rpc::ArgumentDescriptor::new("account", "Account")],
         "bank::Result<u64>",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl BankClient {
         /// What [`Bank`](trait@Bank) declares, as data.
         const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
@@ -65,6 +65,9 @@ const _: () = {
         fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl BankClient {
         /// Calls `audit`.
         fn audit(&self) -> __rpc::Call<()> {
             __rpc::call(&self.rpc, &__AUDIT, __rpc::value::<()>(), &[])
@@ -98,10 +101,7 @@ const _: () = {
             __rpc::call(
                 &self.rpc,
                 &__BALANCE,
-                __rpc::result::<
-                    <bank::Result<u64> as __rpc::ResultParts>::Ok,
-                    <bank::Result<u64> as __rpc::ResultParts>::Err,
-                >(),
+                __rpc::alias::<bank::Result<u64>>(),
                 &[__rpc::argument::<Account>().of(&account)],
             )
         }
@@ -173,10 +173,7 @@ const _: () = {
                 __rpc::method(
                     &self.service,
                     &__BALANCE,
-                    __rpc::result::<
-                        <bank::Result<u64> as __rpc::ResultParts>::Ok,
-                        <bank::Result<u64> as __rpc::ResultParts>::Err,
-                    >(),
+                    __rpc::alias::<bank::Result<u64>>(),
                     (__rpc::argument::<Account>(), ()),
                     |service, (account, ())| async move {
                         <__S as Bank>::balance(&service, account).await

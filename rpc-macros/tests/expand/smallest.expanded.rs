@@ -31,7 +31,7 @@ const _: () = {
         &[__rpc::ArgumentDescriptor::new("t", "u64")],
         "u64",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl SleepClient {
         /// What [`Sleep`](trait@Sleep) declares, as data.
         pub const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
@@ -44,6 +44,9 @@ const _: () = {
         pub fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl SleepClient {
         /// Sleeps `t` seconds, then returns `t`.
         pub fn sleep(&self, t: u64) -> __rpc::Call<u64> {
             __rpc::call(

@@ -1,0 +1,21 @@
+//! Names that a broker would refuse only once the method is served.
+
+/// The longest name of a queue, in bytes.
+const LONGEST: usize = 255;
+
+/// Whether a queue may have the name, or one that starts with it; the error says why not.
+pub(super) fn check(name: &str) -> Result<(), String> {
+    let length = name.len();
+    if length > LONGEST {
+        return Err(format!(
+            "the name on the wire is {length} bytes, and AMQP allows {LONGEST}: shorten the name or the prefix"
+        ));
+    }
+    if name.starts_with("amq.") {
+        return Err(
+            "RabbitMQ keeps names that start with `amq.` to itself: choose another name or prefix"
+                .into(),
+        );
+    }
+    Ok(())
+}
