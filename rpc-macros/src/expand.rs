@@ -51,7 +51,7 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #client
         #server
         #(#cfgs)*
-        #[allow(deprecated)]
+        #[allow(deprecated, non_upper_case_globals)]
         const _: () = {
             use #krate::private as __rpc;
 

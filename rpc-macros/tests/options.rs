@@ -15,10 +15,13 @@ trait Log {
     async fn lines(&self) -> Vec<String>;
     #[rpc(timeout = "10ms")]
     async fn never(&self);
+    #[allow(clippy::wrong_self_convention)]
     async fn new(&self) -> u8;
     async fn clone(&self) -> u8;
     #[allow(clippy::wrong_self_convention)]
     async fn from(&self) -> u8;
+    #[allow(non_snake_case)]
+    async fn From(&self) -> u8;
     async fn fmt(&self) -> u8;
 }
 
@@ -49,6 +52,10 @@ impl Log for Paper {
     }
     async fn from(&self) -> u8 {
         3
+    }
+    #[allow(non_snake_case)]
+    async fn From(&self) -> u8 {
+        5
     }
     async fn fmt(&self) -> u8 {
         4
@@ -81,6 +88,7 @@ async fn options_act() {
     );
     assert_eq!((log.new().await, log.clone().await), (Ok(1), Ok(2)));
     assert_eq!((log.from().await, log.fmt().await), (Ok(3), Ok(4)));
+    assert_eq!(log.From().await, Ok(5));
 
     let descriptor = LogClient::DESCRIPTOR;
     assert_eq!((descriptor.name, descriptor.docs), ("Notes", "Notes."));

@@ -124,3 +124,19 @@ impl Visit<'_> for Lifetimes {
         self.declared.extend(lifetimes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::Item;
+
+    use super::*;
+
+    #[test]
+    fn what_syn_cannot_read_is_left_to_the_compiler() {
+        let item: TokenStream = quote!(trait Shop { brand new syntax });
+        let error = syn::parse2::<Item>(item.clone()).unwrap_err();
+        let expanded = unreadable(&item, &error).to_string();
+        assert!(expanded.contains("compile_error"), "{expanded}");
+        assert!(expanded.ends_with(&item.to_string()), "{expanded}");
+    }
+}

@@ -14,15 +14,25 @@ use crate::mistakes::Mistakes;
 /// The options inside the brackets of an attribute.
 pub(super) type Options = Punctuated<Meta, Token![,]>;
 
-/// An attribute of this crate, where it goes, and the names of its options.
-struct Kind(&'static str, &'static str, &'static [&'static str]);
+/// An attribute of this crate.
+struct Kind {
+    attribute: &'static str,
+    /// What it goes on.
+    place: &'static str,
+    /// The names of its options.
+    names: &'static [&'static str],
+}
 
-const OF_SERVICE: Kind = Kind("#[rpc_service]", "the trait", &["prefix", "name", "crate"]);
+const OF_SERVICE: Kind = Kind {
+    attribute: "#[rpc_service]",
+    place: "the trait",
+    names: &["prefix", "name", "crate"],
+};
 
-const OF_METHOD: Kind = Kind(
-    "#[rpc]",
-    "a method",
-    &[
+const OF_METHOD: Kind = Kind {
+    attribute: "#[rpc]",
+    place: "a method",
+    names: &[
         "name",
         "timeout",
         "idempotent",
@@ -31,7 +41,7 @@ const OF_METHOD: Kind = Kind(
         "concurrency",
         "queue",
     ],
-);
+};
 
 /// What `#[rpc_service(..)]` says.
 pub(crate) struct ServiceOptions {
@@ -132,28 +142,28 @@ fn read(options: syn::Result<Options>, mistakes: &mut Mistakes) -> Options {
 /// The options with their names; those that are unknown or there twice are mistakes.
 fn named<'m>(
     metas: &'m Options,
-    Kind(attribute, _, names): &Kind,
-    Kind(other, place, other_names): &Kind,
+    kind: &Kind,
+    other: &Kind,
     mistakes: &mut Mistakes,
 ) -> Vec<(String, &'m Meta)> {
     let mut known: Vec<(String, &Meta)> = Vec::new();
     for meta in metas {
         let name = (meta.path().get_ident()).map_or_else(String::new, Ident::to_string);
-        if other_names.contains(&&*name) && !names.contains(&&*name) {
-            mistakes.push(
-                meta.path(),
-                format!("`{name}` is an option of `{other}`, which goes on {place}"),
-            );
-        } else if !names.contains(&&*name) {
-            mistakes.push(
-                meta.path(),
-                format!("`{attribute}` takes {} only", listed(names)),
-            );
-        } else if known.iter().any(|(other, _)| *other == name) {
-            mistakes.push(meta.path(), format!("`{name}` is given twice: remove one"));
+        let message = if kind.names.contains(&&*name) {
+            if known.iter().all(|(other, _)| *other != name) {
+                known.push((name, meta));
+                continue;
+            }
+            format!("`{name}` is given twice: remove one")
+        } else if other.names.contains(&&*name) {
+            let Kind {
+                attribute, place, ..
+            } = other;
+            format!("`{name}` is an option of `{attribute}`, which goes on {place}")
         } else {
-            known.push((name, meta));
-        }
+            format!("`{}` takes {} only", kind.attribute, listed(kind.names))
+        };
+        mistakes.push(meta.path(), message);
     }
     known
 }

@@ -19,3 +19,16 @@ pub(super) fn check(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_broker_refuses_are_refused() {
+        assert_eq!(check(&"x".repeat(LONGEST)), Ok(()));
+        assert_eq!(check("amqp"), Ok(()));
+        assert!(check(&"x".repeat(LONGEST + 1)).unwrap_err().contains("256"));
+        assert!(check("amq.x").unwrap_err().contains("RabbitMQ"));
+    }
+}

@@ -27,16 +27,16 @@ struct BankServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated)]
+#[allow(deprecated, non_upper_case_globals)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __AUDIT: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __audit: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "audit",
         "",
         &[],
         "()",
     );
-    const __PAY: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __pay: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "pay",
         "",
         &[
@@ -46,7 +46,7 @@ const _: () = {
         ],
         "Result<Receipt, Refusal>",
     );
-    const __BALANCE: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __balance: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "balance",
         "",
         &[__rpc::ArgumentDescriptor::new("account", "Account")],
@@ -58,7 +58,7 @@ const _: () = {
         const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
             "Bank",
             "",
-            &[__AUDIT, __PAY, __BALANCE],
+            &[__audit, __pay, __balance],
         );
         /// A client that calls through `rpc`.
         #[must_use]
@@ -70,7 +70,7 @@ const _: () = {
     impl BankClient {
         /// Calls `audit`.
         fn audit(&self) -> __rpc::Call<()> {
-            __rpc::call(&self.rpc, &__AUDIT, __rpc::value::<()>(), &[])
+            __rpc::call(&self.rpc, &__audit, __rpc::value::<()>(), &[])
         }
         /// Calls `pay`.
         fn pay(
@@ -81,7 +81,7 @@ const _: () = {
         ) -> __rpc::Call<Receipt, __rpc::CallError<Refusal>> {
             __rpc::call(
                 &self.rpc,
-                &__PAY,
+                &__pay,
                 __rpc::result::<Receipt, Refusal>(),
                 &[
                     __rpc::argument::<Account>().of(&from),
@@ -100,7 +100,7 @@ const _: () = {
         > {
             __rpc::call(
                 &self.rpc,
-                &__BALANCE,
+                &__balance,
                 __rpc::alias::<bank::Result<u64>>(),
                 &[__rpc::argument::<Account>().of(&account)],
             )
@@ -153,14 +153,14 @@ const _: () = {
             ::core::convert::From::from([
                 __rpc::method(
                     &self.service,
-                    &__AUDIT,
+                    &__audit,
                     __rpc::value::<()>(),
                     (),
                     |service, ()| async move { <__S as Bank>::audit(&service).await },
                 ),
                 __rpc::method(
                     &self.service,
-                    &__PAY,
+                    &__pay,
                     __rpc::result::<Receipt, Refusal>(),
                     (
                         __rpc::argument::<Account>(),
@@ -172,7 +172,7 @@ const _: () = {
                 ),
                 __rpc::method(
                     &self.service,
-                    &__BALANCE,
+                    &__balance,
                     __rpc::alias::<bank::Result<u64>>(),
                     (__rpc::argument::<Account>(), ()),
                     |service, (account, ())| async move {

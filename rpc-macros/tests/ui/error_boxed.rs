@@ -2,13 +2,13 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Result<u32, Box<dyn std::error::Error + Send + Sync>>;
+    async fn look_up(&self) -> Result<u32, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+    async fn look_up(&self) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         Err("closed".into())
     }
 }
@@ -16,7 +16,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

@@ -2,7 +2,7 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Result<u32, ShopError>;
+    async fn look_up(&self) -> Result<u32, ShopError>;
 }
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl std::fmt::Display for ShopError {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> Result<u32, ShopError> {
+    async fn look_up(&self) -> Result<u32, ShopError> {
         Err(ShopError::Closed)
     }
 }
@@ -27,7 +27,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

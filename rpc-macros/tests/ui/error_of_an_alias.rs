@@ -2,7 +2,7 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> anyhow::Result<u32>;
+    async fn look_up(&self) -> anyhow::Result<u32>;
 }
 
 mod anyhow {
@@ -21,7 +21,7 @@ mod anyhow {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> anyhow::Result<u32> {
+    async fn look_up(&self) -> anyhow::Result<u32> {
         Err(anyhow::Error)
     }
 }
@@ -29,7 +29,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Result<u32, ShopError>;
+    async fn look_up(&self) -> Result<u32, ShopError>;
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ enum ShopError {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> Result<u32, ShopError> {
+    async fn look_up(&self) -> Result<u32, ShopError> {
         Err(ShopError::Closed)
     }
 }
@@ -22,7 +22,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

@@ -2,7 +2,7 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> http::Result<u32>;
+    async fn look_up(&self) -> http::Result<u32>;
 }
 
 mod http {
@@ -13,7 +13,7 @@ mod http {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> http::Result<u32> {
+    async fn look_up(&self) -> http::Result<u32> {
         http::Result(200)
     }
 }
@@ -21,7 +21,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

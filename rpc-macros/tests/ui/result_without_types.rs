@@ -2,7 +2,7 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> fmt::Result;
+    async fn look_up(&self) -> fmt::Result;
 }
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> fmt::Result {
+    async fn look_up(&self) -> fmt::Result {
         Ok(())
     }
 }
@@ -18,7 +18,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await;
+    let _ = client.look_up().await;
     server.shutdown().await?;
     Ok(())
 }

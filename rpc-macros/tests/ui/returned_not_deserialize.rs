@@ -3,7 +3,7 @@ use serde::Serialize;
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Result<Item, String>;
+    async fn look_up(&self) -> Result<Item, String>;
 }
 
 #[derive(Serialize)]
@@ -14,7 +14,7 @@ struct Item {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> Result<Item, String> {
+    async fn look_up(&self) -> Result<Item, String> {
         Ok(Item { name: "tea".into() })
     }
 }
@@ -22,7 +22,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await?;
+    let _ = client.look_up().await?;
     server.shutdown().await?;
     Ok(())
 }

@@ -2,13 +2,13 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Itme;
+    async fn look_up(&self) -> Itme;
 }
 
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> String {
+    async fn look_up(&self) -> String {
         "tea".into()
     }
 }
@@ -16,7 +16,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await?;
+    let _ = client.look_up().await?;
     server.shutdown().await?;
     Ok(())
 }

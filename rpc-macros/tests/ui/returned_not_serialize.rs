@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 #[rpc_service]
 trait Shop {
-    async fn find(&self) -> Item;
+    async fn look_up(&self) -> Item;
 }
 
 #[derive(Deserialize)]
@@ -14,7 +14,7 @@ struct Item {
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn find(&self) -> Item {
+    async fn look_up(&self) -> Item {
         Item { name: "tea".into() }
     }
 }
@@ -22,7 +22,7 @@ impl Shop for Shelf {
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let _ = client.find().await?;
+    let _ = client.look_up().await?;
     server.shutdown().await?;
     Ok(())
 }
