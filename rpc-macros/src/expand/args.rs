@@ -100,7 +100,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let bounds = generics::travelling(service.item, krate);
     let (params, where_clause) = (&bounds.params, &bounds.where_clause);
     let lends = |arg: &Arg<'_>| !matches!(arg.passing, Passing::Owned);
-    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__a,));
+    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__lent,));
     let derive = if encode {
         quote!(Serialize)
     } else {
@@ -119,7 +119,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let fields = method.args.iter().map(|arg| {
         let Arg { ident, serde, .. } = arg;
         let ty = if encode {
-            arg.with_lifetime(&quote!('__a))
+            arg.with_lifetime(&quote!('__lent))
         } else {
             arg.owned()
         };
