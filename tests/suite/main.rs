@@ -12,6 +12,7 @@ mod harness;
 mod interop;
 mod lifecycle;
 mod losses;
+mod one_way;
 mod probe;
 mod progress;
 mod readme;

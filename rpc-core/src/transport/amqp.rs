@@ -24,6 +24,7 @@ mod link;
 mod lookout;
 mod one_way;
 mod properties;
+mod receipts;
 mod serving;
 mod url;
 

@@ -155,23 +155,23 @@ on_both! {
         assert_eq!(declared, json!({"kind": "gift", "rest": rest}));
         let twice = BTreeMap::from([("kind".to_owned(), json!(1))]);
         let error = post.declare("gift", twice).await.unwrap_err();
-        assert!(error.to_string().contains("duplicate field `kind`"), "{error}");
+        assert!(error.to_string().contains("`kind`"), "{error}");
         let error = server.call("post.price", json!({"sender": "ann"})).await.unwrap_err();
-        assert!(error.to_string().contains("unknown field `sender`"), "{error}");
+        assert!(error.to_string().contains("`sender`"), "{error}");
     }
 
     async fn wrong_arguments_are_told_by_name(site) {
         let (_post, server) = open(site).await;
-        for (method, args, words) in [
-            ("post.read", json!({}), "the argument `text`: it is missing"),
-            ("post.read", json!({"text": 1}), "the argument `text`: invalid type"),
-            ("post.read", json!({"text": "a", "loud": true}), "unknown argument `loud`"),
-            ("post.weigh", json!({"letter": [256], "parcels": []}), "the argument `letter`: at `[0]`"),
-            ("post.price", json!({"weight": 1, "from": "a", "code": "xyz"}), "`code`: invalid digit"),
+        for (method, args, argument) in [
+            ("post.read", json!({}), "text"),
+            ("post.read", json!({"text": 1}), "text"),
+            ("post.read", json!({"text": "a", "loud": true}), "loud"),
+            ("post.weigh", json!({"letter": [256], "parcels": []}), "letter"),
+            ("post.price", json!({"weight": 1, "from": "a", "code": "xyz"}), "code"),
         ] {
             let error = server.call(method, args).await.unwrap_err();
             assert!(matches!(error, RpcError::Remote(_)), "{error:?}");
-            assert!(error.to_string().contains(words), "{error}");
+            assert!(error.to_string().contains(&format!("`{argument}`")), "{error}");
         }
     }
 }
