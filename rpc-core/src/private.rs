@@ -1,12 +1,12 @@
 //! What generated code calls; no part of the public interface.
 
-use std::future::Future;
 use std::sync::Arc;
 
 pub use serde;
 
 pub use crate::argument::{Arguments, Encode, argument, cow, fields, lent, lent_option};
 pub use crate::returns::{Encoded, ResultParts, Returns, alias, result, value};
+pub use crate::service::Run;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,25 +56,20 @@ pub trait Parameter: Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
 
 /// The server side of a method.
-pub fn method<S, A, O, T, Err, F, Fut>(
+pub fn method<S, A, O, T, Err>(
     service: &Arc<S>,
     method: &'static MethodDescriptor,
     returns: Returns<O, T, Err>,
     arguments: A,
-    handler: F,
+    run: Run<S, A::Values, O>,
 ) -> Method
 where
     S: Send + Sync + 'static,
     A: Arguments,
     O: 'static,
-    T: 'static,
-    Err: 'static,
-    F: Fn(Arc<S>, A::Values) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = O> + Send + 'static,
 {
     let service = Arc::clone(service);
-    let handler = move |values| handler(Arc::clone(&service), values);
-    Method::described(method, arguments, returns.encode, handler)
+    Method::described(service, method, arguments, run, returns.encode)
 }
 
 /// What the error of each method has to be for a client to implement the trait.

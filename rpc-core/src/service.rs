@@ -37,30 +37,34 @@ pub struct Method {
 pub(crate) type Handler =
     Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
 
+/// Runs a method of a trait on the service. A plain function and a boxed future, since closures and futures
+/// of types of their own take the compiler far longer.
+pub type Run<S, A, O> = for<'a> fn(&'a S, A) -> BoxFuture<'a, O>;
+
 impl Method {
     /// A method of a trait, with the options that it declares.
-    pub(crate) fn described<A, O, F, Fut>(
+    pub(crate) fn described<S, A, O>(
+        service: Arc<S>,
         descriptor: &'static MethodDescriptor,
         arguments: A,
+        run: Run<S, A::Values, O>,
         encode: fn(&O) -> Result<Vec<u8>, Encoded>,
-        handler: F,
     ) -> Self
     where
+        S: Send + Sync + 'static,
         A: Arguments,
         O: 'static,
-        F: Fn(A::Values) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = O> + Send + 'static,
     {
-        let shared = Arc::new((arguments, handler));
+        let shared = Arc::new((service, arguments));
         let mut method = Self::new(descriptor.name.into(), move |body| {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
-                let (arguments, handler) = &*shared;
+                let (service, arguments) = &*shared;
                 let values = arguments
                     .decode(&body, descriptor)
                     .map_err(|Mismatch(fault)| fault)?;
                 drop(body);
-                encode(&handler(values).await).map_err(|Encoded(fault)| fault)
+                encode(&run(service, values).await).map_err(|Encoded(fault)| fault)
             })
         });
         method.options = MethodOptions::from(descriptor);

@@ -99,8 +99,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let krate = &service.options.krate;
     let bounds = generics::travelling(service.item, krate);
     let (params, where_clause) = (&bounds.params, &bounds.where_clause);
-    let lends = |arg: &Arg<'_>| !matches!(arg.passing, Passing::Owned);
-    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__lent,));
+    let lifetime = (encode && method.args.iter().any(Arg::is_lent)).then(|| quote!('__lent,));
     let derive = if encode {
         quote!(Serialize)
     } else {

@@ -119,12 +119,14 @@ fn expand_method(method: &Method<'_>) -> TokenStream {
     let output = method.returns.ty();
     let place = output.map_or_else(Span::mixed_site, place_of);
     let call = quote_spanned! {place=>
-        __rpc::flatten::<#output>(Self::#ident(self, #(#names),*)).await
+        __rpc::flatten::<#output>(Self::#ident(self, #(#names),*))
     };
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
-        async fn #ident(&self, #(#inputs),*) -> #output {
+        fn #ident(&self, #(#inputs),*)
+            -> impl ::core::future::Future<Output = #output> + ::core::marker::Send
+        {
             #call
         }
     }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote_spanned};
 use syn::{Ident, ItemTrait};
 
 use super::{args, descriptor, generics, returns};
-use crate::model::{Method, Service, allowances, conditions, of_type, shared};
+use crate::model::{Arg, Method, Service, allowances, conditions, of_type, shared};
 
 /// The type.
 pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
@@ -106,6 +106,13 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let returns = returns(&method.returns);
     let decode = args::expand_decode(service, method);
     let (pattern, values) = args::expand_values(method);
+    let mut future = quote_spanned! {Span::mixed_site()=>
+        <__S as #contract<#(#names),*>>::#ident(service, #(#values),*)
+    };
+    if method.args.iter().any(Arg::is_lent) {
+        // The future borrows from arguments, so they have to be in it.
+        future = quote_spanned!(Span::mixed_site()=> async move { #future.await });
+    }
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
@@ -114,9 +121,7 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
             &#constant,
             #returns,
             #decode,
-            |service, #pattern| async move {
-                <__S as #contract<#(#names),*>>::#ident(&service, #(#values),*).await
-            },
+            |service, #pattern| ::std::boxed::Box::pin(#future),
         )
     }
 }

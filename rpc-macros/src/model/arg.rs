@@ -118,6 +118,11 @@ impl<'a> Arg<'a> {
         }
     }
 
+    /// Whether the method borrows it.
+    pub(crate) fn is_lent(&self) -> bool {
+        !matches!(self.passing, Passing::Owned)
+    }
+
     /// Whether its type is an `Option`.
     pub(crate) fn is_option(&self) -> bool {
         option_of(self.ty).is_some()

@@ -157,9 +157,9 @@ const _: () = {
                     &__match,
                     __rpc::value::<Vec<Item>>(),
                     (__rpc::argument::<String>(), ()),
-                    |service, (r#type, ())| async move {
-                        <__S as Catalogue>::r#match(&service, r#type).await
-                    },
+                    |service, (r#type, ())| ::std::boxed::Box::pin(
+                        <__S as Catalogue>::r#match(service, r#type),
+                    ),
                 ),
                 #[cfg(feature = "stock")]
                 __rpc::method(
@@ -167,18 +167,18 @@ const _: () = {
                     &__stock,
                     __rpc::value::<u32>(),
                     (__rpc::argument::<Item>(), ()),
-                    |service, (item, ())| async move {
-                        <__S as Catalogue>::stock(&service, item).await
-                    },
+                    |service, (item, ())| ::std::boxed::Box::pin(
+                        <__S as Catalogue>::stock(service, item),
+                    ),
                 ),
                 __rpc::method(
                     &self.service,
                     &__search,
                     __rpc::value::<Vec<Item>>(),
                     (__rpc::argument::<String>(), ()),
-                    |service, (text, ())| async move {
-                        <__S as Catalogue>::search(&service, text).await
-                    },
+                    |service, (text, ())| ::std::boxed::Box::pin(
+                        <__S as Catalogue>::search(service, text),
+                    ),
                 ),
             ])
         }

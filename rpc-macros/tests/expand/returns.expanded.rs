@@ -156,7 +156,7 @@ const _: () = {
                     &__audit,
                     __rpc::value::<()>(),
                     (),
-                    |service, ()| async move { <__S as Bank>::audit(&service).await },
+                    |service, ()| ::std::boxed::Box::pin(<__S as Bank>::audit(service)),
                 ),
                 __rpc::method(
                     &self.service,
@@ -166,18 +166,18 @@ const _: () = {
                         __rpc::argument::<Account>(),
                         (__rpc::argument::<Account>(), (__rpc::argument::<u64>(), ())),
                     ),
-                    |service, (from, (to, (amount, ())))| async move {
-                        <__S as Bank>::pay(&service, from, to, amount).await
-                    },
+                    |service, (from, (to, (amount, ())))| ::std::boxed::Box::pin(
+                        <__S as Bank>::pay(service, from, to, amount),
+                    ),
                 ),
                 __rpc::method(
                     &self.service,
                     &__balance,
                     __rpc::alias::<bank::Result<u64>>(),
                     (__rpc::argument::<Account>(), ()),
-                    |service, (account, ())| async move {
-                        <__S as Bank>::balance(&service, account).await
-                    },
+                    |service, (account, ())| ::std::boxed::Box::pin(
+                        <__S as Bank>::balance(service, account),
+                    ),
                 ),
             ])
         }

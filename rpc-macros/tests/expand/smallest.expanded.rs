@@ -107,9 +107,9 @@ const _: () = {
                     &__sleep,
                     __rpc::value::<u64>(),
                     (__rpc::argument::<u64>(), ()),
-                    |service, (t, ())| async move {
-                        <__S as Sleep>::sleep(&service, t).await
-                    },
+                    |service, (t, ())| ::std::boxed::Box::pin(
+                        <__S as Sleep>::sleep(service, t),
+                    ),
                 ),
             ])
         }
