@@ -30,7 +30,7 @@ trait Arguments {
         #[serde(default = "seven")] c: u8,
     ) -> u8;
     async fn renamed(&self, #[serde(rename = "from")] sender: &str, to: Option<&str>) -> String;
-    async fn with(&self, #[serde(with = "hex")] number: u32) -> u32;
+    async fn with(&self, #[serde(with = "hex")] number: u32, more: Option<&u32>) -> u32;
     async fn rest(&self, a: u8, #[serde(flatten)] rest: BTreeMap<String, Value>) -> Value;
     fn future(&self, text: &str) -> impl Future<Output = Result<usize, String>> + Send;
     async fn body(&self, text: &str, times: usize) -> String {
@@ -88,8 +88,8 @@ impl Arguments for Echo {
     async fn renamed(&self, sender: &str, to: Option<&str>) -> String {
         format!("{sender} to {to:?}")
     }
-    async fn with(&self, number: u32) -> u32 {
-        number + 1
+    async fn with(&self, number: u32, more: Option<&u32>) -> u32 {
+        number + more.unwrap_or(&1)
     }
     async fn rest(&self, a: u8, rest: BTreeMap<String, Value>) -> Value {
         json!({"a": a, "rest": rest})
@@ -175,7 +175,8 @@ async fn serde_has_a_say() {
         error.to_string().contains("unknown field `sender`"),
         "{error}"
     );
-    assert_eq!(echo.with(255).await, Ok(256));
+    assert_eq!(echo.with(255, None).await, Ok(256));
+    assert_eq!(echo.with(255, Some(&2)).await, Ok(257));
     assert_eq!(
         rpc.call("with", json!({"number": "ff"})).await,
         Ok(json!(256))
