@@ -17,7 +17,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Item, ItemTrait, Type};
 
-use crate::model::{Returns, Service, conditions};
+use crate::model::{Returns, Service, allowances, conditions};
 
 /// Expands `#[rpc_service(attr)] item`.
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
@@ -44,6 +44,7 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
     let serves = server::expand(service);
     let remote = remote::expand(service);
     let cfgs = conditions(&service.item.attrs);
+    let allows = allowances(&service.item.attrs);
     let krate = &service.options.krate;
     // Within a constant, so that none of its names can be in the way of the user's.
     quote! {
@@ -51,7 +52,8 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #client
         #server
         #(#cfgs)*
-        #[allow(deprecated, non_upper_case_globals)]
+        #[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
+        #(#allows)*
         const _: () = {
             use #krate::private as __rpc;
 

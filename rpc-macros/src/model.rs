@@ -14,7 +14,9 @@ use std::collections::HashSet;
 use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
-use syn::{Attribute, Error, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem};
+use syn::{
+    Attribute, Error, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote,
+};
 
 use crate::mistakes::Mistakes;
 pub(crate) use arg::{Arg, Passing};
@@ -68,24 +70,36 @@ impl<'a> Service<'a> {
 }
 
 /// Those of the attributes that what is generated shares with what it is generated from.
-pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
     let shared = |path: &Path| {
         let names = ["allow", "cfg", "deprecated", "doc"];
         names.iter().any(|name| path.is_ident(name))
     };
-    attrs.iter().filter(move |attr| {
+    attrs.iter().filter_map(move |attr| {
         if attr.path().is_ident("cfg_attr") {
             // Its first part is the condition.
             let parts = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            return parts.is_ok_and(|parts| parts.iter().skip(1).all(|part| shared(part.path())));
+            let all = parts.is_ok_and(|parts| parts.iter().skip(1).all(|part| shared(part.path())));
+            return all.then(|| attr.clone());
         }
-        shared(attr.path())
+        allowance(attr).or_else(|| shared(attr.path()).then(|| attr.clone()))
     })
 }
 
 /// Those of the attributes that allow what a lint forbids.
-pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs.iter().filter(|attr| attr.path().is_ident("allow"))
+pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
+    attrs.iter().filter_map(allowance)
+}
+
+/// What is expected of what is written may or may not be found in what is generated.
+fn allowance(attr: &Attribute) -> Option<Attribute> {
+    let mut attr = attr.clone();
+    match &mut attr.meta {
+        Meta::List(list) if list.path.is_ident("expect") => list.path = parse_quote!(allow),
+        meta if meta.path().is_ident("allow") => {}
+        _ => return None,
+    }
+    Some(attr)
 }
 
 /// Whether `#[async_trait]` is among the attributes, below this one.

@@ -215,6 +215,31 @@ pub trait Old {
     async fn absent(&self) -> Absent;
 }
 
+/// What is allowed to a trait, or expected of a method, is allowed to all that is made of them.
+#[allow(non_snake_case)]
+#[::rpc_core::rpc_service]
+pub trait Loud {
+    /// Says a word loudly.
+    async fn Shout(&self, Word: u8) -> ::core::result::Result<u8, ::std::string::String>;
+
+    /// Says several.
+    async fn ShoutAll(&self, Words: &[u8], #[serde(default)] Pause: u8);
+}
+
+/// Neither need an argument be used.
+#[::rpc_core::rpc_service]
+pub trait Quiet {
+    /// Says nothing.
+    #[expect(non_snake_case)]
+    async fn Whisper(&self, Word: u8, #[serde(default)] Pause: u8);
+
+    /// Does nothing.
+    async fn hush(&self, _words: u8, #[serde(default)] _pause: u8) {}
+
+    /// Does no more.
+    async fn hush_again(&self, _words: &u8) {}
+}
+
 /// A service that comes out of `macro_rules!`, so with types in invisible groups and hygienic names.
 macro_rules! service {
     ($name:ident, $method:ident, $arg:ident: $ty:ty, $returns:ty) => {

@@ -36,7 +36,7 @@ pub(crate) struct CatalogueServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated, non_upper_case_globals)]
+#[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
     const __match: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(

@@ -27,7 +27,7 @@ struct BankServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated, non_upper_case_globals)]
+#[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
     const __audit: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(

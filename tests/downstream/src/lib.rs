@@ -8,6 +8,8 @@
 #![deny(elided_lifetimes_in_paths, single_use_lifetimes, unnameable_types)]
 #![deny(unused_lifetimes, unused_import_braces, unused_macro_rules)]
 #![deny(trivial_casts, trivial_numeric_casts, let_underscore_drop)]
+#![deny(unused_results, unused_extern_crates, unit_bindings)]
+#![deny(closure_returning_async_block, impl_trait_redundant_captures)]
 #![deny(variant_size_differences, redundant_lifetimes, meta_variable_misuse)]
 #![deny(explicit_outlives_requirements, non_ascii_idents, keyword_idents)]
 #![deny(rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery)]

@@ -11,6 +11,11 @@ pub trait Museum {
     /// Whether it is open.
     async fn open(&self) -> bool;
 
+    /// When it closes, which is the same every day.
+    async fn closes(&self, _day: &str) -> u8 {
+        18
+    }
+
     /// What it cost to get in, once.
     #[deprecated = "it costs nothing now"]
     async fn fee(&self) -> u32 {
@@ -18,7 +23,7 @@ pub trait Museum {
     }
 
     #[doc = concat!("Shows a thing", " by its number.")]
-    #[allow(non_snake_case, reason = "it is what the label says")]
+    #[expect(non_snake_case, reason = "it is what the label says")]
     async fn Show(&self, Number: u32) -> String;
 
     /// Finds a place from many hints.
@@ -44,10 +49,11 @@ pub trait Museum {
 
 /// What is left of the annex.
 #[deprecated = "it was torn down"]
+#[allow(non_snake_case, reason = "it is carved in stone")]
 #[rpc_service(crate = wire, prefix = "museum.annex.")]
 pub trait Annex {
     /// The last thing that it shows.
-    async fn last(&self) -> String;
+    async fn Last(&self, #[serde(default)] Thing: u8) -> String;
 }
 
 /// A service that is not there, which names a type that is not there.

@@ -32,9 +32,10 @@ impl Museum for Old {
 }
 
 #[expect(deprecated, reason = "whoever implements an old service is warned")]
+#[allow(non_snake_case, reason = "the trait says so")]
 impl rpc_downstream::Annex for Old {
-    async fn last(&self) -> String {
-        "a brick".into()
+    async fn Last(&self, Thing: u8) -> String {
+        format!("brick {Thing}")
     }
 }
 
@@ -43,7 +44,7 @@ on_both! {
         let (client, server) = site.client_and_server(&MuseumClient::DESCRIPTOR).await;
         server.serve(MuseumServer::new(Old)).await.unwrap();
         let museum = MuseumClient::new(&client);
-        assert_eq!(museum.open().await, Ok(true));
+        assert_eq!((museum.open().await, museum.closes("Monday").await), (Ok(true), Ok(18)));
         #[expect(deprecated, reason = "whoever calls an old method is warned")]
         let fee = museum.fee();
         assert_eq!(fee.await, Ok(0));
@@ -62,7 +63,7 @@ on_both! {
         };
         site.uses("", &descriptor).await;
         server.await.unwrap();
-        assert_eq!(annex.last().await.unwrap(), "a brick");
+        assert_eq!(annex.Last(2).await.unwrap(), "brick 2");
     }
 }
 
@@ -99,8 +100,8 @@ fn a_descriptor_has_the_documentation_as_it_is_written() {
         (lines.next(), lines.next()),
         (Some("Shows old things."), Some(""))
     );
-    assert_eq!(museum.methods[2].docs, "Shows a thing by its number.");
-    assert_eq!(museum.methods.len(), 6);
+    assert_eq!(museum.methods[3].docs, "Shows a thing by its number.");
+    assert_eq!(museum.methods.len(), 7);
 }
 
 /// What a tool makes of a service: the signatures, with the names that travel.
