@@ -25,15 +25,22 @@ mod lookout;
 mod one_way;
 mod properties;
 mod serving;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod url;
 
 use link::AmqpLink;
+#[cfg(feature = "tls")]
+use tls::{Tls, TlsOptions};
 use url::Host;
 
 /// One broker, which may have several hosts.
 pub(crate) struct AmqpTransport {
     hosts: Vec<Host>,
     options: AmqpOptions,
+    /// If the URL asks for it.
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     /// Attempts that had not ended at their limit. lapin's cannot be stopped: each holds a thread and a
     /// socket for as long as a host that accepted it says nothing. So the next attempt goes on with it, and
     /// there is at most one for each host and purpose.
@@ -51,24 +58,50 @@ pub(crate) struct AmqpOptions {
     pub(crate) connect_timeout: Duration,
     /// Whether calls bear the name of their user.
     pub(crate) send_user_id: bool,
+    /// Emptied when it was read: it holds a key.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsOptions,
 }
 
 impl AmqpTransport {
-    pub(crate) fn from_url(url: &str, options: AmqpOptions) -> Result<Self, ConnectError> {
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "for TLS"))]
+    pub(crate) fn from_url(url: &str, mut options: AmqpOptions) -> Result<Self, ConnectError> {
         let hosts = url::parse(url)?;
-        for host in &hosts {
-            // Without a TLS feature lapin would speak plain text to it.
-            if host.uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "tls") {
-                return Err(ConnectError::TlsDisabled {
-                    host: host.name.clone(),
-                });
-            }
+        if options.send_user_id && hosts.iter().any(|host| host.user.is_none()) {
+            return Err(url::invalid(
+                url,
+                "`send_user_id` needs the user's name, which a login by certificate does not tell; name it as in \
+                 `amqps://NAME@HOST/?auth_mechanism=external`",
+            ));
         }
+        #[cfg(feature = "tls")]
+        let tls = tls(&hosts, &std::mem::take(&mut options.tls))?;
+        #[cfg(not(feature = "tls"))]
+        refuse_tls(&hosts)?;
         Ok(Self {
             hosts,
             options,
+            #[cfg(feature = "tls")]
+            tls,
             unfinished: Mutex::default(),
         })
+    }
+
+    fn start(&self, host: &Host, purpose: Purpose) -> Connecting {
+        let properties = self.properties(purpose);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Box::pin(tls.connect(host.uri.clone(), properties));
+        }
+        Box::pin(Connection::connect_uri(host.uri.clone(), properties))
+    }
+
+    /// Why a handshake failed with a host that speaks TLS.
+    fn tls_failure(&self, error: &lapin::Error) -> Option<String> {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref()?.failure(error);
+        #[cfg(not(feature = "tls"))]
+        return None;
     }
 
     fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), Connecting>> {
@@ -104,18 +137,21 @@ impl Transport for AmqpTransport {
             .connect_timeout()
             .unwrap_or(self.options.connect_timeout);
         let unfinished = self.unfinished().remove(&(index, purpose));
-        let mut connecting = unfinished.unwrap_or_else(|| {
-            let properties = self.properties(purpose);
-            Box::pin(Connection::connect_uri(host.uri.clone(), properties))
-        });
+        let mut connecting = unfinished.unwrap_or_else(|| self.start(host, purpose));
         match timeout(limit, &mut connecting).await {
             Ok(Ok(connection)) => {
-                let user = &host.uri.authority.userinfo.username;
-                let user_id = self.options.send_user_id.then(|| user.clone());
+                let user = host.user.clone();
+                let user_id = user.filter(|_| self.options.send_user_id);
                 let link = AmqpLink::new(connection, host.name.clone(), user_id);
                 Ok(Arc::new(link))
             }
-            Ok(Err(error)) => Err(refusal(host, &error)),
+            Ok(Err(error)) => Err(match self.tls_failure(&error) {
+                Some(reason) => ConnectError::Tls {
+                    host: host.name.clone(),
+                    reason,
+                },
+                None => refusal(host, &error),
+            }),
             Err(_) => {
                 self.unfinished().insert((index, purpose), connecting);
                 Err(ConnectError::Unreachable {
@@ -136,6 +172,43 @@ impl fmt::Debug for AmqpTransport {
     }
 }
 
+/// All hosts of a URL have its scheme.
+#[cfg(feature = "tls")]
+fn tls(hosts: &[Host], options: &TlsOptions) -> Result<Option<Tls>, ConnectError> {
+    let refuse = |option: &str, reason: &str| ConnectError::TlsOptions {
+        option: option.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if !hosts.iter().any(Host::has_tls) {
+        return match options.any() {
+            // Who sets one does not expect to send a password in the clear.
+            Some(option) => Err(refuse(
+                option,
+                "it is set, and the URL is one without TLS; it must start with amqps://",
+            )),
+            None => Ok(None),
+        };
+    }
+    if options.identity.is_none() && hosts.iter().any(Host::is_external) {
+        return Err(refuse(
+            tls::IDENTITY,
+            "it is not set, and `auth_mechanism=external` in the URL logs in by a client certificate",
+        ));
+    }
+    Tls::new(options).map(Some)
+}
+
+/// Without the feature lapin would speak plain text.
+#[cfg(not(feature = "tls"))]
+fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
+    match hosts.iter().find(|host| host.has_tls()) {
+        Some(host) => Err(ConnectError::TlsDisabled {
+            host: host.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
@@ -153,7 +226,7 @@ fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
     if refused {
         return ConnectError::Refused {
             host: host.name.clone(),
-            user: host.uri.authority.userinfo.username.clone(),
+            user: host.user.clone(),
             vhost: host.uri.vhost.clone(),
             reason,
         };
@@ -235,6 +308,8 @@ mod tests {
             name: None,
             connect_timeout: Duration::from_millis(100),
             send_user_id: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
         };
         AmqpTransport::from_url(url, options)
     }
