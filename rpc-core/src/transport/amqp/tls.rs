@@ -160,7 +160,9 @@ impl Tls {
                 | AlertDescription::HandshakeFailure
         );
         match (ours, self.identity) {
-            (true, true) => format!("the broker refuses the certificate of `tls_identity`: {alert:?}"),
+            (true, true) => {
+                format!("the broker refuses the certificate of `tls_identity`: {alert:?}")
+            }
             (true, false) => format!(
                 "the broker asks for a client certificate, which is given by `RpcBuilder::tls_identity`: {alert:?}"
             ),
@@ -191,7 +193,10 @@ fn certificates(
         .collect::<Result<_, _>>()
         .map_err(|error| refuse(option, broken("certificate", &error)))?;
     if certificates.is_empty() {
-        return Err(refuse(option, broken("certificate", &pem::Error::NoItemsFound)));
+        return Err(refuse(
+            option,
+            broken("certificate", &pem::Error::NoItemsFound),
+        ));
     }
     Ok(certificates)
 }
@@ -228,9 +233,7 @@ fn mismatch(error: &std::io::Error) -> String {
         Some(rustls::Error::InconsistentKeys(_)) => {
             "its private key is not that of its first certificate".into()
         }
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            "its first certificate cannot be read".into()
-        }
+        Some(rustls::Error::InvalidCertificate(_)) => "its first certificate cannot be read".into(),
         // These say which kinds of keys there are, not what is in this one.
         _ => error.to_string(),
     }
