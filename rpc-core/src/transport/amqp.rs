@@ -23,6 +23,7 @@ mod calls;
 mod link;
 mod lookout;
 mod one_way;
+mod permission;
 mod properties;
 mod serving;
 #[cfg(feature = "tls")]
@@ -97,11 +98,14 @@ impl AmqpTransport {
     }
 
     /// Why a handshake failed with a host that speaks TLS.
+    #[cfg(feature = "tls")]
     fn tls_failure(&self, error: &lapin::Error) -> Option<String> {
-        #[cfg(feature = "tls")]
-        return self.tls.as_ref()?.failure(error);
-        #[cfg(not(feature = "tls"))]
-        return None;
+        self.tls.as_ref()?.failure(error)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn tls_failure(&self, _: &lapin::Error) -> Option<String> {
+        None
     }
 
     fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), Connecting>> {

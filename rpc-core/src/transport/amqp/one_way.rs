@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::calls::publish_error;
+use super::permission::{PUBLISH, explain};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::Message;
@@ -165,7 +166,7 @@ fn tell(mut confirmed: Vec<Confirmed>) {
             }),
             Err(error) => Err(PublishError {
                 sent: true,
-                reason: words(&error),
+                reason: explain(words(&error), PUBLISH),
             }),
         };
         // A caller that has left does not ask.
