@@ -1,10 +1,11 @@
 //! Arguments of generated methods, by name.
 //!
-//! Generated code names the type of each argument once on either side, in [`argument`]; nothing else that
-//! it calls has a bound on that type. So a type that cannot travel is one error, at the type.
+//! Generated code names the type of each argument in a call of [`argument`], [`lent`], [`lent_option`] or
+//! [`cow`], the same one on both sides; nothing else that it calls has a bound on that type. So a type that
+//! cannot travel is one error, at the type.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,44 +16,108 @@ use crate::descriptor::{ArgumentDescriptor, MethodDescriptor};
 use crate::fault::Fault;
 
 /// What can be an argument.
+// No bound `'static`: a type with a lifetime that is not written fails at `DeserializeOwned` already, and
+// would fail twice.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel as an argument",
-    label = "an argument is `Serialize + DeserializeOwned + Send + 'static`",
+    label = "an argument is `Serialize + DeserializeOwned + Send`",
     note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
-pub trait Argument: Serialize + DeserializeOwned + Send + 'static {}
+pub trait Argument: Serialize + DeserializeOwned + Send {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> Argument for T {}
+impl<T: Serialize + DeserializeOwned + Send> Argument for T {}
 
-/// How an argument of the type `T` travels, without a bound on `T`.
-pub struct Codec<T> {
-    erase: fn(&T) -> &dyn Encode,
-    decode: fn(&str, Option<&RawValue>) -> Result<T, Fault>,
+/// The `T` of an argument `&T` or `Option<&T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as an argument",
+    label = "what an argument lends is `Serialize + DeserializeOwned + Send`, or a slice of such, or `str`",
+    note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait Lent: Serialize {
+    #[doc(hidden)]
+    fn decode(name: &str, value: Option<&RawValue>) -> Result<Box<Self>, Mismatch>;
+
+    #[doc(hidden)]
+    fn decode_option(name: &str, value: Option<&RawValue>) -> Result<Option<Box<Self>>, Mismatch>;
 }
 
-/// How an argument of this type travels.
-#[must_use]
-pub fn argument<T: Argument>() -> Codec<T> {
-    Codec {
-        erase: |value| value,
-        decode: codec::decode_argument::<T>,
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Lent for T
+where
+    Box<T>: DeserializeOwned + Send,
+{
+    fn decode(name: &str, value: Option<&RawValue>) -> Result<Box<Self>, Mismatch> {
+        codec::decode_argument(name, value).map_err(Mismatch)
+    }
+
+    fn decode_option(name: &str, value: Option<&RawValue>) -> Result<Option<Box<Self>>, Mismatch> {
+        codec::decode_argument(name, value).map_err(Mismatch)
     }
 }
 
-/// An argument that the caller lends; its server decodes a `Box` of it.
-pub fn lent<T: Serialize>(value: &T) -> &dyn Encode {
-    value
+/// The `T` of an argument `Cow<'_, T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as an argument",
+    label = "what a `Cow` lends is `Serialize`, and what it owns `DeserializeOwned + Send`",
+    note = "for a type of your own: `#[derive(Clone, serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait LentCow: Serialize + ToOwned<Owned: DeserializeOwned + Send> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ToOwned<Owned: DeserializeOwned + Send> + ?Sized> LentCow for T {}
+
+/// How an argument travels, from the `B` that its caller passes to the `O` that its server decodes.
+/// Neither type has a bound.
+pub struct Codec<B, O> {
+    erase: fn(&B) -> &dyn Encode,
+    decode: fn(&str, Option<&RawValue>) -> Result<O, Mismatch>,
 }
 
-impl<T> Codec<T> {
+/// An argument `T`.
+#[must_use]
+pub fn argument<T: Argument>() -> Codec<T, T> {
+    Codec {
+        erase: |value| value,
+        decode: |name, value| codec::decode_argument(name, value).map_err(Mismatch),
+    }
+}
+
+/// An argument `&T`.
+#[must_use]
+pub fn lent<'a, T: Lent + ?Sized>() -> Codec<&'a T, Box<T>> {
+    Codec {
+        erase: |value| value,
+        decode: T::decode,
+    }
+}
+
+/// An argument `Option<&T>`.
+#[must_use]
+pub fn lent_option<'a, T: Lent + ?Sized>() -> Codec<Option<&'a T>, Option<Box<T>>> {
+    Codec {
+        erase: |value| value,
+        decode: T::decode_option,
+    }
+}
+
+/// An argument `Cow<'_, T>`.
+#[must_use]
+pub fn cow<'a, T: LentCow + ?Sized>() -> Codec<Cow<'a, T>, Cow<'static, T>> {
+    Codec {
+        erase: |value| value,
+        decode: |name, value| codec::decode_argument(name, value).map_err(Mismatch),
+    }
+}
+
+impl<B, O> Codec<B, O> {
     /// The argument on the caller's side.
-    pub fn of<'a>(&self, value: &'a T) -> &'a dyn Encode {
+    pub fn of<'a>(&self, value: &'a B) -> &'a dyn Encode {
         (self.erase)(value)
     }
 }
 
-impl<T> fmt::Debug for Codec<T> {
+impl<B, O> fmt::Debug for Codec<B, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Codec").finish_non_exhaustive()
     }
@@ -96,7 +161,7 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
     Ok(body)
 }
 
-/// The arguments of a method on its server: a list such as `(Codec<A>, (Codec<B>, ()))`, or [`Fields`].
+/// The arguments of a method on its server: a list of [`Codec`]s such as `(a, (b, ()))`, or [`Fields`].
 pub trait Arguments: Send + Sync + 'static {
     /// `(A, (B, ()))`, or the struct of the fields.
     type Values;
@@ -139,8 +204,8 @@ impl List for () {
     }
 }
 
-impl<T: 'static, R: List> List for (Codec<T>, R) {
-    type Values = (T, R::Values);
+impl<B: 'static, O: 'static, R: List> List for (Codec<B, O>, R) {
+    type Values = (O, R::Values);
 
     fn decode_each(&self, raw: &mut Raw<'_>) -> Result<Self::Values, Mismatch> {
         let (codec, rest) = self;
@@ -157,28 +222,28 @@ pub struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn decode_next<T>(&mut self, codec: &Codec<T>) -> Result<T, Mismatch> {
+    fn decode_next<B, O>(&mut self, codec: &Codec<B, O>) -> Result<O, Mismatch> {
         let name = self.arguments.get(self.next).map_or("", |arg| arg.name);
         let value = self.values.get(self.next).copied().flatten();
         self.next += 1;
-        (codec.decode)(name, value).map_err(Mismatch)
+        (codec.decode)(name, value)
     }
 }
 
 /// The arguments of a method of which one has an attribute of serde: the fields of a struct.
-pub struct Fields<A>(PhantomData<fn() -> A>);
+pub struct Fields<A>(fn(&[u8]) -> Result<A, Mismatch>);
 
 /// The arguments are the fields of this struct.
 #[must_use]
-pub fn fields<A: DeserializeOwned + 'static>() -> Fields<A> {
-    Fields(PhantomData)
+pub fn fields<A: DeserializeOwned>() -> Fields<A> {
+    Fields(|body| codec::decode_args(body).map_err(Mismatch))
 }
 
-impl<A: DeserializeOwned + 'static> Arguments for Fields<A> {
+impl<A: 'static> Arguments for Fields<A> {
     type Values = A;
 
     fn decode(&self, body: &[u8], _: &MethodDescriptor) -> Result<A, Mismatch> {
-        codec::decode_args(body).map_err(Mismatch)
+        (self.0)(body)
     }
 }
 

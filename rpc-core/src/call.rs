@@ -188,7 +188,7 @@ impl Call<Value> {
     /// It is confirmed by the broker and stored on disk where the method's queue is durable. It does not
     /// expire, and its handler has no deadline; the time limit is that of the confirmation. It runs at
     /// most once, or at least once if its method is idempotent, and whether it failed is in the log of
-    /// its server only.
+    /// its server only. A broker that crashes may hand on what it had stored as if it had been run.
     pub fn one_way(self) -> Call<()> {
         let call = self.with(|request| request.one_way = true);
         Call {

@@ -1,9 +1,10 @@
 //! One connection for calls, and what comes back on it.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect_error::ConnectError;
@@ -21,7 +22,7 @@ pub(crate) struct CallSession {
     pub(crate) pending: Arc<PendingCalls>,
     pub(crate) lookout: Lookout,
     /// Opened for the first one-way call, and again should it break.
-    one_way: Mutex<Option<Arc<dyn OneWayChannel>>>,
+    one_way: Mutex<Arc<OnceCell<Arc<dyn OneWayChannel>>>>,
     /// Cancelled when nothing can come in any more.
     silent: CancellationToken,
     /// Why that is, if it is known.
@@ -89,22 +90,18 @@ impl Session for CallSession {
 }
 
 impl CallSession {
-    /// The channel for one-way calls.
+    /// The channel for one-way calls. Of all who come while there is none, one opens it: a connection has
+    /// few channels, and there may be many calls.
     pub(crate) async fn one_way(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
-        let open = self.lock_one_way().clone();
-        match open.filter(|channel| !channel.is_closed()) {
-            Some(channel) => Ok(channel),
-            // Of two that are opened at the same time one is used on; the other goes with its callers.
-            None => {
-                let channel = self.link.one_way_channel().await?;
-                *self.lock_one_way() = Some(Arc::clone(&channel));
-                Ok(channel)
+        let channel = {
+            let mut channel = self.one_way.lock().unwrap_or_else(PoisonError::into_inner);
+            if channel.get().is_some_and(|channel| channel.is_closed()) {
+                *channel = Arc::default();
             }
-        }
-    }
-
-    fn lock_one_way(&self) -> MutexGuard<'_, Option<Arc<dyn OneWayChannel>>> {
-        self.one_way.lock().unwrap_or_else(PoisonError::into_inner)
+            Arc::clone(&channel)
+        };
+        let channel = channel.get_or_try_init(|| self.link.one_way_channel());
+        channel.await.cloned()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One call that is not answered, on its way.
 
+use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
 use crate::attempt::{Attempt, FULL, Published};
@@ -29,11 +30,17 @@ impl Attempt<'_> {
         };
         self.check_headers(&call, session.channel.header_limit())?;
         let publishing = async {
-            let channel = session.one_way().await.map_err(|error| PublishError {
-                sent: false,
-                reason: error.to_string(),
-            })?;
-            channel.publish(&self.method, call).await
+            loop {
+                let channel = session.one_way().await.map_err(|error| PublishError {
+                    sent: false,
+                    reason: error.to_string(),
+                })?;
+                match channel.publish(&self.method, call.clone()).await {
+                    // The broker closes a channel for what another call did, and the connection stands.
+                    Err(error) if !error.sent && channel.is_closed() && !is_lost(session) => {}
+                    end => return end,
+                }
+            }
         };
         let method = || self.method.clone();
         match timeout_at(self.deadline, publishing).await {
@@ -48,6 +55,10 @@ impl Attempt<'_> {
             Err(_) => Err(self.timed_out(Progress::Unknown)),
         }
     }
+}
+
+fn is_lost(session: &CallSession) -> bool {
+    session.link.lost().now_or_never().is_some()
 }
 
 /// What a method returns that returns nothing.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 pub use serde;
 
-pub use crate::argument::{Arguments, Encode, argument, fields, lent};
-pub use crate::returns::{Encoded, ResultParts, Returns, result, value};
+pub use crate::argument::{Arguments, Encode, argument, cow, fields, lent, lent_option};
+pub use crate::returns::{Encoded, ResultParts, Returns, alias, result, value};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,9 +77,32 @@ where
     Method::described(method, arguments, returns.encode, handler)
 }
 
+/// What the error of each method has to be for a client to implement the trait.
+#[diagnostic::on_unimplemented(
+    message = "the client is no implementation of its trait: `{Self}` cannot say that a call failed",
+    label = "the error of each method is `From<RpcError>` where a client is used as an implementation",
+    note = "for an error of your own: `impl From<rpc_core::RpcError> for {Self}`"
+)]
+pub trait Failure: From<RpcError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<RpcError>> Failure for E {}
+
+/// A `Result`, also one behind an alias, that says it if a call failed.
+pub trait Fallible: ResultParts {
+    #[doc(hidden)]
+    fn flatten(result: Result<Self::Ok, CallError<Self::Err>>) -> Self;
+}
+
+impl<T, E: Failure> Fallible for Result<T, E> {
+    fn flatten(result: Result<T, CallError<E>>) -> Self {
+        result.map_err(CallError::flatten)
+    }
+}
+
 /// The end of a call as the trait itself declares it.
-pub async fn flatten<T, E: From<RpcError>>(call: Call<T, CallError<E>>) -> Result<T, E> {
-    call.await.map_err(CallError::flatten)
+pub async fn flatten<R: Fallible>(call: Call<R::Ok, CallError<R::Err>>) -> R {
+    R::flatten(call.await)
 }
 
 /// `T` in a way that a bound on it may be false: `for<'a> <T as Same<'a>>::Type: Bound`.

@@ -1,6 +1,7 @@
 //! What generated methods return, on both sides.
 //!
-//! As with arguments, generated code names the types once on either side, in [`value`] or [`result`].
+//! As with arguments, generated code names the types once on either side, in [`value`], [`result`] or
+//! [`alias`].
 
 use std::fmt;
 
@@ -66,6 +67,21 @@ pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallE
     }
 }
 
+/// The same for a `Result` behind an alias, such as `io::Result<T>`, that does not show both types.
+#[must_use]
+pub fn alias<R>() -> Returns<R, R::Ok, CallError<R::Err>>
+where
+    R: ResultParts<Ok: Returned, Err: ReturnedError>,
+{
+    Returns {
+        encode: |result| match result.parts() {
+            Ok(value) => codec::encode_result(value).map_err(Encoded),
+            Err(error) => Err(Encoded(Fault::service(error))),
+        },
+        finish: call::fallible,
+    }
+}
+
 impl<O, T, Err> fmt::Debug for Returns<O, T, Err> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Returns").finish_non_exhaustive()
@@ -82,9 +98,16 @@ pub trait ResultParts {
     type Ok;
     /// What the caller gets as [`CallError::Service`].
     type Err;
+
+    #[doc(hidden)]
+    fn parts(&self) -> Result<&Self::Ok, &Self::Err>;
 }
 
 impl<T, E> ResultParts for Result<T, E> {
     type Ok = T;
     type Err = E;
+
+    fn parts(&self) -> Result<&T, &E> {
+        self.as_ref()
+    }
 }

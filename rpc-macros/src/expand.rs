@@ -15,7 +15,7 @@ mod golden;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Item, ItemTrait};
+use syn::{Item, ItemTrait, Type};
 
 use crate::model::{Returns, Service, conditions};
 
@@ -51,7 +51,7 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #client
         #server
         #(#cfgs)*
-        #[allow(deprecated)]
+        #[allow(deprecated, non_upper_case_globals)]
         const _: () = {
             use #krate::private as __rpc;
 
@@ -65,41 +65,33 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
 
 /// The type of the call of a method.
 fn call_type(returns: &Returns<'_>) -> TokenStream {
-    match types_of(returns) {
-        (ok, None) => quote!(__rpc::Call<#ok>),
-        (ok, Some(err)) => quote!(__rpc::Call<#ok, __rpc::CallError<#err>>),
+    match returns {
+        Returns::Nothing => quote!(__rpc::Call<()>),
+        Returns::Value(ty) => quote!(__rpc::Call<#ty>),
+        Returns::Result { ok, err, .. } => quote!(__rpc::Call<#ok, __rpc::CallError<#err>>),
+        Returns::Alias(ty) => {
+            let parts = quote_spanned!(place_of(ty)=> <#ty as __rpc::ResultParts>);
+            quote_spanned!(place_of(ty)=> __rpc::Call<#parts::Ok, __rpc::CallError<#parts::Err>>)
+        }
     }
 }
 
 /// How what a method returns travels.
-fn returns(returns: &Returns<'_>) -> TokenStream {
-    match types_of(returns) {
-        (ok, None) => quote!(__rpc::value::<#ok>()),
-        (ok, Some(err)) => quote!(__rpc::result::<#ok, #err>()),
-    }
-}
-
-/// The error of a method, if it has one.
-fn error_type(returns: &Returns<'_>) -> Option<TokenStream> {
-    types_of(returns).1
-}
-
-/// The types that travel back: that of the value, and that of the error if there can be one.
 ///
-/// Generated code names them, rather than have them inferred, so that a type that cannot travel is
-/// told so where it was written.
-fn types_of(returns: &Returns<'_>) -> (TokenStream, Option<TokenStream>) {
+/// It names the types, rather than have them inferred, so that a type that cannot travel is told so where
+/// it was written.
+fn returns(returns: &Returns<'_>) -> TokenStream {
     match returns {
-        Returns::Nothing => (quote!(()), None),
-        Returns::Value(ty) => (quote!(#ty), None),
-        Returns::Result { ok, err, .. } => (quote!(#ok), Some(quote!(#err))),
-        Returns::Alias(ty) => {
-            let span = Span::mixed_site().located_at(ty.span());
-            let parts = quote_spanned!(span=> <#ty as __rpc::ResultParts>);
-            (
-                quote_spanned!(span=> #parts::Ok),
-                Some(quote_spanned!(span=> #parts::Err)),
-            )
+        Returns::Nothing => quote!(__rpc::value::<()>()),
+        Returns::Value(ty) => quote_spanned!(place_of(ty)=> __rpc::value::<#ty>()),
+        Returns::Result { whole, ok, err } => {
+            quote_spanned!(place_of(whole)=> __rpc::result::<#ok, #err>())
         }
+        Returns::Alias(ty) => quote_spanned!(place_of(ty)=> __rpc::alias::<#ty>()),
     }
+}
+
+/// The place of a type, for generated code that the compiler may find fault with because of the type.
+fn place_of(ty: &Type) -> Span {
+    Span::mixed_site().located_at(ty.span())
 }

@@ -7,13 +7,14 @@ mod options;
 mod returns;
 mod text;
 mod travel;
+mod wire_name;
 
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
-use syn::{Attribute, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem};
+use syn::{Attribute, Error, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem};
 
 use crate::mistakes::Mistakes;
 pub(crate) use arg::{Arg, Passing};
@@ -32,6 +33,10 @@ pub(crate) struct Service<'a> {
 impl<'a> Service<'a> {
     /// Reads the trait below `#[rpc_service(attr)]`. An error holds all mistakes.
     pub(crate) fn parse(attr: &TokenStream, item: &'a ItemTrait) -> Result<Self> {
+        // What it has made of the methods, or is still to make of them, would be many mistakes.
+        if let Some(mistake) = of_async_trait(item) {
+            return Err(mistake);
+        }
         let mut mistakes = Mistakes::default();
         let options = ServiceOptions::parse(attr, &mut mistakes);
         check_trait(item, &mut mistakes);
@@ -83,6 +88,12 @@ pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute
     attrs.iter().filter(|attr| attr.path().is_ident("allow"))
 }
 
+/// Whether `#[async_trait]` is among the attributes, below this one.
+pub(crate) fn is_async_trait(attr: &Attribute) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|last| last.ident == "async_trait")
+}
+
 /// Those of the attributes that say when there is what bears them.
 pub(crate) fn conditions(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
@@ -93,7 +104,34 @@ pub(crate) fn is_conditional(attrs: &[Attribute]) -> bool {
     conditions(attrs).next().is_some()
 }
 
+/// The mistake of `#[async_trait]` on the trait, whether it is still there or has boxed the futures already.
+fn of_async_trait(item: &ItemTrait) -> Option<Error> {
+    let message =
+        "a service needs no `#[async_trait]`: remove it here and from the implementations";
+    if let Some(attr) = item.attrs.iter().find(|attr| is_async_trait(attr)) {
+        return Some(Error::new_spanned(attr, message));
+    }
+    item.items.iter().find_map(|item| {
+        let TraitItem::Fn(method) = item else {
+            return None;
+        };
+        let mut lifetimes = method.sig.generics.lifetimes();
+        let own = lifetimes.find(|param| param.lifetime.ident == "async_trait")?;
+        // The lifetime is at the method, what bounds it at the attribute.
+        Some(match &method.sig.generics.where_clause {
+            Some(clause) => Error::new_spanned(clause.where_token, message),
+            None => Error::new_spanned(own, message),
+        })
+    })
+}
+
 fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
+    for attr in item.attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
+        mistakes.push(
+            attr,
+            "the options of a service go into `#[rpc_service(..)]`: `#[rpc(..)]` is for methods",
+        );
+    }
     if let Some(token) = &item.unsafety {
         mistakes.push(token, "a service is a safe trait: remove `unsafe`");
     }
@@ -104,7 +142,7 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
         if let GenericParam::Lifetime(_) = param {
             mistakes.push(
                 param,
-                "a service has no lifetimes: what it takes and returns travels to another process",
+                "a service has no lifetimes, since what it takes and returns travels to another process: use owned types",
             );
         }
     }
@@ -136,9 +174,9 @@ fn check_names(methods: &[Method<'_>], mistakes: &mut Mistakes) {
         // Methods for different configurations may share a name, since only one of them exists.
         if !is_conditional(method.attrs) && !seen.insert(&method.name) {
             mistakes.push(
-                method.ident,
+                method.place_of_name(),
                 format!(
-                    "another method has the name `{}` on the wire already",
+                    "another method has the name `{}` on the wire already: give this one another",
                     method.name
                 ),
             );

@@ -112,7 +112,7 @@ async fn arguments_may_be_lent() {
     let (_rpc, echo) = serve().await;
     let item = Item { name: "tea".into() };
     assert_eq!(echo.text("hi").await.unwrap(), "hi");
-    assert_eq!(echo.slice(b"abc", &[item.clone()]).await, Ok(4));
+    assert_eq!(echo.slice(b"abc", std::slice::from_ref(&item)).await, Ok(4));
     assert_eq!(echo.reference(&item, &3).await.unwrap(), "tea 3");
     assert_eq!(echo.cow("a".into(), b"bc".into()).await.unwrap(), "a 2");
     assert_eq!(

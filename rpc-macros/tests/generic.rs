@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use rpc_core::{Rpc, rpc_service};
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,22 +22,28 @@ where
 #[derive(Debug, Default)]
 struct Shelf<K, V>(Mutex<BTreeMap<K, V>>);
 
+impl<K, V> Shelf<K, V> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<K, V>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
 impl<K, V> Store<K, V> for Shelf<K, V>
 where
     K: Ord + Clone + fmt::Debug + Send + Sync + 'static + Serialize + DeserializeOwned,
     V: Clone + PartialEq + fmt::Debug + Send + Sync + 'static + Serialize + DeserializeOwned,
 {
     async fn put(&self, key: K, value: V) -> Option<V> {
-        self.0.lock().unwrap().insert(key, value)
+        self.locked().insert(key, value)
     }
     async fn get(&self, key: &K) -> Option<V> {
-        self.0.lock().unwrap().get(key).cloned()
+        self.locked().get(key).cloned()
     }
     async fn sizes(&self) -> [usize; 1] {
-        [self.0.lock().unwrap().len()]
+        [self.locked().len()]
     }
     async fn put_default(&self, key: K, value: Option<V>) -> bool {
-        value.is_some_and(|value| self.0.lock().unwrap().insert(key, value).is_some())
+        value.is_some_and(|value| self.locked().insert(key, value).is_some())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The options of services and methods, and what the descriptor says of them.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use rpc_core::{QueueOptions, Rpc, RpcError, rpc_service};
 use serde_json::json;
@@ -15,24 +15,34 @@ trait Log {
     async fn lines(&self) -> Vec<String>;
     #[rpc(timeout = "10ms")]
     async fn never(&self);
+    #[allow(clippy::wrong_self_convention)]
     async fn new(&self) -> u8;
     async fn clone(&self) -> u8;
+    #[allow(clippy::wrong_self_convention)]
     async fn from(&self) -> u8;
+    #[allow(non_snake_case)]
+    async fn From(&self) -> u8;
     async fn fmt(&self) -> u8;
 }
 
 #[derive(Default)]
 struct Paper(Mutex<Vec<String>>);
 
+impl Paper {
+    fn locked(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
 impl Log for Paper {
     async fn write(&self, line: &str) {
-        self.0.lock().unwrap().push(line.to_owned());
+        self.locked().push(line.to_owned());
     }
     async fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.locked().clone()
     }
     async fn never(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn new(&self) -> u8 {
         1
@@ -42,6 +52,10 @@ impl Log for Paper {
     }
     async fn from(&self) -> u8 {
         3
+    }
+    #[allow(non_snake_case)]
+    async fn From(&self) -> u8 {
+        5
     }
     async fn fmt(&self) -> u8 {
         4
@@ -74,6 +88,7 @@ async fn options_act() {
     );
     assert_eq!((log.new().await, log.clone().await), (Ok(1), Ok(2)));
     assert_eq!((log.from().await, log.fmt().await), (Ok(3), Ok(4)));
+    assert_eq!(log.From().await, Ok(5));
 
     let descriptor = LogClient::DESCRIPTOR;
     assert_eq!((descriptor.name, descriptor.docs), ("Notes", "Notes."));

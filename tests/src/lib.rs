@@ -29,5 +29,5 @@ pub use node::RabbitNode;
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};
 pub use raw_peer::RawPeer;
-pub use relay::TcpRelay;
+pub use relay::{TcpRelay, Way};
 pub use vhost::{SharedNode, Vhost, fresh_vhost, shared_node};

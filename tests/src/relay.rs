@@ -9,7 +9,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::port::free_port;
 
@@ -22,16 +22,42 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct TcpRelay {
     port: u16,
     target: u16,
-    frozen: watch::Sender<bool>,
+    weather: watch::Sender<Weather>,
     links: Arc<Mutex<Vec<Link>>>,
     listener: Option<JoinHandle<()>>,
+}
+
+/// A way through the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From those who connect to the target.
+    There,
+    /// From the target to those who connect.
+    Back,
+}
+
+/// What the network does to all connections.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weather {
+    frozen_there: bool,
+    frozen_back: bool,
+    delay: Duration,
 }
 
 /// One relayed connection.
 #[derive(Debug)]
 struct Link {
-    cut: oneshot::Sender<()>,
+    end: oneshot::Sender<End>,
     task: JoinHandle<()>,
+}
+
+/// How a connection is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Both sides see a reset.
+    Reset,
+    /// Who connected sees the end of the stream, and may go on to send.
+    Half,
 }
 
 impl TcpRelay {
@@ -40,11 +66,11 @@ impl TcpRelay {
     /// # Errors
     /// If there is no free port.
     pub async fn start(target: u16) -> Result<Self> {
-        let (frozen, _) = watch::channel(false);
+        let (weather, _) = watch::channel(Weather::default());
         let mut relay = Self {
             port: free_port()?,
             target,
-            frozen,
+            weather,
             links: Arc::default(),
             listener: None,
         };
@@ -88,9 +114,9 @@ impl TcpRelay {
     pub async fn cut(&self) -> Result<()> {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         let mut tasks = Vec::new();
-        for Link { cut, task } in links {
+        for Link { end, task } in links {
             // One that has just ended takes no order and needs none.
-            let _ = cut.send(());
+            let _ = end.send(End::Reset);
             tasks.push(task);
         }
         for task in tasks {
@@ -99,6 +125,17 @@ impl TcpRelay {
                 .context("a connection was not closed")??;
         }
         Ok(())
+    }
+
+    /// Ends what the target sends on all connections, as if it had shut down its sending half; what it is sent
+    /// goes nowhere.
+    pub fn half_close(&self) {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
+        for Link { end, task } in links {
+            let _ = end.send(End::Half);
+            // It ends with the connection; nobody waits for it.
+            drop(task);
+        }
     }
 
     /// Refuses new connections. Those that exist stay.
@@ -129,9 +166,9 @@ impl TcpRelay {
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .await
             .context("cannot listen again")?;
-        let (target, frozen, links) = (
+        let (target, weather, links) = (
             self.target,
-            self.frozen.subscribe(),
+            self.weather.subscribe(),
             Arc::clone(&self.links),
         );
         self.listener = Some(tokio::spawn(async move {
@@ -143,11 +180,11 @@ impl TcpRelay {
                         return;
                     }
                 };
-                let (cut, order) = oneshot::channel();
-                let task = tokio::spawn(link(near, target, frozen.clone(), order));
+                let (end, order) = oneshot::channel();
+                let task = tokio::spawn(link(near, target, weather.clone(), order));
                 let mut links = links.lock().unwrap_or_else(PoisonError::into_inner);
                 links.retain(|link| !link.task.is_finished());
-                links.push(Link { cut, task });
+                links.push(Link { end, task });
             }
         }));
         Ok(())
@@ -155,12 +192,29 @@ impl TcpRelay {
 
     /// Holds back all that is sent from now on, in both directions; connections stay open.
     pub fn freeze(&self) {
-        self.frozen.send_replace(true);
+        self.freeze_way(Way::There);
+        self.freeze_way(Way::Back);
+    }
+
+    /// Holds back all that is sent one way from now on. The relay reads no more of it, either.
+    pub fn freeze_way(&self, way: Way) {
+        self.weather.send_modify(|weather| match way {
+            Way::There => weather.frozen_there = true,
+            Way::Back => weather.frozen_back = true,
+        });
     }
 
     /// Lets go of what was held back.
     pub fn thaw(&self) {
-        self.frozen.send_replace(false);
+        self.weather.send_modify(|weather| {
+            weather.frozen_there = false;
+            weather.frozen_back = false;
+        });
+    }
+
+    /// Makes everything take so much longer, either way.
+    pub fn delay(&self, delay: Duration) {
+        self.weather.send_modify(|weather| weather.delay = delay);
     }
 }
 
@@ -178,8 +232,8 @@ impl Drop for TcpRelay {
 async fn link(
     mut near: TcpStream,
     target: u16,
-    frozen: watch::Receiver<bool>,
-    cut: oneshot::Receiver<()>,
+    weather: watch::Receiver<Weather>,
+    end: oneshot::Receiver<End>,
 ) {
     // When the target is down, the caller sees its connection closed.
     let Ok(mut far) = TcpStream::connect(("127.0.0.1", target)).await else {
@@ -195,33 +249,53 @@ async fn link(
         let (near_read, near_write) = near.split();
         let (far_read, far_write) = far.split();
         tokio::join!(
-            pump(near_read, far_write, frozen.clone()),
-            pump(far_read, near_write, frozen.clone())
+            pump(near_read, far_write, Way::There, weather.clone()),
+            pump(far_read, near_write, Way::Back, weather.clone())
         )
     };
-    let is_cut = tokio::select! {
-        // An error is a relay that is being dropped: that is no cut.
-        order = cut => order.is_ok(),
-        _ = both => false,
+    let end = tokio::select! {
+        // An error is a relay that is being dropped: that is no order.
+        order = end => order.ok(),
+        _ = both => None,
     };
-    if is_cut {
-        for stream in [&near, &far] {
-            // Closing then resets instead of saying goodbye.
-            if let Err(error) = stream.set_zero_linger() {
-                eprintln!("the relay cannot reset a connection: {error}");
+    match end {
+        Some(End::Reset) => {
+            for stream in [&near, &far] {
+                // Closing then resets instead of saying goodbye.
+                if let Err(error) = stream.set_zero_linger() {
+                    eprintln!("the relay cannot reset a connection: {error}");
+                }
             }
         }
+        Some(End::Half) => {
+            // It fails when that side is gone already.
+            let _ = near.shutdown().await;
+            let mut nowhere = vec![0; 64 * 1024];
+            while let Ok(1..) = near.read(&mut nowhere).await {}
+        }
+        None => {}
     }
 }
 
 /// Copies until one side ends or fails. Either way the other side is told, which is all a relay can do.
-async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut frozen: watch::Receiver<bool>) {
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    way: Way,
+    mut weather: watch::Receiver<Weather>,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let delay = weather.borrow().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        let thawed = weather.wait_for(|weather| match way {
+            Way::There => !weather.frozen_there,
+            Way::Back => !weather.frozen_back,
+        });
         // An error: the relay is being dropped.
-        if frozen.wait_for(|frozen| !frozen).await.is_err()
-            || to.write_all(&buffer[..length]).await.is_err()
-        {
+        if thawed.await.is_err() || to.write_all(&buffer[..length]).await.is_err() {
             break;
         }
     }

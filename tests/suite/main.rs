@@ -7,10 +7,12 @@
 
 mod bounces;
 mod calls;
+mod faults;
 mod harness;
 mod interop;
 mod lifecycle;
 mod losses;
+mod one_way;
 mod permissions;
 mod probe;
 mod progress;

@@ -107,7 +107,7 @@ impl Line {
     }
 }
 
-fn port_of(url: &str) -> u16 {
+pub(crate) fn port_of(url: &str) -> u16 {
     let authority = url.rsplit('@').next().unwrap();
     let port = authority
         .split(['/', '?'])

@@ -1,4 +1,5 @@
 //! The wire itself, held against a peer driven by hand: what we send, and what we do with anything.
 
 mod calling;
+mod one_way;
 mod serving;

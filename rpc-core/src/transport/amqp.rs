@@ -25,6 +25,7 @@ mod lookout;
 mod one_way;
 mod permission;
 mod properties;
+mod receipts;
 mod serving;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -22,8 +22,11 @@ mod arguments;
 mod broker;
 mod channel;
 mod consumers;
+mod faults;
+mod one_way;
 mod queue;
 mod queues;
+mod replies;
 mod state;
 #[cfg(test)]
 mod tests;

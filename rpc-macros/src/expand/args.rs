@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
-use super::generics;
+use super::{generics, place_of};
 use crate::model::{Arg, Method, Passing, Service, allowances};
 
 /// Makes the call, from variables that have the names of the arguments.
@@ -27,13 +27,8 @@ pub(super) fn expand_call(
         };
     }
     let values = args.iter().map(|arg| {
-        let Arg { ident, ty, .. } = arg;
-        match arg.passing {
-            Passing::Owned => {
-                quote_spanned!(Span::mixed_site()=> __rpc::argument::<#ty>().of(&#ident))
-            }
-            _ => quote_spanned!(Span::mixed_site()=> __rpc::lent(&#ident)),
-        }
+        let (codec, ident) = (expand_codec(arg), arg.ident);
+        quote_spanned!(place_of(arg.ty)=> #codec.of(&#ident))
     });
     quote_spanned! {Span::mixed_site()=>
         __rpc::call(&self.rpc, &#constant, #returns, &[#(#values),*])
@@ -52,9 +47,20 @@ pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Token
     }
     let list = method.args.iter().rev();
     list.fold(quote!(()), |rest, arg| {
-        let ty = arg.owned();
-        quote_spanned!(Span::mixed_site()=> (__rpc::argument::<#ty>(), #rest))
+        let codec = expand_codec(arg);
+        quote!((#codec, #rest))
     })
+}
+
+/// How an argument travels, in the same words on both sides: a type that cannot is then one error.
+fn expand_codec(arg: &Arg<'_>) -> TokenStream {
+    let (codec, ty) = match arg.passing {
+        Passing::Owned => (quote!(argument), arg.ty),
+        Passing::Lent(ty) => (quote!(lent), ty),
+        Passing::LentOption(ty) => (quote!(lent_option), ty),
+        Passing::Cow(ty) => (quote!(cow), ty),
+    };
+    quote_spanned!(place_of(ty)=> __rpc::#codec::<#ty>())
 }
 
 /// The pattern of decoded arguments, and what the method gets of them.
@@ -94,7 +100,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let bounds = generics::travelling(service.item, krate);
     let (params, where_clause) = (&bounds.params, &bounds.where_clause);
     let lends = |arg: &Arg<'_>| !matches!(arg.passing, Passing::Owned);
-    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__a,));
+    let lifetime = (encode && method.args.iter().any(lends)).then(|| quote!('__lent,));
     let derive = if encode {
         quote!(Serialize)
     } else {
@@ -113,7 +119,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let fields = method.args.iter().map(|arg| {
         let Arg { ident, serde, .. } = arg;
         let ty = if encode {
-            arg.with_lifetime(&quote!('__a))
+            arg.with_lifetime(&quote!('__lent))
         } else {
             arg.owned()
         };

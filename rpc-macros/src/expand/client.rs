@@ -56,13 +56,17 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
         .iter()
         .map(|method| expand_method(service, method));
     quote_spanned! {Span::mixed_site()=>
-        #[allow(dead_code, clippy::too_many_arguments)]
-        impl #params #client<#(#names),*> #where_clause {
+        // Without the bounds, which the compiler would take a client that cannot be called not to exist for.
+        #[allow(dead_code)]
+        impl<#unbound> #client<#(#names),*> {
             #[doc = #docs]
             #vis const DESCRIPTOR: __rpc::ServiceDescriptor = #descriptor;
 
             #new
+        }
 
+        #[allow(dead_code, clippy::too_many_arguments)]
+        impl #params #client<#(#names),*> #where_clause {
             #(#methods)*
         }
 

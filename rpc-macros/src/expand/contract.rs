@@ -5,8 +5,13 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{FnArg, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
 
+use crate::model::is_async_trait;
+
 pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
+    item.attrs.retain(|attr| !attr.path().is_ident("rpc"));
+    // Futures that `async_trait` is still to box are those of the implementations too.
+    let boxed = item.attrs.iter().any(is_async_trait);
     item.colon_token.get_or_insert_default();
     item.supertraits.push(parse_quote!(::core::marker::Send));
     item.supertraits.push(parse_quote!(::core::marker::Sync));
@@ -14,7 +19,7 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     for item in &mut item.items {
         if let TraitItem::Fn(method) = item {
             forget_options(method);
-            if method.sig.asyncness.is_some() {
+            if method.sig.asyncness.is_some() && !boxed {
                 desugar(method);
             }
         }

@@ -39,9 +39,9 @@ pub(super) fn expand_service(service: &Service<'_>) -> TokenStream {
     quote!(__rpc::ServiceDescriptor::new(#name, #docs, &[#(#methods),*]))
 }
 
-/// The name of the constant of a method.
+/// The name of the constant of a method. Not in capitals, in which two methods might have the same name.
 pub(super) fn ident_of(method: &Method<'_>) -> Ident {
-    format_ident!("__{}", method.ident.unraw().to_string().to_uppercase())
+    format_ident!("__{}", method.ident.unraw())
 }
 
 fn expand_arg(arg: &Arg<'_>) -> TokenStream {

@@ -5,7 +5,11 @@ use std::collections::HashSet;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Error, FnArg, Item, ItemTrait, Pat, TraitItem, TraitItemFn, parse_quote};
+use syn::visit::Visit;
+use syn::{
+    BoundLifetimes, Error, FnArg, GenericParam, Generics, Item, ItemTrait, Lifetime, Pat,
+    Signature, TraitItem, TraitItemFn, parse_quote,
+};
 
 use super::{client, contract, generics, server};
 use crate::model::is_conditional;
@@ -58,9 +62,10 @@ fn repair(item: &mut ItemTrait) {
         }
         _ => true,
     });
-    for item in &mut item.items {
-        if let TraitItem::Fn(method) = item {
+    for method in &mut item.items {
+        if let TraitItem::Fn(method) = method {
             repair_method(method);
+            declare_lifetimes(&mut method.sig, &item.generics);
         }
     }
 }
@@ -78,5 +83,60 @@ fn repair_method(method: &mut TraitItemFn) {
                 }
             }
         }
+    }
+}
+
+/// Declares the lifetimes of arguments that nothing declares: that they have names is the mistake.
+fn declare_lifetimes(sig: &mut Signature, of_trait: &Generics) {
+    let mut lifetimes = Lifetimes::default();
+    for input in &sig.inputs {
+        lifetimes.visit_fn_arg(input);
+    }
+    let declared = of_trait.lifetimes().chain(sig.generics.lifetimes());
+    let mut declared: HashSet<_> = declared.map(|param| param.lifetime.clone()).collect();
+    declared.extend(lifetimes.declared);
+    for lifetime in lifetimes.named {
+        if declared.insert(lifetime.clone()) {
+            sig.generics.params.insert(0, parse_quote!(#lifetime));
+        }
+    }
+}
+
+/// The lifetimes that arguments name, and those that it declares in places such as `for<'a> Fn(&'a u8)`.
+#[derive(Default)]
+struct Lifetimes {
+    named: Vec<Lifetime>,
+    declared: Vec<Lifetime>,
+}
+
+impl Visit<'_> for Lifetimes {
+    fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+        if lifetime.ident != "_" && lifetime.ident != "static" {
+            self.named.push(lifetime.clone());
+        }
+    }
+
+    fn visit_bound_lifetimes(&mut self, bound: &BoundLifetimes) {
+        let lifetimes = bound.lifetimes.iter().filter_map(|param| match param {
+            GenericParam::Lifetime(param) => Some(param.lifetime.clone()),
+            _ => None,
+        });
+        self.declared.extend(lifetimes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::Item;
+
+    use super::*;
+
+    #[test]
+    fn what_syn_cannot_read_is_left_to_the_compiler() {
+        let item: TokenStream = quote!(trait Shop { brand new syntax });
+        let error = syn::parse2::<Item>(item.clone()).unwrap_err();
+        let expanded = unreadable(&item, &error).to_string();
+        assert!(expanded.contains("compile_error"), "{expanded}");
+        assert!(expanded.ends_with(&item.to_string()), "{expanded}");
     }
 }

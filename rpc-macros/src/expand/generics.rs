@@ -4,17 +4,21 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{GenericParam, Generics, Ident, ItemTrait, Path, TypeParam, parse_quote};
 
-/// The parameters with their bounds and defaults, as a type declares them.
+/// The parameters with their defaults, as a type declares them. Lifetimes are a mistake and left out.
 pub(super) fn declared(item: &ItemTrait) -> TokenStream {
-    let params = item.generics.params.iter().map(|param| {
+    let params = item.generics.params.iter().filter_map(|param| {
         let mut param = param.clone();
-        if let GenericParam::Type(param) = &mut param {
-            // A type that only holds a handle needs no bounds.
-            param.bounds.clear();
-            param.colon_token = None;
-            param.attrs.clear();
+        match &mut param {
+            GenericParam::Type(param) => {
+                // A type that only holds a handle needs no bounds.
+                param.bounds.clear();
+                param.colon_token = None;
+                param.attrs.clear();
+            }
+            GenericParam::Const(_) => {}
+            GenericParam::Lifetime(_) => return None,
         }
-        param
+        Some(param)
     });
     quote!(#(#params),*)
 }

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{ItemTrait, TypeParamBound};
+use syn::{Ident, ItemTrait, TypeParamBound};
 
-use super::{client, error_type, generics};
-use crate::model::{Arg, Method, Service, allowances, conditions, is_conditional};
+use super::{client, generics, place_of};
+use crate::model::{Arg, Method, Returns, Service, allowances, conditions, is_conditional};
 
 /// Nothing, if a method has no error at all.
 pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
-    let errors: Option<Vec<_>> = service
+    let failures: Option<Vec<_>> = service
         .methods
         .iter()
-        .map(|method| error_type(&method.returns))
+        .map(|method| Failure::of(&method.returns))
         .collect();
-    let errors = errors?;
+    let failures = failures?;
     let krate = &service.options.krate;
     let ItemTrait { ident, .. } = service.item;
     let client = client::ident_of(ident);
@@ -31,17 +31,20 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
 
     let mut aliases = Vec::new();
     let mut distinct = BTreeMap::new();
-    for (index, (method, error)) in service.methods.iter().zip(errors).enumerate() {
+    for (index, (method, mut failure)) in service.methods.iter().zip(failures).enumerate() {
         if is_conditional(method.attrs) {
             // A bound cannot have a condition, a type alias can.
             let alias = format_ident!("__Error{index}");
-            aliases.push(expand_alias(method, &alias, &error));
-            distinct.insert(alias.to_string(), alias.into_token_stream());
-        } else {
-            distinct.insert(error.to_string(), error);
+            aliases.push(expand_alias(method, &alias, &failure));
+            failure.ty = alias.into_token_stream();
         }
+        distinct.insert(failure.ty.to_string(), failure);
     }
-    let errors = distinct.values();
+    let bounds = distinct.values().map(|Failure { ty, bound, .. }| {
+        quote_spanned! {Span::mixed_site()=>
+            for<'__a> <#ty as __rpc::Same<'__a>>::Type: #bound
+        }
+    });
     let supertraits = expand_supertraits(service);
     let methods = service.methods.iter().map(|method| expand_method(method));
     Some(quote_spanned! {Span::mixed_site()=>
@@ -51,24 +54,51 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
         where
             #(#predicates,)*
             #supertraits
-            #(for<'__a> <#errors as __rpc::Same<'__a>>::Type:
-                ::core::convert::From<__rpc::RpcError>,)*
+            #(#bounds,)*
         {
             #(#methods)*
         }
     })
 }
 
+/// What has to be able to say that a call failed.
+struct Failure {
+    ty: TokenStream,
+    bound: TokenStream,
+    /// A type that is always able to.
+    fine: TokenStream,
+}
+
+impl Failure {
+    /// The error of a method, or the whole type if it does not show the error; none if there is no error.
+    fn of(returns: &Returns<'_>) -> Option<Self> {
+        match returns {
+            Returns::Nothing | Returns::Value(_) => None,
+            Returns::Result { err, .. } => Some(Self {
+                ty: quote!(#err),
+                bound: quote!(__rpc::Failure),
+                fine: quote!(__rpc::RpcError),
+            }),
+            Returns::Alias(ty) => Some(Self {
+                ty: quote!(#ty),
+                bound: quote!(__rpc::Fallible),
+                fine: quote!(::core::result::Result<(), __rpc::RpcError>),
+            }),
+        }
+    }
+}
+
 /// The error of a method that may be absent; then it is one that is always fine.
-fn expand_alias(method: &Method<'_>, alias: &syn::Ident, error: &TokenStream) -> TokenStream {
+fn expand_alias(method: &Method<'_>, alias: &Ident, failure: &Failure) -> TokenStream {
+    let Failure { ty, fine, .. } = failure;
     let cfgs: Vec<_> = conditions(method.attrs).collect();
     let conditions = cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok());
     let conditions = conditions.map(|list| &list.tokens);
     quote! {
         #(#cfgs)*
-        type #alias = #error;
+        type #alias = #ty;
         #[cfg(not(all(#(#conditions),*)))]
-        type #alias = __rpc::RpcError;
+        type #alias = #fine;
     }
 }
 
@@ -87,11 +117,15 @@ fn expand_method(method: &Method<'_>) -> TokenStream {
     let inputs = args.iter().map(|Arg { ident, ty, .. }| quote!(#ident: #ty));
     let names = args.iter().map(|arg| arg.ident);
     let output = method.returns.ty();
+    let place = output.map_or_else(Span::mixed_site, place_of);
+    let call = quote_spanned! {place=>
+        __rpc::flatten::<#output>(Self::#ident(self, #(#names),*)).await
+    };
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
         async fn #ident(&self, #(#inputs),*) -> #output {
-            __rpc::flatten(Self::#ident(self, #(#names),*)).await
+            #call
         }
     }
 }

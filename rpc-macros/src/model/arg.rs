@@ -10,8 +10,24 @@ use syn::{
 };
 
 use super::returns::{type_args, visible};
-use super::travel;
+use super::{options, travel};
 use crate::mistakes::Mistakes;
+
+/// What serde takes on a field, except for `borrow` and `getter`, which have no sense on an argument.
+const OF_SERDE: [&str; 12] = [
+    "alias",
+    "bound",
+    "default",
+    "deserialize_with",
+    "flatten",
+    "rename",
+    "serialize_with",
+    "skip",
+    "skip_deserializing",
+    "skip_serializing",
+    "skip_serializing_if",
+    "with",
+];
 
 /// An argument.
 pub(crate) struct Arg<'a> {
@@ -49,14 +65,17 @@ impl<'a> Arg<'a> {
             other => {
                 mistakes.push(
                     other,
-                    "an argument has a plain name, which is its name on the wire",
+                    "an argument has a plain name, which is its name on the wire: a pattern goes into the body",
                 );
                 return None;
             }
         };
         let is_serde = |attr: &&Attribute| attr.path().is_ident("serde");
         for attr in input.attrs.iter().filter(|attr| !is_serde(attr)) {
-            mistakes.push(attr, "an argument has no attributes but those of serde");
+            mistakes.push(
+                attr,
+                "an argument has no attributes but those of serde, such as `#[serde(rename = \"..\")]`",
+            );
         }
         let mut arg = Self {
             ident,
@@ -72,18 +91,22 @@ impl<'a> Arg<'a> {
         Some(arg)
     }
 
-    /// What of an attribute of serde changes how callers see the argument; the rest is serde's to judge.
+    /// What of an attribute of serde changes how callers see the argument; the values are serde's to judge.
     fn read_serde(&mut self, attr: &Attribute, mistakes: &mut Mistakes) {
-        let metas = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-        let metas = match metas {
-            Ok(metas) => metas,
-            Err(error) => return mistakes.add(error),
-        };
-        for meta in metas {
-            if meta.path().is_ident("default") {
+        for meta in options::read_attribute(attr, mistakes) {
+            let name = (meta.path().get_ident()).map_or_else(String::new, Ident::to_string);
+            // Serde reports it too, and the compiler then that serde has done nothing.
+            if !OF_SERDE.contains(&&*name) {
+                let message = format!(
+                    "of serde an argument takes {} only",
+                    options::listed(&OF_SERDE)
+                );
+                mistakes.push(meta.path(), message);
+            }
+            if name == "default" {
                 self.optional = true;
             }
-            if meta.path().is_ident("rename")
+            if name == "rename"
                 && let Meta::NameValue(rename) = &meta
                 && let Expr::Lit(ExprLit {
                     lit: Lit::Str(name),

@@ -26,12 +26,19 @@ pub(super) fn millis(text: &str) -> Result<u64, String> {
         };
         let number: u64 = number.parse().map_err(|_| expected())?;
         let part = number.checked_mul(unit);
-        total = (part.and_then(|part| total.checked_add(part)))
-            .ok_or_else(|| format!("`{text}` is too long"))?;
+        total = (part.and_then(|part| total.checked_add(part))).ok_or_else(|| {
+            format!(
+                "`{text}` is too long: a time limit has at most {}ms",
+                u64::MAX
+            )
+        })?;
         rest = after.trim_start();
     }
     match total {
-        0 => Err("a time limit of zero lets no call through".into()),
+        0 => Err(
+            "a time limit of zero lets no call through: leave `timeout` out for that of the `Rpc`"
+                .into(),
+        ),
         _ => Ok(total),
     }
 }

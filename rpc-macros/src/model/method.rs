@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, FnArg, Generics, Ident, LitStr, Receiver, ReceiverKind, ReturnType, Safety,
@@ -11,7 +12,7 @@ use syn::{
 use super::arg::Arg;
 use super::options::MethodOptions;
 use super::returns::{ReturnedFuture, Returns, visible};
-use super::travel;
+use super::{travel, wire_name};
 use crate::mistakes::Mistakes;
 
 /// A method of the trait.
@@ -59,52 +60,45 @@ impl<'a> Method<'a> {
             && options.one_way
             && !is_unit(ty)
         {
-            mistakes.push(ty, "a one-way method returns nothing: nobody waits for it");
+            mistakes.push(
+                ty,
+                "a one-way method returns nothing, since nobody waits for it: remove this type, or `one_way`",
+            );
         }
         let ident = &sig.ident;
         let own = options
             .name
             .as_ref()
             .map_or_else(|| ident.unraw().to_string(), LitStr::value);
-        let name = format!("{prefix}{own}");
-        if let Err(reason) = check_wire_name(&own, &name) {
-            match &options.name {
-                Some(given) => mistakes.push(given, reason),
-                None => mistakes.push(ident, reason),
-            }
-        }
-        Self {
+        let method = Self {
             attrs: &item.attrs,
             ident,
-            name,
+            name: format!("{prefix}{own}"),
             options,
             args,
             returns,
+        };
+        if own.is_empty() {
+            let message =
+                "a name on the wire is not empty: leave `name` out for the name of the method";
+            mistakes.push(method.place_of_name(), message);
+        } else if let Err(reason) = wire_name::check(&method.name) {
+            mistakes.push(method.place_of_name(), reason);
+        }
+        method
+    }
+
+    /// Where its name on the wire comes from.
+    pub(super) fn place_of_name(&self) -> &dyn ToTokens {
+        match &self.options.name {
+            Some(name) => name,
+            None => self.ident,
         }
     }
 }
 
 fn is_unit(ty: &Type) -> bool {
     matches!(visible(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
-}
-
-/// What a broker would refuse only once the method is served.
-fn check_wire_name(own: &str, name: &str) -> Result<(), String> {
-    /// The longest name of a queue, in bytes.
-    const LONGEST: usize = 255;
-    if own.is_empty() {
-        return Err("a method has a name on the wire".into());
-    }
-    if name.len() > LONGEST {
-        let length = name.len();
-        return Err(format!(
-            "the name on the wire is {length} bytes, and AMQP allows {LONGEST}"
-        ));
-    }
-    if name.starts_with("amq.") {
-        return Err("RabbitMQ keeps names that start with `amq.` to itself".into());
-    }
-    Ok(())
 }
 
 fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
@@ -134,21 +128,32 @@ fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
             ),
         }
     }
-    if !sig.generics.params.is_empty() {
+    if sig.generics.type_params().next().is_some() || sig.generics.const_params().next().is_some() {
         mistakes.push(
             &sig.generics,
             "a method has no generic parameters: one queue serves it, for one set of types (the trait may have \
              parameters)",
         );
+    } else if !sig.generics.params.is_empty() {
+        mistakes.push(
+            &sig.generics,
+            "a method names no lifetimes: write `&self` for `&'a self`, and `&T` for `&'a T`",
+        );
     }
     if let Some(clause) = &sig.generics.where_clause {
-        mistakes.push(clause, "a method has no `where` clause");
+        mistakes.push(
+            clause,
+            "a method has no `where` clause: bounds go on the parameters and supertraits of the trait",
+        );
     }
     if sig.receiver().is_none() {
         mistakes.push(&sig.ident, "a method takes `&self` first");
     }
     if let Some(variadic) = &sig.variadic {
-        mistakes.push(variadic, "a method has a fixed number of arguments");
+        mistakes.push(
+            variadic,
+            "a method has a fixed number of arguments: take a `Vec<T>` or `&[T]`",
+        );
     }
 }
 
@@ -166,7 +171,7 @@ fn check_receiver(receiver: &Receiver, generics: &Generics, mistakes: &mut Mista
         );
     }
     if let Some(attr) = receiver.attrs.first() {
-        mistakes.push(attr, "`&self` has no attributes");
+        mistakes.push(attr, "`&self` has no attributes: remove this one");
     }
 }
 
@@ -176,7 +181,7 @@ fn check_names(args: &[Arg<'_>], mistakes: &mut Mistakes) {
         if !seen.insert(name) {
             mistakes.push(
                 ident,
-                format!("another argument has the name `{name}` on the wire already"),
+                format!("another argument has the name `{name}` on the wire already: give this one another"),
             );
         }
     }

@@ -4,11 +4,44 @@ use proc_macro2::TokenStream;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, MetaNameValue, Path, Token, parse_quote,
+    Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, MetaNameValue, Path, Token,
+    parse_quote,
 };
 
-use super::duration;
+use super::{duration, wire_name};
 use crate::mistakes::Mistakes;
+
+/// The options inside the brackets of an attribute.
+pub(super) type Options = Punctuated<Meta, Token![,]>;
+
+/// An attribute of this crate.
+struct Kind {
+    attribute: &'static str,
+    /// What it goes on.
+    place: &'static str,
+    /// The names of its options.
+    names: &'static [&'static str],
+}
+
+const OF_SERVICE: Kind = Kind {
+    attribute: "#[rpc_service]",
+    place: "the trait",
+    names: &["prefix", "name", "crate"],
+};
+
+const OF_METHOD: Kind = Kind {
+    attribute: "#[rpc]",
+    place: "a method",
+    names: &[
+        "name",
+        "timeout",
+        "idempotent",
+        "one_way",
+        "priority",
+        "concurrency",
+        "queue",
+    ],
+};
 
 /// What `#[rpc_service(..)]` says.
 pub(crate) struct ServiceOptions {
@@ -41,20 +74,10 @@ impl ServiceOptions {
             name: None,
             krate: parse_quote!(::rpc_core),
         };
-        let metas = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(attr.clone()) {
-            Ok(metas) => metas,
-            Err(error) => {
-                mistakes.add(error);
-                return options;
-            }
-        };
-        let names = ["prefix", "name", "crate"];
-        for (name, meta) in named(&metas, "#[rpc_service]", &names, mistakes) {
+        let metas = read(Options::parse_terminated.parse2(attr.clone()), mistakes);
+        for (name, meta) in named(&metas, &OF_SERVICE, &OF_METHOD, mistakes) {
             match &*name {
-                "prefix" => {
-                    let text = text(&name, meta, "bank.", mistakes);
-                    options.prefix = text.map(|text| text.value()).unwrap_or_default();
-                }
+                "prefix" => options.prefix = prefix(&name, meta, mistakes),
                 "name" => {
                     options.name = text(&name, meta, "Bank", mistakes).map(|text| text.value());
                 }
@@ -63,7 +86,7 @@ impl ServiceOptions {
                         options.krate = path.path.clone();
                     }
                     _ => {
-                        mistakes.push(meta, "`crate` takes a path, such as `crate = my::rpc_core`")
+                        mistakes.push(meta, "`crate` takes a path, such as `crate = my::rpc_core`");
                     }
                 },
             }
@@ -74,24 +97,12 @@ impl ServiceOptions {
 
 impl MethodOptions {
     pub(super) fn parse(attrs: &[Attribute], mistakes: &mut Mistakes) -> Self {
-        let mut metas = Punctuated::<Meta, Token![,]>::new();
+        let mut metas = Options::new();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
-            match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
-                Ok(more) => metas.extend(more),
-                Err(error) => mistakes.add(error),
-            }
+            metas.extend(read_attribute(attr, mistakes));
         }
-        let names = [
-            "name",
-            "timeout",
-            "idempotent",
-            "one_way",
-            "priority",
-            "concurrency",
-            "queue",
-        ];
         let mut options = Self::default();
-        for (name, meta) in named(&metas, "#[rpc]", &names, mistakes) {
+        for (name, meta) in named(&metas, &OF_METHOD, &OF_SERVICE, mistakes) {
             match &*name {
                 "name" => options.name = text(&name, meta, "pay", mistakes),
                 "timeout" => options.timeout_millis = timeout(&name, meta, mistakes),
@@ -112,31 +123,52 @@ impl MethodOptions {
     }
 }
 
+/// The options of `#[rpc(..)]` or `#[serde(..)]`; none if they cannot be read.
+pub(super) fn read_attribute(attr: &Attribute, mistakes: &mut Mistakes) -> Options {
+    read(attr.parse_args_with(Options::parse_terminated), mistakes)
+}
+
+fn read(options: syn::Result<Options>, mistakes: &mut Mistakes) -> Options {
+    options.unwrap_or_else(|error| {
+        // What syn expected is one thing, and seldom what the user has to do.
+        let message = format!(
+            "{error}; options are written `name = value` or `name`, with commas between them"
+        );
+        mistakes.add(Error::new(error.span(), message));
+        Options::new()
+    })
+}
+
 /// The options with their names; those that are unknown or there twice are mistakes.
 fn named<'m>(
-    metas: &'m Punctuated<Meta, Token![,]>,
-    attribute: &str,
-    names: &[&str],
+    metas: &'m Options,
+    kind: &Kind,
+    other: &Kind,
     mistakes: &mut Mistakes,
 ) -> Vec<(String, &'m Meta)> {
     let mut known: Vec<(String, &Meta)> = Vec::new();
     for meta in metas {
-        let name = meta.path().get_ident().map(Ident::to_string);
-        match name.filter(|name| names.contains(&&**name)) {
-            None => mistakes.push(
-                meta.path(),
-                format!("`{attribute}` takes {} only", listed(names)),
-            ),
-            Some(name) if known.iter().any(|(other, _)| *other == name) => {
-                mistakes.push(meta.path(), format!("`{name}` is given twice"));
+        let name = (meta.path().get_ident()).map_or_else(String::new, Ident::to_string);
+        let message = if kind.names.contains(&&*name) {
+            if known.iter().all(|(other, _)| *other != name) {
+                known.push((name, meta));
+                continue;
             }
-            Some(name) => known.push((name, meta)),
-        }
+            format!("`{name}` is given twice: remove one")
+        } else if other.names.contains(&&*name) {
+            let Kind {
+                attribute, place, ..
+            } = other;
+            format!("`{name}` is an option of `{attribute}`, which goes on {place}")
+        } else {
+            format!("`{}` takes {} only", kind.attribute, listed(kind.names))
+        };
+        mistakes.push(meta.path(), message);
     }
     known
 }
 
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match names.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
@@ -174,6 +206,20 @@ fn text(name: &str, meta: &Meta, example: &str, mistakes: &mut Mistakes) -> Opti
     None
 }
 
+fn prefix(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> String {
+    let Some(text) = text(name, meta, "bank.", mistakes) else {
+        return String::new();
+    };
+    match wire_name::check(&text.value()) {
+        Ok(()) => text.value(),
+        Err(reason) => {
+            // Without the prefix, so that the methods do not repeat it.
+            mistakes.push(text, reason);
+            String::new()
+        }
+    }
+}
+
 fn timeout(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> Option<u64> {
     let text = text(name, meta, "5s", mistakes)?;
     match duration::millis(&text.value()) {
@@ -187,7 +233,10 @@ fn timeout(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> Option<u64> {
 
 fn flag(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> bool {
     if !matches!(meta, Meta::Path(_)) {
-        mistakes.push(meta, format!("`{name}` takes no value"));
+        mistakes.push(
+            meta,
+            format!("`{name}` takes no value: write `#[rpc({name})]`"),
+        );
     }
     true
 }

@@ -9,7 +9,9 @@ use crate::mistakes::Mistakes;
 pub(super) fn check_arg(ty: &Type, mistakes: &mut Mistakes) {
     Traveller {
         what: "an argument",
-        borrows: "borrows only as `&T`, `Option<&T>` or `Cow<'_, T>`, with no name for the lifetime",
+        borrows: "borrows only as `&T`, `Option<&T>` or `Cow<'_, T>`, with no name for the lifetime: elsewhere write \
+                  `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
+        changes: "is a copy: write `T` for `&mut T`, and let the method return what it has changed",
         mistakes,
     }
     .visit_type(ty);
@@ -20,6 +22,7 @@ pub(super) fn check_returns(ty: &Type, mistakes: &mut Mistakes) {
     Traveller {
         what: "a returned value",
         borrows: "is owned: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
+        changes: "is a copy: write `T` for `&mut T`",
         mistakes,
     }
     .visit_type(ty);
@@ -29,6 +32,8 @@ struct Traveller<'a> {
     what: &'static str,
     /// How it may borrow.
     borrows: &'static str,
+    /// What there is for one that is borrowed to be changed.
+    changes: &'static str,
     mistakes: &'a mut Mistakes,
 }
 
@@ -36,8 +41,11 @@ impl Visit<'_> for Traveller<'_> {
     // What is inside of a reference or an `impl` is not visited: one mistake is reported once.
 
     fn visit_type_reference(&mut self, ty: &TypeReference) {
-        self.mistakes
-            .push(ty, format!("{} {}", self.what, self.borrows));
+        let words = match ty.mutability {
+            Some(_) => self.changes,
+            None => self.borrows,
+        };
+        self.mistakes.push(ty, format!("{} {words}", self.what));
     }
 
     fn visit_type_impl_trait(&mut self, ty: &TypeImplTrait) {

@@ -36,47 +36,50 @@ pub(crate) struct CatalogueServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated)]
+#[allow(deprecated, non_upper_case_globals)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __MATCH: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __match: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "match",
         "Finds the items of a type.",
         &[__rpc::ArgumentDescriptor::new("type", "String")],
         "Vec<Item>",
     );
     #[cfg(feature = "stock")]
-    const __STOCK: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __stock: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "stock",
         "",
         &[__rpc::ArgumentDescriptor::new("item", "Item")],
         "u32",
     );
-    const __SEARCH: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __search: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "search",
         "",
         &[__rpc::ArgumentDescriptor::new("text", "String")],
         "Vec<Item>",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl CatalogueClient {
         /// What [`Catalogue`](trait@Catalogue) declares, as data.
         pub(crate) const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
             "Catalogue",
             "Words of Rust as names, conditions, and a method with a body.",
-            &[__MATCH, #[cfg(feature = "stock")] __STOCK, __SEARCH],
+            &[__match, #[cfg(feature = "stock")] __stock, __search],
         );
         /// A client that calls through `rpc`.
         #[must_use]
         pub(crate) fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl CatalogueClient {
         /// Finds the items of a type.
         #[deprecated = "use `search`"]
         pub(crate) fn r#match(&self, r#type: String) -> __rpc::Call<Vec<Item>> {
             __rpc::call(
                 &self.rpc,
-                &__MATCH,
+                &__match,
                 __rpc::value::<Vec<Item>>(),
                 &[__rpc::argument::<String>().of(&r#type)],
             )
@@ -86,7 +89,7 @@ const _: () = {
         pub(crate) fn stock(&self, item: Item) -> __rpc::Call<u32> {
             __rpc::call(
                 &self.rpc,
-                &__STOCK,
+                &__stock,
                 __rpc::value::<u32>(),
                 &[__rpc::argument::<Item>().of(&item)],
             )
@@ -96,7 +99,7 @@ const _: () = {
         pub(crate) fn search(&self, text: String) -> __rpc::Call<Vec<Item>> {
             __rpc::call(
                 &self.rpc,
-                &__SEARCH,
+                &__search,
                 __rpc::value::<Vec<Item>>(),
                 &[__rpc::argument::<String>().of(&text)],
             )
@@ -151,7 +154,7 @@ const _: () = {
             ::core::convert::From::from([
                 __rpc::method(
                     &self.service,
-                    &__MATCH,
+                    &__match,
                     __rpc::value::<Vec<Item>>(),
                     (__rpc::argument::<String>(), ()),
                     |service, (r#type, ())| async move {
@@ -161,7 +164,7 @@ const _: () = {
                 #[cfg(feature = "stock")]
                 __rpc::method(
                     &self.service,
-                    &__STOCK,
+                    &__stock,
                     __rpc::value::<u32>(),
                     (__rpc::argument::<Item>(), ()),
                     |service, (item, ())| async move {
@@ -170,7 +173,7 @@ const _: () = {
                 ),
                 __rpc::method(
                     &self.service,
-                    &__SEARCH,
+                    &__search,
                     __rpc::value::<Vec<Item>>(),
                     (__rpc::argument::<String>(), ()),
                     |service, (text, ())| async move {

@@ -27,16 +27,16 @@ struct BankServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated)]
+#[allow(deprecated, non_upper_case_globals)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __AUDIT: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __audit: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "audit",
         "",
         &[],
         "()",
     );
-    const __PAY: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __pay: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "pay",
         "",
         &[
@@ -46,28 +46,31 @@ const _: () = {
         ],
         "Result<Receipt, Refusal>",
     );
-    const __BALANCE: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __balance: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "balance",
         "",
         &[__rpc::ArgumentDescriptor::new("account", "Account")],
         "bank::Result<u64>",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl BankClient {
         /// What [`Bank`](trait@Bank) declares, as data.
         const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
             "Bank",
             "",
-            &[__AUDIT, __PAY, __BALANCE],
+            &[__audit, __pay, __balance],
         );
         /// A client that calls through `rpc`.
         #[must_use]
         fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl BankClient {
         /// Calls `audit`.
         fn audit(&self) -> __rpc::Call<()> {
-            __rpc::call(&self.rpc, &__AUDIT, __rpc::value::<()>(), &[])
+            __rpc::call(&self.rpc, &__audit, __rpc::value::<()>(), &[])
         }
         /// Calls `pay`.
         fn pay(
@@ -78,7 +81,7 @@ const _: () = {
         ) -> __rpc::Call<Receipt, __rpc::CallError<Refusal>> {
             __rpc::call(
                 &self.rpc,
-                &__PAY,
+                &__pay,
                 __rpc::result::<Receipt, Refusal>(),
                 &[
                     __rpc::argument::<Account>().of(&from),
@@ -97,11 +100,8 @@ const _: () = {
         > {
             __rpc::call(
                 &self.rpc,
-                &__BALANCE,
-                __rpc::result::<
-                    <bank::Result<u64> as __rpc::ResultParts>::Ok,
-                    <bank::Result<u64> as __rpc::ResultParts>::Err,
-                >(),
+                &__balance,
+                __rpc::alias::<bank::Result<u64>>(),
                 &[__rpc::argument::<Account>().of(&account)],
             )
         }
@@ -153,14 +153,14 @@ const _: () = {
             ::core::convert::From::from([
                 __rpc::method(
                     &self.service,
-                    &__AUDIT,
+                    &__audit,
                     __rpc::value::<()>(),
                     (),
                     |service, ()| async move { <__S as Bank>::audit(&service).await },
                 ),
                 __rpc::method(
                     &self.service,
-                    &__PAY,
+                    &__pay,
                     __rpc::result::<Receipt, Refusal>(),
                     (
                         __rpc::argument::<Account>(),
@@ -172,11 +172,8 @@ const _: () = {
                 ),
                 __rpc::method(
                     &self.service,
-                    &__BALANCE,
-                    __rpc::result::<
-                        <bank::Result<u64> as __rpc::ResultParts>::Ok,
-                        <bank::Result<u64> as __rpc::ResultParts>::Err,
-                    >(),
+                    &__balance,
+                    __rpc::alias::<bank::Result<u64>>(),
                     (__rpc::argument::<Account>(), ()),
                     |service, (account, ())| async move {
                         <__S as Bank>::balance(&service, account).await

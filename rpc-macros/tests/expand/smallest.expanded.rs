@@ -22,33 +22,36 @@ pub struct SleepServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated)]
+#[allow(deprecated, non_upper_case_globals)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __SLEEP: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
+    const __sleep: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
         "sleep",
         "Sleeps `t` seconds, then returns `t`.",
         &[__rpc::ArgumentDescriptor::new("t", "u64")],
         "u64",
     );
-    #[allow(dead_code, clippy::too_many_arguments)]
+    #[allow(dead_code)]
     impl SleepClient {
         /// What [`Sleep`](trait@Sleep) declares, as data.
         pub const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
             "Sleep",
             "Puts its callers to sleep.",
-            &[__SLEEP],
+            &[__sleep],
         );
         /// A client that calls through `rpc`.
         #[must_use]
         pub fn new(rpc: &__rpc::Rpc) -> Self {
             ::core::convert::From::from(rpc)
         }
+    }
+    #[allow(dead_code, clippy::too_many_arguments)]
+    impl SleepClient {
         /// Sleeps `t` seconds, then returns `t`.
         pub fn sleep(&self, t: u64) -> __rpc::Call<u64> {
             __rpc::call(
                 &self.rpc,
-                &__SLEEP,
+                &__sleep,
                 __rpc::value::<u64>(),
                 &[__rpc::argument::<u64>().of(&t)],
             )
@@ -101,7 +104,7 @@ const _: () = {
             ::core::convert::From::from([
                 __rpc::method(
                     &self.service,
-                    &__SLEEP,
+                    &__sleep,
                     __rpc::value::<u64>(),
                     (__rpc::argument::<u64>(), ()),
                     |service, (t, ())| async move {

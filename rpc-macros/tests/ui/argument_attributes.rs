@@ -2,22 +2,26 @@ use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
-    async fn price(#[cfg(all())] &self, #[serde(default)] item: String) -> u32;
+    async fn price(
+        #[cfg(all())] &self,
+        #[cfg(all())] item: String,
+        #[rpc(name = "of")] shelf: u32,
+    ) -> u32;
 }
 
 struct Shelf;
 
 impl Shop for Shelf {
-    async fn price(&self, item: String) -> u32 {
-        item.len() as u32
+    async fn price(&self, item: String, shelf: u32) -> u32 {
+        item.len() as u32 + shelf
     }
 }
 
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let server = rpc.serve(ShopServer::new(Shelf)).await?;
     let client = ShopClient::new(&rpc);
-    let price: u32 = client.price("tea".into()).await?;
-    assert_eq!(price, 3);
+    let price: u32 = client.price("tea".into(), 3).await?;
+    assert_eq!(price, 6);
     server.shutdown().await?;
     Ok(())
 }

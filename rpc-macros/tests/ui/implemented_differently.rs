@@ -1,4 +1,4 @@
-use rpc_core::rpc_service;
+use rpc_core::{Rpc, rpc_service};
 
 #[rpc_service]
 trait Shop {
@@ -18,4 +18,15 @@ impl Shop for Shelf {
     }
 }
 
-fn main() {}
+async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
+    let server = rpc.serve(ShopServer::new(Shelf)).await?;
+    let client = ShopClient::new(&rpc);
+    let price: u32 = client.price("tea".into()).await?;
+    assert_eq!(price, 3);
+    server.shutdown().await?;
+    Ok(())
+}
+
+fn main() {
+    let _ = run;
+}

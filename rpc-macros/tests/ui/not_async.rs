@@ -3,6 +3,7 @@ use rpc_core::{Rpc, rpc_service};
 #[rpc_service]
 trait Shop {
     fn price(&self, item: String) -> u32;
+    fn close(&self);
 }
 
 struct Shelf;
@@ -11,6 +12,7 @@ impl Shop for Shelf {
     fn price(&self, item: String) -> u32 {
         item.len() as u32
     }
+    fn close(&self) {}
 }
 
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
@@ -18,6 +20,7 @@ async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let client = ShopClient::new(&rpc);
     let price: u32 = client.price("tea".into()).await?;
     assert_eq!(price, 3);
+    client.close().await?;
     server.shutdown().await?;
     Ok(())
 }

@@ -6,7 +6,6 @@ trait Shop {
     async fn close(self);
     async fn fill(&mut self);
     async fn sweep(self: Arc<Self>);
-    async fn look<'a>(&'a self);
 }
 
 struct Shelf;
@@ -15,7 +14,6 @@ impl Shop for Shelf {
     async fn close(self) {}
     async fn fill(&mut self) {}
     async fn sweep(self: Arc<Self>) {}
-    async fn look<'a>(&'a self) {}
 }
 
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +22,6 @@ async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     client.close().await?;
     client.fill().await?;
     client.sweep().await?;
-    client.look().await?;
     server.shutdown().await?;
     Ok(())
 }

@@ -184,3 +184,25 @@ async fn a_python_server_that_dies_interrupts_nothing_it_did_not_start() {
     assert_eq!(waiting.await.unwrap().unwrap(), json!("second"));
     second.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn one_way_calls_run_and_nobody_hears_of_them() {
+    let site = Site::rabbitmq().await;
+    let server = python_server(&site, &[]).await;
+    let rpc = site.rpc().await;
+    for (method, args) in [
+        ("nothing", json!({})),
+        ("fail", json!({"message": "boom"})),
+        ("add", json!({"a": 1})),
+    ] {
+        rpc.call(method, args).one_way().await.unwrap();
+        eventually("it was taken", || async {
+            let count = rpc.call("count", json!({ "method": method }));
+            count.await.unwrap() == json!(1) && site.depth(method).await == 0
+        })
+        .await;
+    }
+    // The server goes on.
+    assert_eq!(ForeignClient::new(&rpc).add(1, 2).await, Ok(3));
+    server.stop().await.unwrap();
+}

@@ -1,6 +1,5 @@
 //! The channel of one-way calls, on which the broker confirms each.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use super::calls::publish_error;
 use super::permission::{PUBLISH, explain};
+use super::receipts::{Confirmed, Receipts};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::Message;
@@ -94,25 +94,27 @@ impl fmt::Debug for AmqpOneWay {
 
 /// Publishes what comes, many at a time, and tells each caller what became of its call.
 ///
-/// One task does it all: lapin counts delivery tags wrongly for publishes that race, and hands a message
-/// that the broker returned to whichever confirmation comes next on the channel. That one comes no later
-/// than the confirmation of the message itself, so whoever looks at all that have come knows.
+/// One task does it all: lapin counts delivery tags wrongly for publishes that race, and whoever wants to
+/// know which calls were returned has to look at all confirmations; see [`Receipts`].
 async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<OneWay>) {
     let mut confirming = FuturesUnordered::new();
+    let mut receipts = Receipts::new();
     loop {
         tokio::select! {
             biased;
             Some(first) = confirming.next() => {
-                let mut confirmed = vec![first];
+                // All that are there: none may be missing that came before one of these.
+                let mut ended = vec![first];
                 while let Some(Some(next)) = confirming.next().now_or_never() {
-                    confirmed.push(next);
+                    ended.push(next);
                 }
-                tell(confirmed);
+                let confirmed = ended.into_iter().filter_map(confirmed).collect();
+                for (tell, receipt) in receipts.settle(confirmed) {
+                    // A caller that has left does not ask.
+                    let _ = tell.send(Ok(receipt));
+                }
             }
-            one_way = waiting.recv(), if confirming.len() < CONFIRMING => {
-                let Some(OneWay { queue, call, tell }) = one_way else {
-                    return;
-                };
+            Some(OneWay { queue, call, tell }) = waiting.recv(), if confirming.len() < CONFIRMING => {
                 // Its caller may have left while it waited.
                 if tell.is_closed() {
                     continue;
@@ -132,46 +134,57 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<OneWay>) {
                 match publishing.await {
                     Ok(confirm) => confirming.push(async move { (id, tell, confirm.await) }),
                     Err(error) => {
+                        // Before the caller is told, who may then ask whether this channel is closed.
+                        close_with(&channel, &mut waiting);
                         let _ = tell.send(Err(publish_error(&error)));
                     }
                 }
             }
+            else => return,
         }
-        if !channel.status().connected() && confirming.is_empty() {
-            return;
-        }
+        close_with(&channel, &mut waiting);
     }
 }
 
-type Confirmed = (String, Tell, lapin::Result<Confirmation>);
-
-fn tell(mut confirmed: Vec<Confirmed>) {
-    let mut returned = HashSet::new();
-    for (_, _, confirmation) in &mut confirmed {
-        if let Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) = confirmation
-            && let Some(message) = message.take()
-            && let Some(id) = message.delivery.properties.correlation_id()
-        {
-            returned.insert(id.as_str().to_owned());
-        }
+/// Takes no more calls if the channel takes none; those that wait already are told that they were not sent.
+fn close_with(channel: &Channel, waiting: &mut mpsc::Receiver<OneWay>) {
+    if !channel.status().connected() {
+        waiting.close();
     }
-    for (id, tell, confirmation) in confirmed {
-        let receipt = match confirmation {
-            _ if returned.contains(&id) => Ok(Receipt::Unroutable),
-            Ok(Confirmation::Ack(_)) => Ok(Receipt::Taken),
-            Ok(Confirmation::Nack(_)) => Ok(Receipt::Refused),
-            Ok(Confirmation::NotRequested) => Err(PublishError {
+}
+
+type Ended = (String, Tell, lapin::Result<Confirmation>);
+
+/// What the broker said of a call; nothing if that will not come, which its caller is told.
+fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
+    let (receipt, returned) = match confirmation {
+        Ok(Confirmation::Ack(returned)) => (Receipt::Taken, returned),
+        Ok(Confirmation::Nack(returned)) => (Receipt::Refused, returned),
+        Ok(Confirmation::NotRequested) => {
+            let _ = tell.send(Err(PublishError {
                 sent: true,
                 reason: "the broker does not confirm".into(),
-            }),
-            Err(error) => Err(PublishError {
+            }));
+            return None;
+        }
+        Err(error) => {
+            let _ = tell.send(Err(PublishError {
                 sent: true,
                 reason: explain(words(&error), PUBLISH),
-            }),
-        };
-        // A caller that has left does not ask.
-        let _ = tell.send(receipt);
-    }
+            }));
+            return None;
+        }
+    };
+    let returned = returned.and_then(|message| {
+        let id = message.delivery.properties.correlation_id().as_ref()?;
+        Some(id.as_str().to_owned())
+    });
+    Some(Confirmed {
+        id,
+        caller: tell,
+        receipt,
+        returned,
+    })
 }
 
 /// How many calls may wait to be published; those beyond wait with their callers.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -68,6 +69,37 @@ impl MemoryBroker {
     pub fn unblock(&self) {
         self.0.lock().block(None);
         self.0.gate.notify_waiters();
+    }
+
+    /// Loses the next so many replies: their calls time out, though they ran.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use rpc_core::{MemoryBroker, Rpc, RpcError};
+    /// # use serde_json::Value;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = MemoryBroker::named("lossy");
+    /// let rpc = Rpc::connect("memory://lossy").await?;
+    /// rpc.register("pay", |_: Value| async { Ok::<_, String>("paid") }).await?;
+    /// broker.lose_replies(1);
+    /// let error = rpc.call("pay", ()).timeout(Duration::from_millis(50)).await.unwrap_err();
+    /// assert!(matches!(error, RpcError::Timeout { .. }));
+    /// assert_eq!(rpc.call("pay", ()).await?, "paid");
+    /// # Ok(()) }
+    /// ```
+    pub fn lose_replies(&self, count: usize) {
+        self.0.lock().faults().lose = count;
+    }
+
+    /// Delivers the next so many replies twice, as happens where a server answers and is lost before it can
+    /// say that it is done. A caller sees the first only.
+    pub fn duplicate_replies(&self, count: usize) {
+        self.0.lock().faults().duplicate = count;
+    }
+
+    /// Makes every reply take so much longer, until it is set to zero again. They keep their order.
+    pub fn delay_replies(&self, delay: Duration) {
+        self.0.lock().faults().delay = delay;
     }
 
     /// How many messages are ready in a queue: those that no server has taken yet. `None` if there is

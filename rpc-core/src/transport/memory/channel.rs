@@ -13,14 +13,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::broker::Broker;
-use super::state::{ConnectionId, OneWay, Published, Refusal};
+use super::one_way::OneWayCalls;
+use super::replies::Replies;
+use super::state::{ConnectionId, Published, Refusal};
 use crate::connect_error::ConnectError;
-use crate::message::{Delivery, Incoming, Message};
+use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
 use crate::transport::{
-    CallChannel, Lookout, Loss, Messages, OneWayChannel, OpenCalls, PublishError, QueueLook,
-    Receipt, ServeChannel,
+    CallChannel, Loss, Messages, OneWayChannel, OpenCalls, PublishError, ServeChannel,
 };
 
 /// What both ends know of the connection they belong to.
@@ -47,7 +48,7 @@ impl Connection {
         };
         Ok(OpenCalls {
             channel: Arc::new(channel),
-            incoming: Box::pin(Replies(receiver)),
+            incoming: Box::pin(Replies::new(receiver)),
         })
     }
 
@@ -73,7 +74,7 @@ impl Connection {
         }
     }
 
-    fn not_sent(&self, refusal: Refusal) -> PublishError {
+    pub(super) fn not_sent(&self, refusal: Refusal) -> PublishError {
         PublishError {
             sent: false,
             reason: self.reason(refusal),
@@ -88,24 +89,6 @@ impl Connection {
                 None => "the channel is closed".to_owned(),
             },
         }
-    }
-}
-
-#[async_trait]
-impl Lookout for Connection {
-    async fn look(&mut self, queue: &str) -> Option<QueueLook> {
-        if self.loss.borrow().is_some() {
-            return None;
-        }
-        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let look = match self.broker.lock().queues().look(queue) {
-            Some((calls, servers)) => QueueLook::There {
-                calls: count(calls),
-                servers: count(servers),
-            },
-            None => QueueLook::Absent,
-        };
-        Some(look)
     }
 }
 
@@ -147,31 +130,6 @@ impl Drop for Calls {
     fn drop(&mut self) {
         let Connection { broker, id, .. } = &self.connection;
         broker.lock().close_calls(*id, &self.reply_queue);
-    }
-}
-
-/// The end of calls that nobody answers.
-#[derive(Debug)]
-struct OneWayCalls(Connection);
-
-#[async_trait]
-impl OneWayChannel for OneWayCalls {
-    async fn publish(&self, queue: &str, mut call: Message) -> Result<Receipt, PublishError> {
-        let Connection { broker, id, .. } = &self.0;
-        loop {
-            // As with calls that are answered.
-            let opened = broker.gate.notified();
-            let published = broker.lock().one_way(*id, queue, call, Instant::now());
-            match published.map_err(|refusal| self.0.not_sent(refusal))? {
-                OneWay::Done(receipt) => return Ok(receipt),
-                OneWay::Blocked(returned) => call = *returned,
-            }
-            opened.await;
-        }
-    }
-
-    fn is_closed(&self) -> bool {
-        self.0.loss.borrow().is_some()
     }
 }
 
@@ -280,16 +238,6 @@ impl Drop for Serving {
             .broker
             .lock()
             .close_channel(self.id, Instant::now());
-    }
-}
-
-struct Replies(UnboundedReceiver<Incoming>);
-
-impl Stream for Replies {
-    type Item = Incoming;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        self.0.poll_recv(cx)
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) struct Queues {
 }
 
 /// By name. A caller that has stopped listening is as good as gone.
-pub(super) type ReplyQueues = HashMap<String, UnboundedSender<Incoming>>;
+pub(super) type ReplyQueues = HashMap<String, UnboundedSender<Arriving>>;
+
+/// What reaches a caller, and when, if not at once.
+pub(super) type Arriving = (Option<Instant>, Incoming);
 
 impl Queues {
     pub(super) fn new(alarm_moved: Arc<Notify>) -> Self {

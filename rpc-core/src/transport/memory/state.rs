@@ -10,8 +10,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::consumers::{ChannelId, ConsumerId};
+use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
-use super::queues::Queues;
+use super::queues::{Arriving, Queues};
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::transport::{Loss, Receipt};
@@ -26,6 +27,7 @@ pub(super) struct State {
     connections: HashMap<ConnectionId, Connection>,
     channels: HashMap<ChannelId, Channel>,
     queues: Queues,
+    faults: Faults,
 }
 
 pub(super) type ConnectionId = u64;
@@ -96,6 +98,7 @@ impl State {
             connections: HashMap::new(),
             channels: HashMap::new(),
             queues: Queues::new(alarm_moved),
+            faults: Faults::default(),
         }
     }
 
@@ -118,7 +121,7 @@ impl State {
         &mut self,
         connection: ConnectionId,
         reply_queue: String,
-        incoming: UnboundedSender<Incoming>,
+        incoming: UnboundedSender<Arriving>,
     ) -> Result<(), Refusal> {
         let open = self
             .connections
@@ -246,7 +249,7 @@ impl State {
             .collect();
         for name in ended.iter().flat_map(|connection| &connection.reply_queues) {
             if let Some(incoming) = self.queues.replies.remove(name) {
-                let _ = incoming.send(Incoming::Ended(reason.to_owned()));
+                let _ = incoming.send((None, Incoming::Ended(reason.to_owned())));
             }
         }
         let channels: Vec<_> = ended
@@ -281,6 +284,10 @@ impl State {
 
     pub(super) fn blocked(&self) -> Option<&str> {
         self.blocked.as_deref()
+    }
+
+    pub(super) fn faults(&mut self) -> &mut Faults {
+        &mut self.faults
     }
 
     pub(super) fn queues(&self) -> &Queues {

@@ -31,9 +31,9 @@ impl State {
         if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, call, now);
         } else if let Some(other) = replies.get(queue) {
-            let _ = other.send(Incoming::Reply(call));
+            let _ = other.send((None, Incoming::Reply(call)));
         } else {
-            let _ = own.send(Incoming::Returned(call));
+            let _ = own.send((None, Incoming::Returned(call)));
         }
         Ok(Published::Done)
     }
@@ -72,7 +72,12 @@ impl State {
             return Err(Refusal::Closed);
         }
         if let Some(caller) = self.queues.replies.get(queue) {
-            let _ = caller.send(Incoming::Reply(message));
+            let due = Some(self.faults.delay)
+                .filter(|delay| !delay.is_zero())
+                .and_then(|delay| now.checked_add(delay));
+            for _ in 0..self.faults.next_copies() {
+                let _ = caller.send((due, Incoming::Reply(message.clone())));
+            }
         } else if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, message, now);
         }
@@ -219,7 +224,7 @@ fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue:
         milliseconds.to_string()
     });
     bury(&mut message.headers, reason, queue, expiration);
-    let _ = caller.send(Incoming::Reply(message));
+    let _ = caller.send((None, Incoming::Reply(message)));
 }
 
 fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {

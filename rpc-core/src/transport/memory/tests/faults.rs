@@ -116,3 +116,42 @@ fn a_url_holds_nothing_but_a_name() {
     let named = MemoryTransport::from_url("memory://bank:1").unwrap();
     assert_eq!(named.broker.url(), "memory://bank:1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn replies_are_lost_doubled_and_late_as_asked() {
+    let mut ends = Ends::new().await;
+    let reply_queue = ends.calls.reply_queue().to_owned();
+    ends.broker.lose_replies(1);
+    ends.broker.duplicate_replies(1);
+    for name in ["lost", "twice", "once"] {
+        let reply = ends.message(name);
+        ends.serve.reply(&reply_queue, reply).await.unwrap();
+    }
+    let mut bodies = Vec::new();
+    while let Some(Some(Incoming::Reply(reply))) = soon(ends.incoming.next()).await {
+        bodies.push(reply.body);
+    }
+    let bodies_of = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| ends.message(name).body)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bodies, bodies_of(&["twice", "twice", "once"]));
+
+    let start = Instant::now();
+    ends.broker.delay_replies(Duration::from_secs(3));
+    let late = ends.message("late");
+    ends.serve.reply(&reply_queue, late).await.unwrap();
+    ends.broker.delay_replies(Duration::ZERO);
+    let prompt = ends.message("prompt");
+    ends.serve.reply(&reply_queue, prompt).await.unwrap();
+    let expected = [ends.message("late").body, ends.message("prompt").body];
+    for body in expected {
+        let Some(Incoming::Reply(reply)) = ends.incoming.next().await else {
+            panic!("no reply");
+        };
+        assert_eq!(reply.body, body, "in order");
+        assert_eq!(start.elapsed().as_secs(), 3);
+    }
+}

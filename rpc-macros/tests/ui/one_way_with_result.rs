@@ -1,0 +1,38 @@
+use rpc_core::{Rpc, rpc_service};
+
+#[rpc_service]
+trait Shop {
+    #[rpc(one_way)]
+    async fn price(&self, item: String) -> u32;
+    #[rpc(one_way)]
+    async fn close(&self) -> Result<(), String>;
+    #[rpc(one_way)]
+    async fn open(&self) -> ();
+}
+
+struct Shelf;
+
+impl Shop for Shelf {
+    async fn price(&self, item: String) -> u32 {
+        item.len() as u32
+    }
+    async fn close(&self) -> Result<(), String> {
+        Ok(())
+    }
+    async fn open(&self) {}
+}
+
+async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
+    let server = rpc.serve(ShopServer::new(Shelf)).await?;
+    let client = ShopClient::new(&rpc);
+    let price: u32 = client.price("tea".into()).await?;
+    assert_eq!(price, 3);
+    client.close().await?;
+    client.open().await?;
+    server.shutdown().await?;
+    Ok(())
+}
+
+fn main() {
+    let _ = run;
+}

@@ -1,0 +1,32 @@
+use rpc_core::{Rpc, rpc_service};
+use serde::Deserialize;
+
+#[rpc_service]
+trait Shop {
+    async fn look_up(&self) -> Item;
+}
+
+#[derive(Deserialize)]
+struct Item {
+    name: String,
+}
+
+struct Shelf;
+
+impl Shop for Shelf {
+    async fn look_up(&self) -> Item {
+        Item { name: "tea".into() }
+    }
+}
+
+async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
+    let server = rpc.serve(ShopServer::new(Shelf)).await?;
+    let client = ShopClient::new(&rpc);
+    let _ = client.look_up().await?;
+    server.shutdown().await?;
+    Ok(())
+}
+
+fn main() {
+    let _ = run;
+}
