@@ -243,14 +243,23 @@ async fn a_certificate_of_nobody_is_refused_as_a_login() {
     );
 }
 
+/// As where the broker has not the plugin of certificates.
+#[tokio::test]
+async fn a_mechanism_that_the_broker_does_not_offer() {
+    let node = node().await;
+    let query = "?auth_mechanism=rabbit-cr-demo";
+    let builder = Rpc::builder(url(node, "guest:guest@localhost", query)).tls_ca(CA.pem());
+    let text = builder.connect().await.unwrap_err().to_string();
+    assert_words(&text, &["localhost:", "offer the login RABBIT-CR-DEMO"]);
+    // It speaks TLS well enough.
+    assert!(!text.contains("amqp://"), "{text}");
+}
+
 #[tokio::test]
 async fn a_client_certificate_of_another_ca() {
     let node = node().await;
     let text = refused(external(node, &STRANGER.issue(USER).unwrap())).await;
-    assert_words(
-        &text,
-        &["the broker refuses the certificate of `tls_identity`"],
-    );
+    assert_words(&text, &["broker refuses the certificate of `tls_identity`"]);
 }
 
 #[tokio::test]

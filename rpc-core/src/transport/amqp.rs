@@ -1,6 +1,7 @@
 //! RabbitMQ through lapin, without lapin's own recovery: a connection that is lost stays lost, and the
 //! supervisor makes a new one. Only this module and those below it name lapin.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
@@ -49,7 +51,14 @@ pub(crate) struct AmqpTransport {
     unfinished: Mutex<HashMap<(usize, Purpose), Connecting>>,
 }
 
-type Connecting = BoxFuture<'static, Result<Connection, lapin::Error>>;
+type Connecting = BoxFuture<'static, Result<Connection, Failure>>;
+
+/// Why an attempt failed.
+struct Failure {
+    error: lapin::Error,
+    /// Whether it was after a handshake of TLS.
+    after_handshake: bool,
+}
 
 /// How to connect.
 #[derive(Clone, Debug)]
@@ -95,17 +104,22 @@ impl AmqpTransport {
         if let Some(tls) = &self.tls {
             return Box::pin(tls.connect(host.uri.clone(), properties));
         }
-        Box::pin(Connection::connect_uri(host.uri.clone(), properties))
+        let connecting = Connection::connect_uri(host.uri.clone(), properties);
+        Box::pin(connecting.map_err(|error| Failure {
+            error,
+            after_handshake: false,
+        }))
     }
 
     /// Why a handshake failed with a host that speaks TLS.
     #[cfg(feature = "tls")]
-    fn tls_failure(&self, error: &lapin::Error) -> Option<String> {
-        self.tls.as_ref()?.failure(error)
+    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+        self.tls.as_ref()?.explain(failure)
     }
 
     #[cfg(not(feature = "tls"))]
-    fn tls_failure(&self, _: &lapin::Error) -> Option<String> {
+    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+        debug_assert!(!failure.after_handshake);
         None
     }
 
@@ -150,12 +164,12 @@ impl Transport for AmqpTransport {
                 let link = AmqpLink::new(connection, host.name.clone(), user_id);
                 Ok(Arc::new(link))
             }
-            Ok(Err(error)) => Err(match self.tls_failure(&error) {
+            Ok(Err(failure)) => Err(match self.tls_failure(&failure) {
                 Some(reason) => ConnectError::Tls {
                     host: host.name.clone(),
                     reason,
                 },
-                None => refusal(host, &error),
+                None => refusal(host, &failure.error),
             }),
             Err(_) => {
                 self.unfinished().insert((index, purpose), connecting);
@@ -243,8 +257,19 @@ fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
 }
 
 /// What to look at when a host cannot be reached.
-fn hint(host: &Host, error: &lapin::Error) -> &'static str {
-    match error.kind() {
+fn hint(host: &Host, error: &lapin::Error) -> Cow<'static, str> {
+    let hint = match error.kind() {
+        // RabbitMQ says nothing to who asks for a mechanism that it does not know.
+        ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionAborted => {
+            let Some(mechanism) = host.uri.query.auth_mechanism else {
+                return tls_hint(host).into();
+            };
+            return format!(
+                " (does the broker offer the login {mechanism}? EXTERNAL is that of its plugin \
+                 rabbitmq_auth_mechanism_ssl)"
+            )
+            .into();
+        }
         ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             " (is RabbitMQ running there?)"
         }
@@ -252,8 +277,11 @@ fn hint(host: &Host, error: &lapin::Error) -> &'static str {
         ErrorKind::IOError(error) if error.to_string().contains("lookup") => {
             " (check the host's name)"
         }
+        // It has spoken AMQP.
+        ErrorKind::ProtocolError(_) => "",
         _ => tls_hint(host),
-    }
+    };
+    hint.into()
 }
 
 /// The most common reason why a port answers and yet makes no sense.

@@ -4,7 +4,11 @@
 //! read afresh for each connection, and show the key in their `Debug`.
 
 use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::TryFutureExt;
 use lapin::runtime::default_runtime;
 use lapin::tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
 use lapin::uri::AMQPUri;
@@ -13,6 +17,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, RootCertStore};
 
+use super::Failure;
 use crate::connect_error::ConnectError;
 
 /// What the user has set, as it was given.
@@ -90,9 +95,11 @@ impl Tls {
         &self,
         uri: AMQPUri,
         properties: ConnectionProperties,
-    ) -> impl Future<Output = Result<Connection, lapin::Error>> + Send + use<> {
+    ) -> impl Future<Output = Result<Connection, Failure>> + Send + use<> {
         let connector = self.connector.clone();
-        async move {
+        let shaken = Arc::new(AtomicBool::new(false));
+        let tell_shaken = Arc::clone(&shaken);
+        let connecting = async move {
             Connection::connector(
                 uri,
                 default_runtime()?,
@@ -100,19 +107,37 @@ impl Tls {
                     let host = uri.authority.host;
                     let address = runtime.to_socket_addrs((host.clone(), uri.authority.port));
                     let stream = AsyncTcpStream::connect(&runtime, address).await?;
-                    Ok(stream.into_rustls(&connector, &host).await?)
+                    let stream = stream.into_rustls(&connector, &host).await?;
+                    tell_shaken.store(true, Ordering::Relaxed);
+                    Ok(stream)
                 },
                 properties,
             )
             .await
-        }
+        };
+        connecting.map_err(move |error| Failure {
+            error,
+            after_handshake: shaken.load(Ordering::Relaxed),
+        })
     }
 
     /// What is wrong, if the other side speaks TLS; `None` if it does not seem to.
-    pub(super) fn failure(&self, error: &lapin::Error) -> Option<String> {
-        let ErrorKind::IOError(error) = error.kind() else {
+    pub(super) fn explain(&self, failure: &Failure) -> Option<String> {
+        let ErrorKind::IOError(error) = failure.error.kind() else {
             return None;
         };
+        // In TLS 1.3 the client is done before the server has looked at its certificate. A server that refuses it
+        // says so and closes, but what the client has sent meanwhile may have the system drop what was said.
+        let broken_off = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if failure.after_handshake && broken_off {
+            return Some(match self.identity {
+                true => format!("it was broken off, as where the broker {REFUSES}: {error}"),
+                false => format!("it was broken off, as where the broker {ASKS}: {error}"),
+            });
+        }
         let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         match error {
             rustls::Error::InvalidMessage(_) => None,
@@ -160,12 +185,8 @@ impl Tls {
                 | AlertDescription::HandshakeFailure
         );
         match (ours, self.identity) {
-            (true, true) => {
-                format!("the broker refuses the certificate of `tls_identity`: {alert:?}")
-            }
-            (true, false) => format!(
-                "the broker asks for a client certificate, which is given by `RpcBuilder::tls_identity`: {alert:?}"
-            ),
+            (true, true) => format!("the broker {REFUSES}: {alert:?}"),
+            (true, false) => format!("the broker {ASKS}: {alert:?}"),
             (false, _) => format!("the broker ended it: {alert:?}"),
         }
     }
@@ -227,7 +248,7 @@ fn broken(what: &str, error: &pem::Error) -> String {
     }
 }
 
-fn mismatch(error: &std::io::Error) -> String {
+fn mismatch(error: &io::Error) -> String {
     let inner = error.get_ref();
     match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InconsistentKeys(_)) => {
@@ -248,6 +269,8 @@ fn refuse(option: &str, reason: String) -> ConnectError {
 
 pub(super) const CA: &str = "tls_ca";
 pub(super) const IDENTITY: &str = "tls_identity";
+const REFUSES: &str = "refuses the certificate of `tls_identity`";
+const ASKS: &str = "asks for a client certificate, which is given by `RpcBuilder::tls_identity`";
 const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 #[cfg(test)]
