@@ -1,10 +1,8 @@
 //! RabbitMQ through lapin, without lapin's own recovery: a connection that is lost stays lost, and the
 //! supervisor makes a new one. Only this module and those below it name lapin.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +10,7 @@ use async_trait::async_trait;
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::ShortString;
-use lapin::uri::AMQPScheme;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
@@ -27,6 +23,7 @@ mod lookout;
 mod one_way;
 mod permission;
 mod properties;
+mod refusal;
 mod receipts;
 mod serving;
 #[cfg(feature = "tls")]
@@ -34,6 +31,7 @@ pub(crate) mod tls;
 mod url;
 
 use link::AmqpLink;
+use refusal::{refusal, tls_hint};
 #[cfg(feature = "tls")]
 use tls::{Tls, TlsOptions};
 use url::Host;
@@ -86,7 +84,7 @@ impl AmqpTransport {
             ));
         }
         #[cfg(feature = "tls")]
-        let tls = tls(&hosts, &std::mem::take(&mut options.tls))?;
+        let tls = Tls::for_hosts(&hosts, &std::mem::take(&mut options.tls))?;
         #[cfg(not(feature = "tls"))]
         refuse_tls(&hosts)?;
         Ok(Self {
@@ -191,32 +189,6 @@ impl fmt::Debug for AmqpTransport {
     }
 }
 
-/// All hosts of a URL have its scheme.
-#[cfg(feature = "tls")]
-fn tls(hosts: &[Host], options: &TlsOptions) -> Result<Option<Tls>, ConnectError> {
-    let refuse = |option: &str, reason: &str| ConnectError::TlsOptions {
-        option: option.to_owned(),
-        reason: reason.to_owned(),
-    };
-    if !hosts.iter().any(Host::has_tls) {
-        return match options.any() {
-            // Who sets one does not expect to send a password in the clear.
-            Some(option) => Err(refuse(
-                option,
-                "it is set, and the URL is one without TLS; it must start with amqps://",
-            )),
-            None => Ok(None),
-        };
-    }
-    if options.identity.is_none() && hosts.iter().any(Host::is_external) {
-        return Err(refuse(
-            tls::IDENTITY,
-            "it is not set, and `auth_mechanism=external` in the URL logs in by a client certificate",
-        ));
-    }
-    Tls::new(options).map(Some)
-}
-
 /// Without the feature lapin would speak plain text.
 #[cfg(not(feature = "tls"))]
 fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
@@ -231,67 +203,6 @@ fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
 fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
-}
-
-fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
-    let reason = words(error);
-    let refused = matches!(
-        error.kind(),
-        ErrorKind::ProtocolError(error) if matches!(
-            error.kind(),
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
-        )
-    );
-    if refused {
-        return ConnectError::Refused {
-            host: host.name.clone(),
-            user: host.user.clone(),
-            vhost: host.uri.vhost.clone(),
-            reason,
-        };
-    }
-    ConnectError::Unreachable {
-        host: host.name.clone(),
-        reason: format!("{reason}{}", hint(host, error)),
-    }
-}
-
-/// What to look at when a host cannot be reached.
-fn hint(host: &Host, error: &lapin::Error) -> Cow<'static, str> {
-    let hint = match error.kind() {
-        // RabbitMQ says nothing to who asks for a mechanism that it does not know.
-        ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionAborted => {
-            let Some(mechanism) = host.uri.query.auth_mechanism else {
-                return tls_hint(host).into();
-            };
-            return format!(
-                " (does the broker offer the login {mechanism}? EXTERNAL is that of its plugin \
-                 rabbitmq_auth_mechanism_ssl)"
-            )
-            .into();
-        }
-        ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            " (is RabbitMQ running there?)"
-        }
-        // The standard library has no kind for it.
-        ErrorKind::IOError(error) if error.to_string().contains("lookup") => {
-            " (check the host's name)"
-        }
-        // It has spoken AMQP.
-        ErrorKind::ProtocolError(_) => "",
-        _ => tls_hint(host),
-    };
-    hint.into()
-}
-
-/// The most common reason why a port answers and yet makes no sense.
-fn tls_hint(host: &Host) -> &'static str {
-    match host.uri.scheme {
-        AMQPScheme::AMQP => " (if this is a TLS port, the URL must start with amqps://)",
-        AMQPScheme::AMQPS => {
-            " (if this is no TLS port, which is usually 5671, the URL must start with amqp://)"
-        }
-    }
 }
 
 /// lapin's error in words: the broker's own where there are any.

@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, RootCertStore};
 
 use super::Failure;
+use super::url::Host;
 use crate::connect_error::ConnectError;
 
 /// What the user has set, as it was given.
@@ -36,7 +37,7 @@ pub(crate) struct PemIdentity {
 
 impl TlsOptions {
     /// The name of an option that is set.
-    pub(super) fn any(&self) -> Option<&'static str> {
+    fn any(&self) -> Option<&'static str> {
         match (&self.identity, self.ca.is_empty()) {
             (Some(_), _) => Some(IDENTITY),
             (None, false) => Some(CA),
@@ -63,7 +64,31 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    pub(super) fn new(options: &TlsOptions) -> Result<Self, ConnectError> {
+    /// What the hosts of a URL need, which all have its scheme; `None` if that is without TLS.
+    pub(super) fn for_hosts(
+        hosts: &[Host],
+        options: &TlsOptions,
+    ) -> Result<Option<Self>, ConnectError> {
+        if !hosts.iter().any(Host::has_tls) {
+            return match options.any() {
+                // Who sets one does not expect to send a password in the clear.
+                Some(option) => Err(refuse(
+                    option,
+                    "it is set, and the URL is one without TLS; it must start with amqps://".into(),
+                )),
+                None => Ok(None),
+            };
+        }
+        if options.identity.is_none() && hosts.iter().any(Host::is_external) {
+            return Err(refuse(
+                IDENTITY,
+                "it is not set, and `auth_mechanism=external` in the URL logs in by a client certificate".into(),
+            ));
+        }
+        Self::new(options).map(Some)
+    }
+
+    fn new(options: &TlsOptions) -> Result<Self, ConnectError> {
         let private_ca = !options.ca.is_empty();
         let mut config = RustlsConnectorConfig::default();
         if private_ca {
@@ -267,8 +292,8 @@ fn refuse(option: &str, reason: String) -> ConnectError {
     }
 }
 
-pub(super) const CA: &str = "tls_ca";
-pub(super) const IDENTITY: &str = "tls_identity";
+const CA: &str = "tls_ca";
+const IDENTITY: &str = "tls_identity";
 const REFUSES: &str = "refuses the certificate of `tls_identity`";
 const ASKS: &str = "asks for a client certificate, which is given by `RpcBuilder::tls_identity`";
 const ENCRYPTED: &[u8] = b"ENCRYPTED";
