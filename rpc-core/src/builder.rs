@@ -12,6 +12,8 @@ use crate::error::shorten;
 use crate::rpc::Rpc;
 use crate::servers::Servers;
 use crate::transport::Transport;
+#[cfg(feature = "tls")]
+use crate::transport::amqp::tls::{PemIdentity, TlsOptions};
 use crate::transport::amqp::{AmqpOptions, AmqpTransport};
 use crate::transport::memory::MemoryTransport;
 
@@ -51,6 +53,8 @@ impl RpcBuilder {
                 name: None,
                 connect_timeout: Duration::from_secs(10),
                 send_user_id: false,
+                #[cfg(feature = "tls")]
+                tls: TlsOptions::default(),
             },
         }
     }
@@ -113,10 +117,78 @@ impl RpcBuilder {
     /// server can rely on it: [`Context::user_id`](crate::Context::user_id). It has no effect on `memory://`,
     /// which has no users.
     ///
+    /// Where a client certificate logs in, the URL must name its user, as in
+    /// `amqps://NAME@HOST/?auth_mechanism=external`; it is an error otherwise.
+    ///
     /// A call with a user id cannot be handed to another server, nor counted when a server is lost with it: see
     /// `PROTOCOL.md`. Defaults to `false`.
     pub fn send_user_id(mut self, send: bool) -> Self {
         self.amqp.send_user_id = send;
+        self
+    }
+
+    /// Sets whom to trust as a broker at `amqps://`: servers whose certificate was issued by one of these
+    /// certificates, which are in PEM (`-----BEGIN CERTIFICATE-----`, as many as there are). They take the place of
+    /// the roots of the platform, so that no public authority can vouch for a broker with a private CA. Further
+    /// calls add further certificates.
+    ///
+    /// A server's certificate is always checked, and there is no way not to: it must come from a trusted issuer, be
+    /// valid today, and name the host of the URL in its "subject alternative names".
+    ///
+    /// ```no_run
+    /// # use rpc_core::Rpc;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rpc = Rpc::builder("amqps://user:password@broker.bank.example/")
+    ///     .tls_ca(std::fs::read("ca.pem")?)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Defaults to the roots that the platform trusts. [`connect`](Self::connect) fails as
+    /// [`ConnectError::TlsOptions`] if there is no certificate in it, or the URL is `amqp://`. It has no effect on
+    /// `memory://`.
+    #[cfg(feature = "tls")]
+    pub fn tls_ca(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.amqp.tls.ca.push(pem.as_ref().to_vec());
+        self
+    }
+
+    /// Sets the certificate that this shows to a broker at `amqps://` that asks for one, and its private key. Both
+    /// are in PEM; the certificate comes first, followed by those of its issuers if the broker does not know them.
+    /// The key is one of RSA, ECDSA or Ed25519, in PKCS#8, PKCS#1 or SEC1, and not encrypted.
+    ///
+    /// By itself it changes nothing about the login, which is by the user and the password of the URL. To log in by
+    /// the certificate alone (SASL EXTERNAL), say so in the URL, which needs no user and no password then:
+    ///
+    /// ```no_run
+    /// # use rpc_core::Rpc;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rpc = Rpc::builder("amqps://broker.bank.example/?auth_mechanism=external")
+    ///     .tls_ca(std::fs::read("ca.pem")?)
+    ///     .tls_identity(std::fs::read("client.pem")?, std::fs::read("client.key")?)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The broker needs its plugin `rabbitmq_auth_mechanism_ssl` for that, and takes the name of the user from the
+    /// certificate: see [`permissions`](crate::permissions).
+    ///
+    /// Defaults to none. [`connect`](Self::connect) fails as [`ConnectError::TlsOptions`] if one of the two cannot
+    /// be read or they do not belong together, the URL is `amqp://`, or the URL says `auth_mechanism=external` and
+    /// this is not set. No error, `Debug` or log shows the key. A certificate that was renewed takes a new [`Rpc`].
+    /// It has no effect on `memory://`.
+    #[cfg(feature = "tls")]
+    pub fn tls_identity(
+        mut self,
+        certificate_pem: impl AsRef<[u8]>,
+        key_pem: impl AsRef<[u8]>,
+    ) -> Self {
+        self.amqp.tls.identity = Some(PemIdentity {
+            certificate: certificate_pem.as_ref().to_vec(),
+            key: key_pem.as_ref().to_vec(),
+        });
         self
     }
 

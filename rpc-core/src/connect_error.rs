@@ -23,6 +23,28 @@ pub enum ConnectError {
         host: String,
     },
 
+    /// An option of TLS cannot be used: a PEM that holds no certificate or no key, or one that does not fit the
+    /// URL. The key is never shown.
+    #[error("cannot use `{option}`: {reason}")]
+    #[non_exhaustive]
+    TlsOptions {
+        /// The option of [`RpcBuilder`](crate::RpcBuilder).
+        option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The host speaks TLS, and one side does not trust the other: its certificate has an issuer that is not
+    /// trusted, is for another host, or has expired; or the broker does not accept ours.
+    #[error("no TLS with {host}: {reason}")]
+    #[non_exhaustive]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What happened, and what to do about it.
+        reason: String,
+    },
+
     /// The host cannot be reached, or does not speak what the URL says.
     #[error("cannot connect to {host}: {reason}")]
     #[non_exhaustive]
@@ -33,14 +55,14 @@ pub enum ConnectError {
         reason: String,
     },
 
-    /// The broker refused the user, the password or the virtual host.
-    #[error("{host} refused user `{user}` on virtual host `{vhost}`: {reason}")]
+    /// The broker refused the user, the password, the client certificate or the virtual host.
+    #[error("{host} refused {} on virtual host `{vhost}`: {reason}", whom(.user))]
     #[non_exhaustive]
     Refused {
         /// Host and port.
         host: String,
-        /// The name that was used to log in.
-        user: String,
+        /// The name that was used to log in; `None` if only the client certificate says it.
+        user: Option<String>,
         /// The virtual host.
         vhost: String,
         /// The broker's words.
@@ -66,6 +88,13 @@ pub enum ConnectError {
     /// The [`Rpc`](crate::Rpc) was closed.
     #[error("this Rpc is closed")]
     Closed,
+}
+
+fn whom(user: &Option<String>) -> String {
+    match user {
+        Some(user) => format!("user `{user}`"),
+        None => "the user of the client certificate".into(),
+    }
 }
 
 fn each(errors: &[ConnectError]) -> String {

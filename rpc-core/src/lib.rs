@@ -61,7 +61,10 @@
 //!
 //! # Features
 //!
-//! - `tls` (on by default): `amqps://`, through rustls with ring.
+//! - `tls` (on by default): `amqps://`, through rustls with ring. A server's certificate is always checked;
+//!   [`RpcBuilder::tls_ca`] trusts a private CA, [`RpcBuilder::tls_identity`] shows a client certificate.
+//!
+//! What users may do on the broker, and how they log in by certificate: [`permissions`].
 
 // In the order of a call: from its caller, over a transport, to its handler; then what can go wrong.
 mod rpc;
@@ -114,6 +117,10 @@ pub use serve_error::ServeError;
 pub use server::{Serve, Server};
 pub use service::{Method, Service};
 pub use transport::memory::MemoryBroker;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/permissions.md")]
+pub mod permissions {}
 
 #[doc = include_str!("../docs/rpc_service.md")]
 pub use rpc_macros::rpc_service;

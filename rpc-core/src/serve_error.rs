@@ -69,8 +69,6 @@ pub enum ServeError {
 fn advice(reason: &str) -> &'static str {
     if reason.starts_with("PRECONDITION_FAILED") {
         " (all servers of a method declare its queue alike: set the same `QueueOptions`, or delete the queue)"
-    } else if reason.starts_with("ACCESS_REFUSED") {
-        " (a server's user may configure, write and read its methods' queues, and write to `rpc.dlx`)"
     } else {
         ""
     }

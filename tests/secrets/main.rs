@@ -1,4 +1,4 @@
-//! No password in any log, at any level, of this library or of those below it.
+//! No password and no key in any log, at any level, of this library or of those below it.
 //!
 //! A test binary of its own, since it captures the log of the whole process.
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_core::{Rpc, RpcError};
-use rpc_tests::{TcpRelay, fresh_vhost, shared_node};
+use rpc_tests::{Authority, Identity, RabbitNode, TcpRelay, TlsListener, fresh_vhost, shared_node};
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -33,7 +33,7 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn a_password_is_in_no_log_no_debug_and_no_error() {
+async fn a_secret_is_in_no_log_no_debug_and_no_error() {
     let vhost = fresh_vhost().await;
     let node = shared_node()
         .await
@@ -96,11 +96,54 @@ async fn a_password_is_in_no_log_no_debug_and_no_error() {
     let error = wrong.await.unwrap_err();
     texts.push(format!("{error} {error:?}"));
     rpc.close().await;
+    let client = log_in_by_certificate(&mut texts).await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("connection lost"), "the log was captured");
     assert!(log.contains("lapin"), "lapin's too");
     for text in texts.iter().map(String::as_str).chain(log.lines()) {
         assert!(!text.contains(PASSWORD), "{text}");
+        // Each line of the key, of which the last may be short enough to be anywhere.
+        for line in client
+            .key
+            .lines()
+            .filter(|line| line.len() > 20 && !line.starts_with('-'))
+        {
+            assert!(!text.contains(line), "{text}");
+        }
+        // Nor as a list of the numbers of its text.
+        let start = format!("{:?}", &client.key.as_bytes()[30..40]);
+        assert!(!text.contains(start.trim_matches(['[', ']'])), "{text}");
     }
+}
+
+/// Shows a certificate to a broker that accepts it, and to one that it does not know.
+async fn log_in_by_certificate(texts: &mut Vec<String>) -> Identity {
+    let (ours, other) = (
+        Authority::new("ours").unwrap(),
+        Authority::new("other").unwrap(),
+    );
+    let listener = TlsListener {
+        identity: ours.issue("localhost").unwrap(),
+        client_authority: ours.pem().to_owned(),
+        demands_certificate: true,
+    };
+    let node = RabbitNode::start_with_tls(listener).await.unwrap();
+    let client = ours.issue("guest").unwrap();
+    let url = format!(
+        "amqps://localhost:{}/?auth_mechanism=external",
+        node.tls_port()
+    );
+    for ca in [&ours, &other] {
+        let builder = Rpc::builder(&url)
+            .tls_ca(ca.pem())
+            .tls_identity(&client.certificate, &client.key);
+        texts.push(format!("{builder:?} {builder:#?}"));
+        texts.push(match builder.connect().await {
+            Ok(rpc) => format!("{rpc:?} {rpc:#?}"),
+            Err(error) => format!("{error} {error:?}"),
+        });
+    }
+    assert!(texts.last().unwrap().contains("tls_ca"), "{texts:?}");
+    client
 }

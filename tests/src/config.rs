@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
+use crate::authority::Identity;
+
 // One for all nodes of the process, so that they can form a cluster.
 static COOKIE: LazyLock<String> =
     LazyLock::new(|| format!("{:016X}", RandomState::new().hash_one(1)));
@@ -24,6 +26,19 @@ pub(crate) struct Config {
     pub(crate) epmd_port: u16,
     /// Settings of the application `rabbit`: a key, and a value as an Erlang term.
     pub(crate) settings: Vec<(String, String)>,
+    /// A listener with TLS, and its port.
+    pub(crate) tls: Option<(TlsListener, u16)>,
+}
+
+/// How a node speaks TLS. A client may show a certificate, and log in by its common name.
+#[derive(Debug, Clone)]
+pub struct TlsListener {
+    /// As whom the node shows itself.
+    pub identity: Identity,
+    /// The authority that issues certificates to clients, in PEM.
+    pub client_authority: String,
+    /// Whether clients must have a certificate.
+    pub demands_certificate: bool,
 }
 
 impl Config {
@@ -38,9 +53,14 @@ impl Config {
                 .iter()
                 .map(|(key, value)| format!("{{{key}, {value}}}")),
         );
+        let mut plugins = "";
+        if let Some((listener, port)) = &self.tls {
+            terms.push(listener.write(*port, folder)?);
+            plugins = "rabbitmq_auth_mechanism_ssl";
+        }
         let text = format!("[{{rabbit, [\n  {}\n]}}].\n", terms.join(",\n  "));
         fs::write(folder.join("rabbitmq.config"), text)?;
-        fs::write(folder.join("enabled_plugins"), "[].\n")?;
+        fs::write(folder.join("enabled_plugins"), format!("[{plugins}].\n"))?;
         let cookie = folder.join(".erlang.cookie");
         if !cookie.exists() {
             // Erlang refuses a cookie that others can read.
@@ -122,5 +142,27 @@ impl Config {
             ));
         }
         tail
+    }
+}
+
+impl TlsListener {
+    /// Writes the files, and returns the settings.
+    fn write(&self, port: u16, folder: &Path) -> Result<String> {
+        let file = |name: &str, pem: &str| {
+            let path = folder.join(name);
+            fs::write(&path, pem)?;
+            anyhow::Ok(format!("{:?}", path.to_string_lossy()))
+        };
+        let certificate = file("tls.pem", &self.identity.certificate)?;
+        let key = file("tls.key", &self.identity.key)?;
+        let authority = file("tls-ca.pem", &self.client_authority)?;
+        Ok(format!(
+            r#"{{ssl_listeners, [{{"127.0.0.1", {port}}}]}},
+  {{ssl_options, [{{certfile, {certificate}}}, {{keyfile, {key}}}, {{cacertfile, {authority}}},
+    {{verify, verify_peer}}, {{fail_if_no_peer_cert, {}}}]}},
+  {{auth_mechanisms, ['PLAIN', 'EXTERNAL']}},
+  {{ssl_cert_login_from, common_name}}"#,
+            self.demands_certificate
+        ))
     }
 }

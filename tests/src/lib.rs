@@ -4,10 +4,12 @@
 //! - [`fresh_vhost`]: an empty virtual host on the node that the whole test binary shares.
 //! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
 //! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
+//! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
 //! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end.
 //!
 //! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
 
+mod authority;
 mod config;
 mod epmd;
 mod guard;
@@ -21,6 +23,8 @@ mod raw_peer;
 mod relay;
 mod vhost;
 
+pub use authority::{Authority, Identity};
+pub use config::TlsListener;
 pub use node::RabbitNode;
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::config::Config;
+use crate::config::{Config, TlsListener};
 use crate::epmd::epmd_port;
 use crate::guard::Guard;
 use crate::handshake::{Greeting, greeting};
@@ -28,7 +28,7 @@ static COUNT: AtomicU32 = AtomicU32::new(1);
 
 /// A RabbitMQ node of the test's own: its ports, name, folder and cookie are nobody else's.
 ///
-/// It listens on 127.0.0.1 only and has no plugins. Dropping it kills it and removes its folder; so does the end
+/// It listens on 127.0.0.1 only and has no plugins, but that of client certificates if it has TLS. Dropping it kills it and removes its folder; so does the end
 /// of the test process, however that ends.
 #[derive(Debug)]
 pub struct RabbitNode {
@@ -56,6 +56,18 @@ impl RabbitNode {
     /// # Errors
     /// As [`RabbitNode::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::launch(settings, None).await
+    }
+
+    /// The same, with a listener that speaks TLS beside the plain one.
+    ///
+    /// # Errors
+    /// As [`RabbitNode::start`].
+    pub async fn start_with_tls(listener: TlsListener) -> Result<Self> {
+        Self::launch(&[], Some((listener, free_port()?))).await
+    }
+
+    async fn launch(settings: &[(&str, &str)], tls: Option<(TlsListener, u16)>) -> Result<Self> {
         let installation = Installation::find()?;
         let folder = tempfile::Builder::new().prefix("rpc-rabbit-").tempdir()?;
         let config = Config {
@@ -71,6 +83,7 @@ impl RabbitNode {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect(),
+            tls,
         };
         let greeting = Greeting {
             version: String::new(),
@@ -111,6 +124,18 @@ impl RabbitNode {
             "amqp://{user}:{password}@127.0.0.1:{}/{vhost}",
             self.config.port
         )
+    }
+
+    /// The port of 127.0.0.1 on which it speaks AMQP in TLS.
+    ///
+    /// # Panics
+    /// If it was started without.
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        match self.config.tls {
+            Some((_, port)) => port,
+            None => panic!("the node was not started with TLS"),
+        }
     }
 
     /// The port of 127.0.0.1 on which it speaks AMQP.

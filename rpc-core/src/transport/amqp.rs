@@ -3,16 +3,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::ShortString;
-use lapin::uri::AMQPScheme;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
@@ -23,25 +21,42 @@ mod calls;
 mod link;
 mod lookout;
 mod one_way;
+mod permission;
 mod properties;
+mod refusal;
 mod receipts;
 mod serving;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod url;
 
 use link::AmqpLink;
+use refusal::{refusal, tls_hint};
+#[cfg(feature = "tls")]
+use tls::{Tls, TlsOptions};
 use url::Host;
 
 /// One broker, which may have several hosts.
 pub(crate) struct AmqpTransport {
     hosts: Vec<Host>,
     options: AmqpOptions,
+    /// If the URL asks for it.
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     /// Attempts that had not ended at their limit. lapin's cannot be stopped: each holds a thread and a
     /// socket for as long as a host that accepted it says nothing. So the next attempt goes on with it, and
     /// there is at most one for each host and purpose.
     unfinished: Mutex<HashMap<(usize, Purpose), Connecting>>,
 }
 
-type Connecting = BoxFuture<'static, Result<Connection, lapin::Error>>;
+type Connecting = BoxFuture<'static, Result<Connection, Failure>>;
+
+/// Why an attempt failed.
+struct Failure {
+    error: lapin::Error,
+    /// Whether it was after a handshake of TLS.
+    after_handshake: bool,
+}
 
 /// How to connect.
 #[derive(Clone, Debug)]
@@ -52,24 +67,58 @@ pub(crate) struct AmqpOptions {
     pub(crate) connect_timeout: Duration,
     /// Whether calls bear the name of their user.
     pub(crate) send_user_id: bool,
+    /// Emptied when it was read: it holds a key.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsOptions,
 }
 
 impl AmqpTransport {
-    pub(crate) fn from_url(url: &str, options: AmqpOptions) -> Result<Self, ConnectError> {
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "for TLS"))]
+    pub(crate) fn from_url(url: &str, mut options: AmqpOptions) -> Result<Self, ConnectError> {
         let hosts = url::parse(url)?;
-        for host in &hosts {
-            // Without a TLS feature lapin would speak plain text to it.
-            if host.uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "tls") {
-                return Err(ConnectError::TlsDisabled {
-                    host: host.name.clone(),
-                });
-            }
+        if options.send_user_id && hosts.iter().any(|host| host.user.is_none()) {
+            return Err(url::invalid(
+                url,
+                "`send_user_id` needs the user's name, which a login by certificate does not tell; name it as in \
+                 `amqps://NAME@HOST/?auth_mechanism=external`",
+            ));
         }
+        #[cfg(feature = "tls")]
+        let tls = Tls::for_hosts(&hosts, &std::mem::take(&mut options.tls))?;
+        #[cfg(not(feature = "tls"))]
+        refuse_tls(&hosts)?;
         Ok(Self {
             hosts,
             options,
+            #[cfg(feature = "tls")]
+            tls,
             unfinished: Mutex::default(),
         })
+    }
+
+    fn start(&self, host: &Host, purpose: Purpose) -> Connecting {
+        let properties = self.properties(purpose);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Box::pin(tls.connect(host.uri.clone(), properties));
+        }
+        let connecting = Connection::connect_uri(host.uri.clone(), properties);
+        Box::pin(connecting.map_err(|error| Failure {
+            error,
+            after_handshake: false,
+        }))
+    }
+
+    /// Why a handshake failed with a host that speaks TLS.
+    #[cfg(feature = "tls")]
+    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+        self.tls.as_ref()?.explain(failure)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+        debug_assert!(!failure.after_handshake);
+        None
     }
 
     fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), Connecting>> {
@@ -105,18 +154,21 @@ impl Transport for AmqpTransport {
             .connect_timeout()
             .unwrap_or(self.options.connect_timeout);
         let unfinished = self.unfinished().remove(&(index, purpose));
-        let mut connecting = unfinished.unwrap_or_else(|| {
-            let properties = self.properties(purpose);
-            Box::pin(Connection::connect_uri(host.uri.clone(), properties))
-        });
+        let mut connecting = unfinished.unwrap_or_else(|| self.start(host, purpose));
         match timeout(limit, &mut connecting).await {
             Ok(Ok(connection)) => {
-                let user = &host.uri.authority.userinfo.username;
-                let user_id = self.options.send_user_id.then(|| user.clone());
+                let user = host.user.clone();
+                let user_id = user.filter(|_| self.options.send_user_id);
                 let link = AmqpLink::new(connection, host.name.clone(), user_id);
                 Ok(Arc::new(link))
             }
-            Ok(Err(error)) => Err(refusal(host, &error)),
+            Ok(Err(failure)) => Err(match self.tls_failure(&failure) {
+                Some(reason) => ConnectError::Tls {
+                    host: host.name.clone(),
+                    reason,
+                },
+                None => refusal(host, &failure.error),
+            }),
             Err(_) => {
                 self.unfinished().insert((index, purpose), connecting);
                 Err(ConnectError::Unreachable {
@@ -137,56 +189,20 @@ impl fmt::Debug for AmqpTransport {
     }
 }
 
+/// Without the feature lapin would speak plain text.
+#[cfg(not(feature = "tls"))]
+fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
+    match hosts.iter().find(|host| host.has_tls()) {
+        Some(host) => Err(ConnectError::TlsDisabled {
+            host: host.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
-}
-
-fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
-    let reason = words(error);
-    let refused = matches!(
-        error.kind(),
-        ErrorKind::ProtocolError(error) if matches!(
-            error.kind(),
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
-        )
-    );
-    if refused {
-        return ConnectError::Refused {
-            host: host.name.clone(),
-            user: host.uri.authority.userinfo.username.clone(),
-            vhost: host.uri.vhost.clone(),
-            reason,
-        };
-    }
-    ConnectError::Unreachable {
-        host: host.name.clone(),
-        reason: format!("{reason}{}", hint(host, error)),
-    }
-}
-
-/// What to look at when a host cannot be reached.
-fn hint(host: &Host, error: &lapin::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            " (is RabbitMQ running there?)"
-        }
-        // The standard library has no kind for it.
-        ErrorKind::IOError(error) if error.to_string().contains("lookup") => {
-            " (check the host's name)"
-        }
-        _ => tls_hint(host),
-    }
-}
-
-/// The most common reason why a port answers and yet makes no sense.
-fn tls_hint(host: &Host) -> &'static str {
-    match host.uri.scheme {
-        AMQPScheme::AMQP => " (if this is a TLS port, the URL must start with amqps://)",
-        AMQPScheme::AMQPS => {
-            " (if this is no TLS port, which is usually 5671, the URL must start with amqp://)"
-        }
-    }
 }
 
 /// lapin's error in words: the broker's own where there are any.
@@ -236,6 +252,8 @@ mod tests {
             name: None,
             connect_timeout: Duration::from_millis(100),
             send_user_id: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
         };
         AmqpTransport::from_url(url, options)
     }

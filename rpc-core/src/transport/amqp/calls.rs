@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
@@ -30,12 +31,12 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
             Ok(Ok(calls)) => return Ok(calls),
             // The exchange deletes itself with its last binding, which may be between our declaration of
             // it and our binding to it: then all is to be declared again.
-            Ok(Err((_, error))) if attempts > 0 && is_not_found(&error) => {}
-            Ok(Err((what, error))) => {
+            Ok(Err((_, reason))) if attempts > 0 && reason.starts_with("NOT_FOUND") => {}
+            Ok(Err((what, reason))) => {
                 return Err(ConnectError::Setup {
                     host: host.to_owned(),
                     what,
-                    reason: words(&error),
+                    reason,
                 });
             }
             Err(_) => {
@@ -49,19 +50,19 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
     }
 }
 
-/// The error comes with what could not be set up.
-async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Error)> {
+/// An error is what could not be set up, and why.
+async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> {
     let queue = format!("rpc.reply.{}", Uuid::new_v4());
-    let named = |what: &str| {
-        let what = format!("the {what} `{queue}`");
-        move |error| (what, error)
+    let refused = |what: String, needs: Needs| {
+        move |error: lapin::Error| (what, explain(words(&error), needs))
     };
-    let exchange = |error| (format!("the exchange `{DEAD_LETTER_EXCHANGE}`"), error);
+    let queue_named = format!("the reply queue `{queue}`");
+    let exchange_named = format!("the exchange `{DEAD_LETTER_EXCHANGE}`");
 
     let channel = connection
         .create_channel()
         .await
-        .map_err(named("channel of"))?;
+        .map_err(refused(format!("the channel of {queue_named}"), DECLARE))?;
     let mut arguments = FieldTable::default();
     // The virtual host may have another default, and quorum queues cannot be exclusive.
     arguments.insert(
@@ -71,7 +72,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
     channel
         .queue_declare(short(&queue), REPLY_QUEUE_OPTIONS, arguments)
         .await
-        .map_err(named("reply queue"))?;
+        .map_err(refused(queue_named.clone(), DECLARE))?;
     channel
         .exchange_declare(
             DEAD_LETTER_EXCHANGE.into(),
@@ -80,7 +81,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
             FieldTable::default(),
         )
         .await
-        .map_err(exchange)?;
+        .map_err(refused(exchange_named.clone(), DECLARE))?;
     let mut binding = FieldTable::default();
     binding.insert(FROM.into(), AMQPValue::LongString(queue.as_str().into()));
     binding.insert("x-match".into(), AMQPValue::LongString("any".into()));
@@ -93,7 +94,10 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
             binding,
         )
         .await
-        .map_err(exchange)?;
+        .map_err(refused(
+            format!("the binding of {queue_named} to {exchange_named}"),
+            BIND,
+        ))?;
     let options = BasicConsumeOptions {
         no_ack: true,
         exclusive: true,
@@ -102,7 +106,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
     let replies = channel
         .basic_consume(short(&queue), "".into(), options, FieldTable::default())
         .await
-        .map_err(named("reply queue"))?;
+        .map_err(refused(queue_named, CONSUME))?;
 
     let (published, publishes) = watch::channel(None);
     let returns = Returns {
@@ -127,8 +131,8 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, lapin::Er
 fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item = Incoming> + Send {
     let replies = replies.map(|delivery| match delivery {
         Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
-        // lapin's last word, on a channel or a connection that is gone.
-        Err(error) => Incoming::Ended(words(&error)),
+        // lapin's last word, on a channel or a connection that is gone. What is refused there is a publish.
+        Err(error) => Incoming::Ended(explain(words(&error), PUBLISH)),
     });
     let replies = replies.map(Some).chain(stream::once(ready(None)));
     let returns = stream::unfold(returns, Returns::next).map(Some);
@@ -224,10 +228,6 @@ impl Returns {
     }
 }
 
-fn is_not_found(error: &lapin::Error) -> bool {
-    words(error).starts_with("NOT_FOUND")
-}
-
 /// lapin refuses to take a message on a channel that is not open; after that nobody knows how far it got.
 pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
     PublishError {
@@ -237,7 +237,7 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
                 | ErrorKind::InvalidChannelState(..)
                 | ErrorKind::InvalidConnectionState(_)
         ),
-        reason: words(error),
+        reason: explain(words(error), PUBLISH),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The channel on which queues are looked at.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(super) struct AmqpLookout {
     connection: Arc<Connection>,
     /// Opened for the first look, and again after each at a queue that was not there, which closes it.
     channel: Option<Channel>,
+    /// Those that this user may not look at. Asking again and again would fill the broker's log.
+    refused: HashSet<String>,
 }
 
 impl AmqpLookout {
@@ -22,6 +25,7 @@ impl AmqpLookout {
         Self {
             connection,
             channel: None,
+            refused: HashSet::new(),
         }
     }
 }
@@ -29,6 +33,9 @@ impl AmqpLookout {
 #[async_trait]
 impl Lookout for AmqpLookout {
     async fn look(&mut self, queue: &str) -> Option<QueueLook> {
+        if self.refused.contains(queue) {
+            return None;
+        }
         let channel = match self.channel.take() {
             Some(channel) => channel,
             None => self.connection.create_channel().await.ok()?,
@@ -46,9 +53,16 @@ impl Lookout for AmqpLookout {
                     servers: queue.consumer_count(),
                 })
             }
-            Err(error) => words(&error)
-                .starts_with("NOT_FOUND")
-                .then_some(QueueLook::Absent),
+            Err(error) => {
+                let words = words(&error);
+                if words.starts_with("ACCESS_REFUSED") {
+                    if self.refused.len() == MOST_REFUSED {
+                        self.refused.clear();
+                    }
+                    self.refused.insert(queue.to_owned());
+                }
+                words.starts_with("NOT_FOUND").then_some(QueueLook::Absent)
+            }
         }
     }
 }
@@ -58,3 +72,6 @@ impl fmt::Debug for AmqpLookout {
         f.debug_struct("AmqpLookout").finish_non_exhaustive()
     }
 }
+
+/// Methods may have names that are made up by the caller.
+const MOST_REFUSED: usize = 1024;

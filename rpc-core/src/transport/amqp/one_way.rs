@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::calls::publish_error;
+use super::permission::{PUBLISH, explain};
 use super::receipts::{Confirmed, Receipts};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::connect_error::ConnectError;
@@ -169,7 +170,7 @@ fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
         Err(error) => {
             let _ = tell.send(Err(PublishError {
                 sent: true,
-                reason: words(&error),
+                reason: explain(words(&error), PUBLISH),
             }));
             return None;
         }

@@ -11,14 +11,16 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
     BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
 };
+use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, Consumer};
+use lapin::{Channel, Consumer, ErrorKind};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::calls::publish_error;
 use super::link::lost;
+use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
@@ -75,6 +77,7 @@ impl AmqpServing {
     async fn set_up<T>(
         &self,
         queue: &str,
+        needs: Needs,
         operation: impl Future<Output = Result<T, lapin::Error>>,
     ) -> Result<T, ServeError> {
         let refused = |reason: String| ServeError::Queue {
@@ -83,7 +86,7 @@ impl AmqpServing {
             reason,
         };
         match timeout(BROKER_LIMIT, operation).await {
-            Ok(result) => result.map_err(|error| refused(words(&error))),
+            Ok(result) => result.map_err(|error| refused(explain(words(&error), needs))),
             Err(_) => Err(refused(format!("no answer within {BROKER_LIMIT:?}"))),
         }
     }
@@ -128,7 +131,8 @@ impl AmqpServing {
 #[async_trait]
 impl ServeChannel for AmqpServing {
     async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError> {
-        self.set_up(queue, self.declare_queue(queue, options)).await
+        let declaring = self.declare_queue(queue, options);
+        self.set_up(queue, DECLARE_METHOD, declaring).await
     }
 
     async fn subscribe(
@@ -136,16 +140,23 @@ impl ServeChannel for AmqpServing {
         queue: &str,
         prefetch: u16,
     ) -> Result<Messages<Delivery>, ServeError> {
-        let consumer = self.set_up(queue, self.consume(queue, prefetch)).await?;
+        let consuming = self.consume(queue, prefetch);
+        let consumer = self.set_up(queue, CONSUME, consuming).await?;
         let mut consumers = self
             .consumers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         consumers.insert(queue.to_owned(), consumer.tag());
         drop(consumers);
+        let (host, queue) = (self.host.clone(), queue.to_owned());
         // Bounded by the prefetch.
         let deliveries = consumer
-            .take_while(|delivery| ready(delivery.is_ok()))
+            .take_while(move |delivery| {
+                if let Err(error) = delivery {
+                    tell_refusal(&host, &queue, error);
+                }
+                ready(delivery.is_ok())
+            })
             .filter_map(|delivery| ready(delivery.ok()))
             .map(|delivery| Delivery {
                 message: properties::from_amqp(&delivery.properties, delivery.data),
@@ -207,6 +218,19 @@ impl ServeChannel for AmqpServing {
     async fn close(&self) {
         let closing = self.channel.close(200, "OK".into());
         self.take_down("closing a serving channel", closing).await;
+    }
+}
+
+/// Nobody else learns why the broker closed the channel of a server, as where it may not answer.
+fn tell_refusal(host: &str, queue: &str, error: &lapin::Error) {
+    if let ErrorKind::ProtocolError(protocol) = error.kind()
+        && let AMQPErrorKind::Soft(_) = protocol.kind()
+    {
+        let reason = explain(words(error), PUBLISH);
+        warn!(
+            host,
+            queue, reason, "the broker closed the channel of a server"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
 use crate::connect_error::ConnectError;
 use crate::error::shorten;
@@ -12,10 +12,21 @@ use crate::error::shorten;
 pub(super) struct Host {
     /// Host and port, for messages.
     pub(super) name: String,
+    /// As whom one logs in; `None` if only the client certificate says it.
+    pub(super) user: Option<String>,
     pub(super) uri: AMQPUri,
 }
 
 impl Host {
+    pub(super) fn has_tls(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
+    /// Whether the login is that of a client certificate.
+    pub(super) fn is_external(&self) -> bool {
+        self.uri.query.auth_mechanism == Some(SASLMechanism::External)
+    }
+
     /// What the URL itself says; lapin does not look at it.
     pub(super) fn connect_timeout(&self) -> Option<Duration> {
         self.uri.query.connection_timeout.map(Duration::from_millis)
@@ -57,8 +68,8 @@ pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
                 Some(_) => format!("localhost{port}"),
                 None => host.to_owned(),
             };
-            let user = user.map_or_else(String::new, |user| format!("{user}@"));
-            let mut uri: AMQPUri = format!("{scheme}://{user}{plain}{rest}")
+            let login = user.map_or_else(String::new, |user| format!("{user}@"));
+            let mut uri: AMQPUri = format!("{scheme}://{login}{plain}{rest}")
                 .parse()
                 .map_err(|reason| invalid(format!("host `{host}`: {reason}")))?;
             if let Some(literal) = literal {
@@ -79,9 +90,35 @@ pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
                 Some(literal) => format!("[{literal}]:{}", uri.authority.port),
                 None => format!("{}:{}", uri.authority.host, uri.authority.port),
             };
-            Ok(Host { name, uri })
+            let named = user.is_some_and(|user| !user.is_empty() && !user.starts_with(':'));
+            let mut host = Host {
+                name,
+                user: None,
+                uri,
+            };
+            // lapin takes `guest` where there is no name.
+            if named || !host.is_external() {
+                host.user = Some(host.uri.authority.userinfo.username.clone());
+            }
+            if host.is_external() && !host.has_tls() {
+                return Err(invalid(
+                    "auth_mechanism=external logs in by a client certificate, so it must start with amqps://".into(),
+                ));
+            }
+            Ok(host)
         })
         .collect()
+}
+
+/// An error about a URL, without its secrets.
+pub(super) fn invalid(url: &str, reason: &str) -> ConnectError {
+    match Parts::of(url) {
+        Ok(parts) => ConnectError::InvalidUrl {
+            url: parts.redacted(),
+            reason: reason.to_owned(),
+        },
+        Err(error) => error,
+    }
 }
 
 /// lapin ignores parameters that it does not know, and does not say which of the others it cannot read.
@@ -209,6 +246,18 @@ mod tests {
         assert_eq!(hosts[0].uri.query.heartbeat, Some(HEARTBEAT_SECONDS));
         assert_eq!(hosts[0].uri.vhost, "/");
         assert_eq!(parse("amqp://a/").unwrap()[0].uri.vhost, "/");
+    }
+
+    #[test]
+    fn a_login_by_certificate_has_the_name_that_the_url_gives() {
+        let user = |url: &str| parse(url).unwrap()[0].user.clone();
+        assert_eq!(user("amqps://h"), Some("guest".into()));
+        assert_eq!(user("amqps://h?auth_mechanism=external"), None);
+        assert_eq!(user("amqps://:p@h?auth_mechanism=EXTERNAL"), None);
+        let named = user("amqps://ann%40bank@h/v?heartbeat=3&auth_mechanism=external");
+        assert_eq!(named, Some("ann@bank".into()));
+        let error = parse("amqp://h?auth_mechanism=external").unwrap_err();
+        assert!(error.to_string().contains("amqps://"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,71 @@
+//! Which permission a user lacks, where the broker refuses something. Older brokers name only the queue or the
+//! exchange.
+
+/// What an operation asks of the user, on a queue and on an exchange.
+#[derive(Clone, Copy)]
+pub(super) struct Needs {
+    queue: &'static str,
+    exchange: &'static str,
+}
+
+const fn needs(queue: &'static str, exchange: &'static str) -> Needs {
+    Needs { queue, exchange }
+}
+
+/// One that names a dead-letter exchange must also be read, and the exchange be written.
+pub(super) const DECLARE_METHOD: Needs = needs("configure` or `read", "write");
+pub(super) const DECLARE: Needs = needs("configure", "configure");
+pub(super) const BIND: Needs = needs("write", "read");
+pub(super) const CONSUME: Needs = needs("read", "read");
+pub(super) const PUBLISH: Needs = needs("write", "write");
+
+/// The broker's words, with the permission that is missing, if it is one.
+pub(super) fn explain(words: String, needs: Needs) -> String {
+    let Some(refusal) = words.strip_prefix("ACCESS_REFUSED - ") else {
+        return words;
+    };
+    let Some((said, what)) = refusal.split_once("access to ") else {
+        return words;
+    };
+    let permission = match (said.trim(), what.starts_with("exchange")) {
+        ("", true) => needs.exchange,
+        ("", false) => needs.queue,
+        (said, _) => said,
+    };
+    format!(
+        "{words} (the permission `{permission}` is missing; `permissions` in the documentation of rpc-core has all \
+         that are needed)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_missing(words: &str, needs: Needs, permission: &str) {
+        let text = explain(words.to_owned(), needs);
+        assert!(
+            text.starts_with(words) && text.contains(&format!("`{permission}` is missing")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_permission_is_the_broker_s_word_or_that_of_the_operation() {
+        let old = "ACCESS_REFUSED - access to queue 'pay' in vhost '/' refused for user 'x'";
+        assert_missing(old, CONSUME, "read");
+        assert_missing(old, DECLARE_METHOD, "configure` or `read");
+        let exchange =
+            "ACCESS_REFUSED - access to exchange 'rpc.dlx' in vhost '/' refused for user 'x'";
+        assert_missing(exchange, DECLARE_METHOD, "write");
+        let new = "ACCESS_REFUSED - read access to queue 'pay' in vhost '/' refused for user 'x'";
+        assert_missing(new, DECLARE_METHOD, "read");
+        for other in [
+            "NOT_FOUND - no queue",
+            "ACCESS_REFUSED - queue 'pay' in exclusive use",
+        ] {
+            assert_eq!(explain(other.to_owned(), BIND), other);
+        }
+    }
+}

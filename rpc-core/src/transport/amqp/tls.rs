@@ -1,0 +1,302 @@
+//! TLS: whom a client trusts, and as whom it shows itself.
+//!
+//! The connector is made here rather than by lapin, whose own options only add to the roots of the platform, are
+//! read afresh for each connection, and show the key in their `Debug`.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::TryFutureExt;
+use lapin::runtime::default_runtime;
+use lapin::tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties, ErrorKind};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{AlertDescription, CertificateError, RootCertStore};
+
+use super::Failure;
+use super::url::Host;
+use crate::connect_error::ConnectError;
+
+/// What the user has set, as it was given.
+#[derive(Clone, Default)]
+pub(crate) struct TlsOptions {
+    /// In place of the platform's roots, unless it is empty.
+    pub(crate) ca: Vec<Vec<u8>>,
+    pub(crate) identity: Option<PemIdentity>,
+}
+
+#[derive(Clone)]
+pub(crate) struct PemIdentity {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl TlsOptions {
+    /// The name of an option that is set.
+    fn any(&self) -> Option<&'static str> {
+        match (&self.identity, self.ca.is_empty()) {
+            (Some(_), _) => Some(IDENTITY),
+            (None, false) => Some(CA),
+            (None, true) => None,
+        }
+    }
+}
+
+/// Only what is set: the key is a secret.
+impl fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsOptions")
+            .field("private_ca", &!self.ca.is_empty())
+            .field("identity", &self.identity.is_some())
+            .finish()
+    }
+}
+
+/// The options, read and checked.
+pub(super) struct Tls {
+    connector: RustlsConnector,
+    private_ca: bool,
+    identity: bool,
+}
+
+impl Tls {
+    /// What the hosts of a URL need, which all have its scheme; `None` if that is without TLS.
+    pub(super) fn for_hosts(
+        hosts: &[Host],
+        options: &TlsOptions,
+    ) -> Result<Option<Self>, ConnectError> {
+        if !hosts.iter().any(Host::has_tls) {
+            return match options.any() {
+                // Who sets one does not expect to send a password in the clear.
+                Some(option) => Err(refuse(
+                    option,
+                    "it is set, and the URL is one without TLS; it must start with amqps://".into(),
+                )),
+                None => Ok(None),
+            };
+        }
+        if options.identity.is_none() && hosts.iter().any(Host::is_external) {
+            return Err(refuse(
+                IDENTITY,
+                "it is not set, and `auth_mechanism=external` in the URL logs in by a client certificate".into(),
+            ));
+        }
+        Self::new(options).map(Some)
+    }
+
+    fn new(options: &TlsOptions) -> Result<Self, ConnectError> {
+        let private_ca = !options.ca.is_empty();
+        let mut config = RustlsConnectorConfig::default();
+        if private_ca {
+            config.add_parsable_certificates(roots(&options.ca)?);
+        } else {
+            config = config.with_platform_verifier();
+        }
+        let connector = match &options.identity {
+            Some(PemIdentity { certificate, key }) => {
+                let chain = certificates(IDENTITY, certificate)?;
+                config
+                    .connector_with_single_cert(chain, private_key(key)?)
+                    .map_err(|error| refuse(IDENTITY, mismatch(&error)))?
+            }
+            None => config.connector_with_no_client_auth().map_err(|error| {
+                let reason = format!("this machine's root certificates cannot be used: {error}");
+                refuse(CA, reason)
+            })?,
+        };
+        Ok(Self {
+            connector,
+            private_ca,
+            identity: options.identity.is_some(),
+        })
+    }
+
+    /// Connects, and borrows nothing. The server's certificate is checked before anything else is sent.
+    pub(super) fn connect(
+        &self,
+        uri: AMQPUri,
+        properties: ConnectionProperties,
+    ) -> impl Future<Output = Result<Connection, Failure>> + Send + use<> {
+        let connector = self.connector.clone();
+        let shaken = Arc::new(AtomicBool::new(false));
+        let tell_shaken = Arc::clone(&shaken);
+        let connecting = async move {
+            Connection::connector(
+                uri,
+                default_runtime()?,
+                async move |uri, runtime| {
+                    let host = uri.authority.host;
+                    let address = runtime.to_socket_addrs((host.clone(), uri.authority.port));
+                    let stream = AsyncTcpStream::connect(&runtime, address).await?;
+                    let stream = stream.into_rustls(&connector, &host).await?;
+                    tell_shaken.store(true, Ordering::Relaxed);
+                    Ok(stream)
+                },
+                properties,
+            )
+            .await
+        };
+        connecting.map_err(move |error| Failure {
+            error,
+            after_handshake: shaken.load(Ordering::Relaxed),
+        })
+    }
+
+    /// What is wrong, if the other side speaks TLS; `None` if it does not seem to.
+    pub(super) fn explain(&self, failure: &Failure) -> Option<String> {
+        let ErrorKind::IOError(error) = failure.error.kind() else {
+            return None;
+        };
+        // In TLS 1.3 the client is done before the server has looked at its certificate. A server that refuses it
+        // says so and closes, but what the client has sent meanwhile may have the system drop what was said.
+        let broken_off = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if failure.after_handshake && broken_off {
+            return Some(match self.identity {
+                true => format!("it was broken off, as where the broker {REFUSES}: {error}"),
+                false => format!("it was broken off, as where the broker {ASKS}: {error}"),
+            });
+        }
+        let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        match error {
+            rustls::Error::InvalidMessage(_) => None,
+            rustls::Error::InvalidCertificate(reason) => Some(self.untrusted(reason)),
+            rustls::Error::AlertReceived(alert) => Some(self.alert(*alert)),
+            error => Some(error.to_string()),
+        }
+    }
+
+    fn untrusted(&self, reason: &CertificateError) -> String {
+        let what = match reason {
+            CertificateError::UnknownIssuer if self.private_ca => {
+                "the issuer of its certificate is not trusted: it is none of those given to `tls_ca`"
+            }
+            CertificateError::UnknownIssuer => {
+                "the issuer of its certificate is not trusted: it is none of those that this machine trusts. \
+                 If the broker has a private CA, give that CA's certificate to `RpcBuilder::tls_ca`"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another host"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            _ => "its certificate is not valid",
+        };
+        match reason {
+            CertificateError::UnknownIssuer => what.to_owned(),
+            reason => format!("{what}: {reason}"),
+        }
+    }
+
+    /// The broker's word on us.
+    fn alert(&self, alert: AlertDescription) -> String {
+        let ours = matches!(
+            alert,
+            AlertDescription::CertificateRequired
+                | AlertDescription::NoCertificate
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::HandshakeFailure
+        );
+        match (ours, self.identity) {
+            (true, true) => format!("the broker {REFUSES}: {alert:?}"),
+            (true, false) => format!("the broker {ASKS}: {alert:?}"),
+            (false, _) => format!("the broker ended it: {alert:?}"),
+        }
+    }
+}
+
+fn roots(given: &[Vec<u8>]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let mut roots = Vec::new();
+    for pem in given {
+        for root in certificates(CA, pem)? {
+            // The connector would leave out one that it cannot read, without a word.
+            RootCertStore::empty()
+                .add(root.clone())
+                .map_err(|error| refuse(CA, format!("a certificate cannot be read: {error}")))?;
+            roots.push(root);
+        }
+    }
+    Ok(roots)
+}
+
+fn certificates(
+    option: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| refuse(option, broken("certificate", &error)))?;
+    if certificates.is_empty() {
+        return Err(refuse(
+            option,
+            broken("certificate", &pem::Error::NoItemsFound),
+        ));
+    }
+    Ok(certificates)
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, ConnectError> {
+    // In the name of its section, or in a header of the older form.
+    let encrypted = pem.windows(ENCRYPTED.len()).any(|words| words == ENCRYPTED);
+    if encrypted {
+        let reason = "its private key is encrypted, which cannot be read; decrypt it first";
+        return Err(refuse(IDENTITY, reason.into()));
+    }
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|error| refuse(IDENTITY, broken("private key", &error)))
+}
+
+/// In words of our own: the parser's may quote what it could not read, which may be the key.
+fn broken(what: &str, error: &pem::Error) -> String {
+    match error {
+        pem::Error::NoItemsFound => format!(
+            "there is no {what} in it: PEM is expected, which begins with `-----BEGIN {}-----`",
+            what.to_uppercase()
+        ),
+        pem::Error::MissingSectionEnd { .. } => {
+            format!("its {what} is cut off: there is no `-----END ...-----`")
+        }
+        pem::Error::Base64Decode(_) => format!("its {what} is no PEM: what it holds is not base64"),
+        _ => format!("its {what} is no PEM"),
+    }
+}
+
+fn mismatch(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InconsistentKeys(_)) => {
+            "its private key is not that of its first certificate".into()
+        }
+        Some(rustls::Error::InvalidCertificate(_)) => "its first certificate cannot be read".into(),
+        // These say which kinds of keys there are, not what is in this one.
+        _ => error.to_string(),
+    }
+}
+
+fn refuse(option: &str, reason: String) -> ConnectError {
+    ConnectError::TlsOptions {
+        option: option.to_owned(),
+        reason,
+    }
+}
+
+const CA: &str = "tls_ca";
+const IDENTITY: &str = "tls_identity";
+const REFUSES: &str = "refuses the certificate of `tls_identity`";
+const ASKS: &str = "asks for a client certificate, which is given by `RpcBuilder::tls_identity`";
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
+
+#[cfg(test)]
+mod tests;

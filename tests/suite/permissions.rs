@@ -1,0 +1,247 @@
+//! The permissions that `docs/permissions.md` names are enough, and none of them is too much.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rpc_core::{Progress, Rpc, RpcError};
+use rpc_tests::{RabbitNode, RawPeer, reply_properties, shared_node};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::site::{Site, eventually};
+
+mod missing;
+
+const PAGE: &str = include_str!("../../rpc-core/docs/permissions.md");
+const PASSWORD: &str = "hunter2";
+
+const REPLY: &str = r"rpc\.reply\..*";
+const DLX: &str = r"rpc\.dlx";
+const DEFAULT: &str = r"amq\.default";
+
+/// What a user may configure, write and read.
+#[derive(Clone)]
+struct Grants([Vec<&'static str>; 3]);
+
+fn caller() -> Grants {
+    Grants([vec![REPLY, DLX], vec![REPLY, DEFAULT], vec![REPLY, DLX]])
+}
+
+fn server() -> Grants {
+    let queues = vec![REPLY, DLX, "pay", "balance", r"pay\.dead"];
+    Grants([queues.clone(), vec![REPLY, DLX, DEFAULT], queues])
+}
+
+impl Grants {
+    fn patterns(&self) -> [String; 3] {
+        self.0
+            .clone()
+            .map(|names| format!("^({})$", names.join("|")))
+    }
+
+    fn without(mut self, kind: usize, name: &str) -> Self {
+        let before = self.0[kind].len();
+        self.0[kind].retain(|granted| *granted != name);
+        assert_eq!(self.0[kind].len() + 1, before);
+        self
+    }
+}
+
+const KINDS: [&str; 3] = ["configure", "write", "read"];
+
+/// A virtual host with a user who has some of the permissions.
+struct Bank {
+    site: Site,
+    node: &'static RabbitNode,
+}
+
+impl Bank {
+    async fn open() -> Self {
+        let node = shared_node()
+            .await
+            .node()
+            .expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
+        let site = Site::rabbitmq().await;
+        Self { site, node }
+    }
+
+    /// The URL of a new user.
+    async fn user(&self, name: &str, grants: &Grants) -> String {
+        let name = format!("{name}-{}", self.site.vhost_name());
+        self.node.ctl(&["add_user", &name, PASSWORD]).await.unwrap();
+        self.grant(&name, grants).await;
+        self.node.url_for(&name, PASSWORD, self.site.vhost_name())
+    }
+
+    async fn grant(&self, user: &str, grants: &Grants) {
+        let [configure, write, read] = grants.patterns();
+        let vhost = self.site.vhost_name();
+        let command = [
+            "set_permissions",
+            "-p",
+            vhost,
+            user,
+            &configure,
+            &write,
+            &read,
+        ];
+        self.node.ctl(&command).await.unwrap();
+    }
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    amount: u64,
+}
+
+/// Fails where it is 0, and takes as many milliseconds otherwise.
+async fn pay(Amount { amount }: Amount) -> Result<u64, String> {
+    sleep(Duration::from_millis(amount)).await;
+    match amount {
+        0 => Err("nothing to pay".into()),
+        amount => Ok(amount),
+    }
+}
+
+async fn serve(rpc: &Rpc) -> rpc_core::Server {
+    let serve = rpc.register("pay", pay).idempotent().concurrency(4);
+    serve.dead_letter_queue("pay.dead").await.unwrap()
+}
+
+fn amount(amount: u64) -> Value {
+    json!({ "amount": amount })
+}
+
+#[test]
+fn the_page_says_what_these_tests_grant() {
+    for (user, grants) in [("caller", caller()), ("server", server())] {
+        let [configure, write, read] = grants.patterns();
+        let command =
+            format!("rabbitmqctl set_permissions -p bank {user} '{configure}' '{write}' '{read}'");
+        assert!(PAGE.contains(&command), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn calls_of_every_kind_need_no_more_than_the_page_says() {
+    let bank = Bank::open().await;
+    let server_url = bank.user("server", &server()).await;
+    let client = Rpc::connect(bank.user("caller", &caller()).await)
+        .await
+        .unwrap();
+
+    let error = client.call("pay", amount(1)).await.unwrap_err();
+    assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}");
+
+    let first = Rpc::connect(&server_url).await.unwrap();
+    serve(&first).await;
+    assert_eq!(client.call("pay", amount(1)).await.unwrap(), json!(1));
+    let error = client.call("pay", amount(0)).await.unwrap_err();
+    assert!(matches!(error, RpcError::Remote(_)), "{error:?}");
+    client.call("pay", amount(1)).one_way().await.unwrap();
+    let late = client
+        .call("pay", amount(60_000))
+        .timeout(Duration::from_secs(1));
+    let error = late.await.unwrap_err();
+    assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");
+
+    // A server that is lost with a call: the next one puts a copy of it in its place.
+    let running = tokio::spawn(client.call("pay", amount(1_500)).idempotent());
+    let peer = RawPeer::connect(bank.site.url()).await.unwrap();
+    eventually("it runs", || async {
+        client.in_flight() == 1 && peer.counts("pay").await.unwrap().0 == 0
+    })
+    .await;
+    drop(first);
+    let second = Rpc::connect(&server_url).await.unwrap();
+    let server = serve(&second).await;
+    assert_eq!(running.await.unwrap().unwrap(), json!(1_500));
+
+    // One that is not run again is kept.
+    let lost = rpc_tests::call_properties("nobody", "1")
+        .with_headers(rpc_tests::table(&[("rpc-attempts", 2_i64.into())]));
+    peer.publish("pay", lost, "{\"amount\": 1}").await.unwrap();
+    eventually("it is kept", || async {
+        peer.counts("pay.dead").await.unwrap().0 == 1
+    })
+    .await;
+
+    // While servers come and go no call fails: what one had not begun it hands back.
+    let mut servers = vec![(second, server)];
+    let calls: Vec<_> = (0..300)
+        .map(|_| tokio::spawn(client.call("pay", amount(20))))
+        .collect();
+    for _ in 0..3 {
+        let rpc = Rpc::connect(&server_url).await.unwrap();
+        let next = serve(&rpc).await;
+        servers.push((rpc, next));
+        servers.remove(0).1.shutdown().await.unwrap();
+    }
+    for call in join_all(calls).await {
+        assert_eq!(call.unwrap().unwrap(), json!(20));
+    }
+
+    // Nobody serves: it bounces.
+    servers.remove(0).1.shutdown().await.unwrap();
+    let error = client
+        .call("pay", amount(1))
+        .timeout(Duration::from_millis(500))
+        .await;
+    assert!(matches!(error, Err(RpcError::Expired { .. })), "{error:?}");
+}
+
+/// Where a look at a queue is not allowed, as by RabbitMQ 4.3, it is only not known how far a call got; the connection
+/// and the calls on it go on.
+#[tokio::test]
+async fn a_timeout_without_the_permission_to_look() {
+    let bank = Bank::open().await;
+    let peer = RawPeer::connect(bank.site.url()).await.unwrap();
+    peer.method_queue("pay").await.unwrap();
+    let mut calls = peer.consume("pay").await.unwrap();
+    let url = bank.user("caller", &caller()).await;
+    let client = Rpc::connect(&url).await.unwrap();
+
+    // One that is answered after the others have timed out, on the same connection.
+    let patient = tokio::spawn(
+        client
+            .call("pay", amount(1))
+            .timeout(Duration::from_secs(20)),
+    );
+    let patient_call = calls.next().await.unwrap();
+    let old = bank.node.major_minor().unwrap() < (4, 0);
+    for _ in 0..3 {
+        let progress = progress_of(&client).await;
+        assert!(
+            progress == TAKEN || (progress == Progress::Unknown && !old),
+            "{progress:?}"
+        );
+        // So that it is not the answer to the last one.
+        sleep(Duration::from_millis(150)).await;
+    }
+    let reply = reply_properties("result", patient_call.correlation_id().unwrap());
+    peer.publish(patient_call.reply_to().unwrap(), reply, "7")
+        .await
+        .unwrap();
+    assert_eq!(patient.await.unwrap().unwrap(), json!(7));
+
+    // Any of the three is enough.
+    for (kind, name) in KINDS.iter().enumerate() {
+        let mut grants = caller();
+        grants.0[kind].push("pay");
+        let url = bank.user(&format!("looker-{name}"), &grants).await;
+        let client = Rpc::connect(&url).await.unwrap();
+        assert_eq!(progress_of(&client).await, TAKEN, "{name}");
+    }
+}
+
+const TAKEN: Progress = Progress::Taken { servers: 1 };
+
+/// How far a call got that is taken and not answered.
+async fn progress_of(client: &Rpc) -> Progress {
+    let call = client.call("pay", amount(2));
+    match call.timeout(Duration::from_millis(300)).await {
+        Err(RpcError::Timeout { progress, .. }) => progress,
+        other => panic!("no timeout: {other:?}"),
+    }
+}
