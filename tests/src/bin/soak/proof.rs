@@ -1,0 +1,362 @@
+//! What the ledger proves, and what in it must not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::kinds::{FaultKind, Method, Outcome, kinds};
+use crate::record::{Event, Moment, Record};
+
+kinds! {
+    /// What must not be.
+    Violation {
+        Hang = "hangs (not ended, or more than 1 s late)",
+        EndedTwice = "calls that ended twice",
+        Wrong = "wrong outcomes",
+        Early = "calls out of time before their deadline",
+        Doubled = "doubled executions",
+        StartedLate = "handlers started after the deadline, by a server that knew its caller's clock",
+        Vanished = "one-way calls that were taken and never ran",
+        Stray = "executions of calls that nobody made",
+    }
+}
+
+/// The sums of a ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Proof {
+    pub(crate) calls: usize,
+    pub(crate) executions: usize,
+    /// Executions of idempotent calls beyond their first.
+    pub(crate) repeats: usize,
+    /// Calls that were given up for the servers that they took with them.
+    pub(crate) buried: usize,
+    /// Calls whose client was killed.
+    pub(crate) abandoned: usize,
+    pub(crate) outcomes: BTreeMap<Outcome, usize>,
+    pub(crate) faults: BTreeMap<FaultKind, usize>,
+    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them whose process had its processor
+    /// time.
+    pub(crate) late: usize,
+    pub(crate) late_unstalled: usize,
+    pub(crate) worst: Duration,
+    pub(crate) worst_unstalled: Duration,
+    pub(crate) worst_stall: Duration,
+    /// Handlers that started after the deadline since their server could not tell the time on the way from a wrong
+    /// clock, which PROTOCOL.md allows (Time); and by how much at the most.
+    pub(crate) late_starts: usize,
+    pub(crate) worst_start: Duration,
+    /// Each with what happened to the call.
+    pub(crate) violations: BTreeMap<Violation, Vec<String>>,
+}
+
+/// All that is known of one call.
+#[derive(Debug, Default)]
+struct Call {
+    begun: Option<Begun>,
+    ends: Vec<(Moment, Outcome)>,
+    runs: Vec<Run>,
+    is_buried: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    at: Moment,
+    process: u32,
+    method: Method,
+    limit: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    at: Moment,
+    message: u64,
+    /// The shortest time from the caller to the handler that its server had seen of this connection of the caller,
+    /// this call included. It is what the server takes for the difference of the clocks.
+    shortest: Duration,
+}
+
+/// What happened to the processes.
+#[derive(Debug, Default)]
+struct World {
+    killed: BTreeSet<u32>,
+    stalls: BTreeMap<u32, Vec<(Moment, Moment)>>,
+    faults: Vec<(FaultKind, Moment, Moment)>,
+}
+
+/// Adds a ledger up.
+pub(crate) fn prove(records: &[Record]) -> Proof {
+    let mut calls: BTreeMap<u64, Call> = BTreeMap::new();
+    let mut world = World::default();
+    let mut shortest = BTreeMap::new();
+    for record in records {
+        if !world.add(record) {
+            calls
+                .entry(record.call)
+                .or_default()
+                .add(record, &mut shortest);
+        }
+    }
+    let mut proof = Proof::default();
+    for (kind, ..) in &world.faults {
+        *proof.faults.entry(*kind).or_default() += 1;
+    }
+    for (from, to) in world.stalls.values().flatten() {
+        proof.worst_stall = proof.worst_stall.max(to.since(*from));
+    }
+    for (number, call) in &calls {
+        for (violation, words) in proof.add(call, &world) {
+            let story = format!("{words}\n{}", story(*number, records, &world));
+            proof.violations.entry(violation).or_default().push(story);
+        }
+    }
+    proof
+}
+
+impl Call {
+    /// `shortest` has the shortest time on the way by server and connection of a caller.
+    fn add(&mut self, record: &Record, shortest: &mut BTreeMap<(u32, u64), Duration>) {
+        let Record { process, at, .. } = *record;
+        match record.event {
+            Event::Begun { method, limit } => {
+                self.begun = Some(Begun {
+                    at,
+                    process,
+                    method,
+                    limit,
+                });
+            }
+            Event::Ended { outcome } => self.ends.push((at, outcome)),
+            Event::Started {
+                message, caller, ..
+            } => {
+                let way = self.begun.map_or(Duration::MAX, |begun| at.since(begun.at));
+                let shortest = shortest.entry((process, caller)).or_insert(way);
+                *shortest = way.min(*shortest);
+                let shortest = *shortest;
+                self.runs.push(Run {
+                    at,
+                    message,
+                    shortest,
+                });
+            }
+            Event::Buried => self.is_buried = true,
+            Event::Finished | Event::Stalled { .. } | Event::Killed | Event::Fault { .. } => {}
+        }
+    }
+}
+
+impl World {
+    /// Whether the record concerns more than one call.
+    fn add(&mut self, record: &Record) -> bool {
+        let Record { process, at, .. } = *record;
+        match record.event {
+            Event::Stalled { gap } => {
+                self.stalls
+                    .entry(process)
+                    .or_default()
+                    .push((at.minus(gap), at));
+            }
+            Event::Killed => drop(self.killed.insert(process)),
+            Event::Fault { kind, until } => self.faults.push((kind, at, until)),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Proof {
+    pub(crate) fn count(&self, violation: Violation) -> usize {
+        self.violations.get(&violation).map_or(0, Vec::len)
+    }
+
+    fn add(&mut self, call: &Call, world: &World) -> Vec<(Violation, String)> {
+        self.executions += call.runs.len();
+        self.buried += usize::from(call.is_buried);
+        let Some(begun) = call.begun else {
+            return vec![(Violation::Stray, format!("{call:?}"))];
+        };
+        self.calls += 1;
+        if begun.method.is_idempotent() {
+            self.repeats += call.runs.len().saturating_sub(1);
+        }
+        let mut found = Vec::new();
+        let deadline = begun.at.plus(begun.limit);
+        match call.ends[..] {
+            [] if world.killed.contains(&begun.process) => self.abandoned += 1,
+            [] => found.push((Violation::Hang, "it has no end".into())),
+            [(at, outcome), ref more @ ..] => {
+                *self.outcomes.entry(outcome).or_default() += 1;
+                if !more.is_empty() {
+                    found.push((Violation::EndedTwice, format!("{} ends", 1 + more.len())));
+                }
+                found.extend(self.check_time(begun, at, outcome, world));
+                found.extend(check_outcome(call, begun, at, outcome, world));
+            }
+        }
+        found.extend(check_runs(call, begun, world));
+        for run in call.runs.iter().filter(|_| !begun.method.is_one_way()) {
+            let late = run.at.since(deadline);
+            if late > GRANULARITY.saturating_add(run.shortest) {
+                found.push((Violation::StartedLate, format!("started {late:?} late")));
+            } else if late > GRANULARITY {
+                self.late_starts += 1;
+            }
+            self.worst_start = self.worst_start.max(late);
+        }
+        found
+    }
+
+    fn check_time(
+        &mut self,
+        begun: Begun,
+        at: Moment,
+        outcome: Outcome,
+        world: &World,
+    ) -> Option<(Violation, String)> {
+        let deadline = begun.at.plus(begun.limit);
+        let late = at.since(deadline);
+        self.worst = self.worst.max(late);
+        let stalled = world.has_stalled(begun.process, deadline, at);
+        if !stalled {
+            self.worst_unstalled = self.worst_unstalled.max(late);
+        }
+        if late > PROMISE {
+            self.late += 1;
+            self.late_unstalled += usize::from(!stalled);
+        }
+        let early = deadline.since(at);
+        if late > HANG {
+            Some((Violation::Hang, format!("it ended {late:?} late")))
+        } else if outcome.is_for_lack_of_time() && early > Duration::ZERO {
+            Some((Violation::Early, format!("{early:?} early")))
+        } else {
+            None
+        }
+    }
+}
+
+fn check_outcome(
+    call: &Call,
+    begun: Begun,
+    at: Moment,
+    outcome: Outcome,
+    world: &World,
+) -> Option<(Violation, String)> {
+    let wrong = |words: &str| Some((Violation::Wrong, words.to_owned()));
+    if outcome.is_never_right() {
+        return wrong("no call of the soak may end so");
+    }
+    if outcome.excludes_a_run() && !call.runs.is_empty() {
+        return wrong("it ran after all");
+    }
+    let has_expired_after_all = outcome == Outcome::Expired && !call.runs.is_empty();
+    if has_expired_after_all && world.count(begun.at, at, FaultKind::loses_servers) == 0 {
+        return wrong("it ran, and no server was lost");
+    }
+    if begun.method.is_one_way() {
+        let is_kept = begun.method.is_idempotent() && outcome == Outcome::Answered;
+        if is_kept && call.runs.is_empty() && !call.is_buried {
+            return Some((Violation::Vanished, "the broker had it".into()));
+        }
+        return None;
+    }
+    if outcome.needs_a_run() && !call.runs.iter().any(|run| run.at <= at) {
+        return wrong("it has not run");
+    }
+    None
+}
+
+/// A call runs once at most. One that is idempotent runs as often as it is sent, which is once for each loss of the
+/// caller's connection more, and each time once more if a server is lost with it.
+fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, String)> {
+    let runs = call.runs.len();
+    if !begun.method.is_idempotent() {
+        return (runs > 1).then(|| {
+            (
+                Violation::Doubled,
+                format!("{runs} times, and may run once"),
+            )
+        });
+    }
+    let mut times: BTreeMap<u64, usize> = BTreeMap::new();
+    for run in &call.runs {
+        *times.entry(run.message).or_default() += 1;
+    }
+    if let Some(times) = times.values().find(|times| **times > 1 + SERVERS_LOST) {
+        return Some((Violation::Doubled, format!("one message ran {times} times")));
+    }
+    let end = call
+        .ends
+        .first()
+        .map_or(begun.at.plus(begun.limit), |(at, _)| *at);
+    let losses = world.count(begun.at, end, FaultKind::takes_clients_connections);
+    (times.len() > 1 + losses).then(|| {
+        let words = format!("sent {} times, with {losses} connections lost", times.len());
+        (Violation::Doubled, words)
+    })
+}
+
+impl World {
+    /// How many faults of a sort may have met what was between these moments.
+    fn count(&self, from: Moment, to: Moment, is_meant: impl Fn(FaultKind) -> bool) -> usize {
+        let meets = |(kind, began, ended): &&(FaultKind, Moment, Moment)| {
+            is_meant(*kind) && *began <= to && ended.plus(ECHO) >= from
+        };
+        self.faults.iter().filter(meets).count()
+    }
+
+    fn has_stalled(&self, process: u32, from: Moment, to: Moment) -> bool {
+        let stalls = self.stalls.get(&process);
+        stalls.is_some_and(|stalls| stalls.iter().any(|stall| stall.0 <= to && stall.1 >= from))
+    }
+}
+
+/// The records of a call and of the faults around it, to find out who was wrong.
+fn story(call: u64, records: &[Record], world: &World) -> String {
+    let own: Vec<_> = records
+        .iter()
+        .filter(|record| record.call == call)
+        .collect();
+    let (Some(first), Some(last)) = (own.first(), own.last()) else {
+        return String::new();
+    };
+    let millis = |at: Moment| (at.0 as f64 - first.at.0 as f64) / 1e6;
+    let mut lines: Vec<_> = own
+        .iter()
+        .map(|record| {
+            let Record {
+                at, process, event, ..
+            } = record;
+            format!("    {:>10.3} ms, process {process}: {event:?}", millis(*at))
+        })
+        .collect();
+    let margin = Duration::from_secs(5);
+    for (kind, from, until) in &world.faults {
+        if *from <= last.at && until.plus(margin) >= first.at {
+            let (from, until) = (millis(*from), millis(*until));
+            lines.push(format!(
+                "    {from:>10.3} to {until:.3} ms: {}",
+                kind.words()
+            ));
+        }
+    }
+    format!("  call {call}\n{}", lines.join("\n"))
+}
+
+/// Within this after its deadline a call ends.
+pub(crate) const PROMISE: Duration = Duration::from_millis(50);
+
+/// What ends later counts as a hang. Machines are noisy, and a process that is not run cannot end its calls; so this
+/// is more than the promise, and what is between them is counted and shown.
+pub(crate) const HANG: Duration = Duration::from_secs(1);
+
+/// Times travel in milliseconds, and what a message needs on its way at the least counts as a difference of clocks.
+const GRANULARITY: Duration = Duration::from_millis(20);
+
+/// With so many servers lost a message goes to no other.
+const SERVERS_LOST: usize = 1;
+
+/// So long after a fault its effect may still be felt.
+const ECHO: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

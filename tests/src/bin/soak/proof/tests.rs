@@ -1,0 +1,375 @@
+//! Made-up ledgers: each mistake must be found, and nothing where there is none.
+
+use super::*;
+
+const MILLI: u64 = 1_000_000;
+const LIMIT: u64 = 1000;
+const CLIENT: u32 = 4;
+const SERVER: u32 = 1;
+
+/// A record of call 1 at a millisecond.
+fn at(millis: u64, event: Event) -> Record {
+    let process = if matches!(event, Event::Started { .. }) {
+        SERVER
+    } else {
+        CLIENT
+    };
+    Record {
+        call: 1,
+        process,
+        at: Moment(millis * MILLI),
+        event,
+    }
+}
+
+fn begun(method: Method) -> Record {
+    let limit = Duration::from_millis(LIMIT);
+    at(10_000, Event::Begun { method, limit })
+}
+
+fn ended(millis: u64, outcome: Outcome) -> Record {
+    at(millis, Event::Ended { outcome })
+}
+
+fn started(millis: u64, message: u64) -> Record {
+    let event = Event::Started {
+        message,
+        caller: 1,
+        redelivered: false,
+    };
+    at(millis, event)
+}
+
+fn fault(kind: FaultKind, from: u64, until: u64) -> Record {
+    let until = Moment(until * MILLI);
+    Record {
+        call: 0,
+        ..at(from, Event::Fault { kind, until })
+    }
+}
+
+/// A call of another number that took a millisecond to its server, which so knows the clock.
+fn known() -> [Record; 3] {
+    [
+        Record {
+            at: Moment(9_000 * MILLI),
+            ..begun(Method::Echo)
+        },
+        started(9_001, 7),
+        ended(9_002, Outcome::Answered),
+    ]
+    .map(|record| Record { call: 2, ..record })
+}
+
+fn found(records: &[Record]) -> Vec<Violation> {
+    let mut records = [records, &known()].concat();
+    records.sort_by_key(|record| record.at);
+    prove(&records).violations.into_keys().collect()
+}
+
+#[test]
+fn a_good_call_is_good() {
+    for method in [Method::Echo, Method::Look] {
+        let records = [
+            begun(method),
+            started(10_010, 1),
+            ended(10_020, Outcome::Answered),
+        ];
+        assert_eq!(found(&records), []);
+    }
+    assert_eq!(
+        found(&[begun(Method::Note), ended(10_020, Outcome::Answered)]),
+        []
+    );
+    let proof = prove(&known());
+    assert_eq!(
+        (proof.calls, proof.executions, proof.repeats, proof.late),
+        (1, 1, 0, 0)
+    );
+    assert_eq!(proof.outcomes[&Outcome::Answered], 1);
+}
+
+#[test]
+fn a_call_without_an_end_hangs_unless_its_client_was_killed() {
+    assert_eq!(found(&[begun(Method::Pay)]), [Violation::Hang]);
+    let killed = Record {
+        call: 0,
+        ..at(10_500, Event::Killed)
+    };
+    assert_eq!(found(&[begun(Method::Pay), killed]), []);
+    assert_eq!(prove(&[begun(Method::Pay), killed]).abandoned, 1);
+    let other = Record {
+        process: 5,
+        ..killed
+    };
+    assert_eq!(found(&[begun(Method::Pay), other]), [Violation::Hang]);
+}
+
+#[test]
+fn a_call_that_ends_late_is_late_or_hangs() {
+    let end = |millis| [begun(Method::Pay), ended(millis, Outcome::TimedOut)];
+    assert_eq!(found(&end(11_040)), []);
+    let late = prove(&end(11_051));
+    assert_eq!((late.late, late.late_unstalled), (1, 1));
+    assert_eq!(late.worst, Duration::from_millis(51));
+    assert!(late.violations.is_empty());
+    assert_eq!(found(&end(12_001)), [Violation::Hang]);
+}
+
+#[test]
+fn a_stall_explains_that_a_call_was_late_but_no_hang() {
+    let gap = Duration::from_millis(1200);
+    let stall = Record {
+        call: 0,
+        ..at(12_010, Event::Stalled { gap })
+    };
+    let records = [begun(Method::Pay), ended(12_001, Outcome::TimedOut), stall];
+    let proof = prove(&records);
+    assert_eq!((proof.late, proof.late_unstalled), (1, 0));
+    assert_eq!(proof.worst_unstalled, Duration::ZERO);
+    assert_eq!(found(&records), [Violation::Hang]);
+}
+
+#[test]
+fn two_ends_are_one_too_many() {
+    let end = ended(10_020, Outcome::Answered);
+    assert_eq!(
+        found(&[begun(Method::Pay), started(10_010, 1), end, end]),
+        [Violation::EndedTwice]
+    );
+}
+
+#[test]
+fn an_answer_needs_an_execution_before_it() {
+    for outcome in [Outcome::Answered, Outcome::Refused] {
+        let end = ended(10_020, outcome);
+        assert_eq!(found(&[begun(Method::Pay), end]), [Violation::Wrong]);
+        assert_eq!(
+            found(&[begun(Method::Pay), end, started(10_021, 1)]),
+            [Violation::Wrong]
+        );
+    }
+    assert_eq!(
+        found(&[begun(Method::Pay), ended(11_000, Outcome::Stopped)]),
+        [Violation::Wrong]
+    );
+}
+
+#[test]
+fn what_says_that_it_did_not_run_has_not_run() {
+    for outcome in Outcome::ALL
+        .iter()
+        .filter(|outcome| outcome.excludes_a_run())
+    {
+        let end = ended(11_000, *outcome);
+        let ran = found(&[begun(Method::Pay), started(10_010, 1), end]);
+        assert_eq!(ran, [Violation::Wrong], "{outcome:?}");
+        // Nor runs it later.
+        let runs = found(&[begun(Method::Note), end, started(20_000, 1)]);
+        assert_eq!(runs, [Violation::Wrong], "{outcome:?}");
+        let expected: &[_] = if outcome.is_never_right() {
+            &[Violation::Wrong]
+        } else {
+            &[]
+        };
+        assert_eq!(found(&[begun(Method::Pay), end]), expected, "{outcome:?}");
+    }
+}
+
+#[test]
+fn some_ends_are_never_right() {
+    for outcome in Outcome::ALL
+        .iter()
+        .filter(|outcome| outcome.is_never_right())
+    {
+        assert_eq!(
+            found(&[begun(Method::Pay), ended(11_000, *outcome)]),
+            [Violation::Wrong]
+        );
+    }
+}
+
+#[test]
+fn a_call_that_expired_ran_only_if_a_server_was_lost() {
+    let records = [
+        begun(Method::Pay),
+        started(10_010, 1),
+        ended(11_001, Outcome::Expired),
+    ];
+    assert_eq!(found(&records), [Violation::Wrong]);
+    let lost = fault(FaultKind::KillServer, 10_500, 10_600);
+    assert_eq!(found(&[&records[..], &[lost]].concat()), []);
+    let before = fault(FaultKind::KillServer, 5_000, 5_100);
+    assert_eq!(
+        found(&[&records[..], &[before]].concat()),
+        [Violation::Wrong]
+    );
+    let other = fault(FaultKind::PauseBroker, 10_500, 10_600);
+    assert_eq!(
+        found(&[&records[..], &[other]].concat()),
+        [Violation::Wrong]
+    );
+}
+
+#[test]
+fn no_call_ends_for_lack_of_time_before_its_deadline() {
+    for outcome in [Outcome::TimedOut, Outcome::NotConnected, Outcome::Blocked] {
+        assert_eq!(
+            found(&[begun(Method::Pay), ended(10_999, outcome)]),
+            [Violation::Early]
+        );
+        assert_eq!(found(&[begun(Method::Pay), ended(11_000, outcome)]), []);
+    }
+    assert_eq!(
+        found(&[begun(Method::Pay), ended(10_500, Outcome::Lost)]),
+        []
+    );
+}
+
+#[test]
+fn what_must_happen_once_happens_once() {
+    for method in [Method::Echo, Method::Nap, Method::Pay, Method::Note] {
+        let end = ended(10_040, Outcome::Answered);
+        let records = [begun(method), started(10_010, 1), started(10_020, 1), end];
+        assert_eq!(found(&records), [Violation::Doubled], "{method:?}");
+        // Also if its client is no more, and whatever was lost.
+        let killed = Record {
+            call: 0,
+            ..at(10_500, Event::Killed)
+        };
+        let lost = fault(FaultKind::KillBroker, 10_000, 10_600);
+        let records = [
+            begun(method),
+            started(10_010, 1),
+            started(10_020, 2),
+            killed,
+            lost,
+        ];
+        assert_eq!(found(&records), [Violation::Doubled], "{method:?}");
+    }
+}
+
+#[test]
+fn an_idempotent_message_takes_two_servers_at_most() {
+    let runs = |runs: &[u64]| {
+        let mut records = vec![begun(Method::Look)];
+        records.extend(
+            (10_010..)
+                .zip(runs)
+                .map(|(at, message)| started(at, *message)),
+        );
+        records.push(ended(10_040, Outcome::Answered));
+        records
+    };
+    assert_eq!(found(&runs(&[1, 1])), []);
+    assert_eq!(prove(&runs(&[1, 1])).repeats, 1);
+    assert_eq!(found(&runs(&[1, 1, 1])), [Violation::Doubled]);
+    // Sent again, which takes a lost connection.
+    assert_eq!(found(&runs(&[1, 2])), [Violation::Doubled]);
+    let lost = fault(FaultKind::CutClients, 10_011, 10_011);
+    assert_eq!(found(&[&runs(&[1, 2])[..], &[lost]].concat()), []);
+    assert_eq!(
+        found(&[&runs(&[1, 2, 3])[..], &[lost]].concat()),
+        [Violation::Doubled]
+    );
+    let after = fault(FaultKind::CutClients, 10_050, 10_060);
+    assert_eq!(
+        found(&[&runs(&[1, 2])[..], &[after]].concat()),
+        [Violation::Doubled]
+    );
+}
+
+#[test]
+fn no_handler_starts_after_the_deadline() {
+    let start = |millis| {
+        [
+            begun(Method::Pay),
+            ended(11_010, Outcome::TimedOut),
+            started(millis, 1),
+        ]
+    };
+    assert_eq!(found(&start(11_015)), []);
+    assert_eq!(found(&start(11_030)), [Violation::StartedLate]);
+    // One-way calls have no deadline there.
+    assert_eq!(
+        found(&[
+            begun(Method::Note),
+            ended(10_010, Outcome::Answered),
+            started(99_000, 1)
+        ]),
+        []
+    );
+}
+
+#[test]
+fn a_server_may_be_wrong_about_a_clock_that_it_does_not_know() {
+    let late = [
+        begun(Method::Pay),
+        ended(11_010, Outcome::TimedOut),
+        started(11_500, 1),
+    ];
+    let proof = prove(&late);
+    assert!(proof.violations.is_empty());
+    assert_eq!(
+        (proof.late_starts, proof.worst_start),
+        (1, Duration::from_millis(500))
+    );
+    // Another server knows, or this one knows of another connection: that helps nobody.
+    for other in [
+        Record {
+            process: 2,
+            ..known()[1]
+        },
+        Record {
+            event: Event::Started {
+                message: 7,
+                caller: 2,
+                redelivered: false,
+            },
+            ..known()[1]
+        },
+    ] {
+        let records = [&[known()[0], other, known()[2]], &late[..]].concat();
+        assert!(prove(&records).violations.is_empty());
+    }
+    assert_eq!(found(&late), [Violation::StartedLate]);
+}
+
+#[test]
+fn what_the_broker_has_taken_runs_or_is_kept() {
+    let taken = [begun(Method::Remind), ended(10_020, Outcome::Answered)];
+    assert_eq!(found(&taken), [Violation::Vanished]);
+    assert_eq!(found(&[&taken[..], &[started(60_000, 1)]].concat()), []);
+    assert_eq!(
+        found(&[&taken[..], &[at(60_000, Event::Buried)]].concat()),
+        []
+    );
+    // It may be that the broker had it not.
+    assert_eq!(
+        found(&[begun(Method::Remind), ended(10_020, Outcome::Lost)]),
+        []
+    );
+}
+
+#[test]
+fn an_execution_of_no_call_is_a_stray() {
+    assert_eq!(found(&[started(10_010, 1)]), [Violation::Stray]);
+    assert_eq!(
+        found(&[ended(10_010, Outcome::Answered)]),
+        [Violation::Stray]
+    );
+}
+
+#[test]
+fn a_violation_tells_what_happened() {
+    let records = [
+        begun(Method::Pay),
+        fault(FaultKind::Alarm, 10_500, 10_600),
+        ended(12_900, Outcome::Answered),
+    ];
+    let proof = prove(&records);
+    let story = &proof.violations[&Violation::Hang][0];
+    for part in ["1.9s late", "call 1", "Pay", "memory alarm", "process 4"] {
+        assert!(story.contains(part), "{part}: {story}");
+    }
+}
