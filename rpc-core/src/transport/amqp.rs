@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::tcp::{AMQPUriTcpExt, TLSConfig};
 use lapin::types::ShortString;
-use lapin::uri::AMQPScheme;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
@@ -106,7 +107,7 @@ impl Transport for AmqpTransport {
         let unfinished = self.unfinished().remove(&(index, purpose));
         let mut connecting = unfinished.unwrap_or_else(|| {
             let properties = self.properties(purpose);
-            Box::pin(Connection::connect_uri(host.uri.clone(), properties))
+            Box::pin(open(host.uri.clone(), properties))
         });
         match timeout(limit, &mut connecting).await {
             Ok(Ok(connection)) => {
@@ -134,6 +135,27 @@ impl fmt::Debug for AmqpTransport {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+/// Opens a connection to a host that can be reached.
+///
+/// lapin connects on a thread of its own, and where that fails it leaves a task behind for good (4.12.3: `InternalRPC`
+/// is not stopped). A broker may be away for days, so it gets a stream that stands.
+async fn open(uri: AMQPUri, properties: ConnectionProperties) -> Result<Connection, lapin::Error> {
+    let runtime = lapin::runtime::default_runtime()?;
+    let stream = uri.connect_with_config_async(TLSConfig::default(), &runtime);
+    let first = Mutex::new(Some(stream.await?));
+    let connect = async move |uri: AMQPUri, runtime| {
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match first {
+            Some(stream) => Ok(stream),
+            // It asks again if the stream ends before the broker has said anything.
+            None => Ok(uri
+                .connect_with_config_async(TLSConfig::default(), &runtime)
+                .await?),
+        }
+    };
+    Connection::connector(uri, runtime, connect, properties).await
 }
 
 fn program() -> Option<String> {
@@ -253,6 +275,25 @@ mod tests {
             _ = listener.accept() => panic!("a second connection"),
             () = sleep(Duration::from_millis(50)) => {}
         }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_refuses_costs_nothing_however_often_it_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let transport = transport(&format!("amqp://127.0.0.1:{port}")).unwrap();
+        let tasks = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let before = tasks();
+        for _ in 0..20 {
+            let error = transport.connect(0, Purpose::Calling).await.unwrap_err();
+            assert!(error.to_string().contains("is RabbitMQ running"), "{error}");
+        }
+        assert_eq!(tasks(), before);
     }
 
     #[test]
