@@ -4,6 +4,7 @@
 //! `soak orchestrate --minutes N [--seed S]` runs it and ends with a report; the status is that of the proof. It starts
 //! itself again for the processes of clients and servers.
 
+mod acquaintance;
 mod client;
 mod crew;
 mod kinds;
@@ -18,6 +19,7 @@ mod scene;
 mod server;
 mod till;
 mod vitals;
+mod world;
 
 use std::process::ExitCode;
 

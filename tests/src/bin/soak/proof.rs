@@ -1,10 +1,12 @@
 //! What the ledger proves, and what in it must not be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::acquaintance::Acquaintances;
 use crate::kinds::{FaultKind, Method, Outcome, kinds};
 use crate::record::{Event, Moment, Record};
+use crate::world::World;
 
 kinds! {
     /// What must not be.
@@ -69,30 +71,21 @@ struct Begun {
 struct Run {
     at: Moment,
     message: u64,
-    /// The shortest time from the caller to the handler that its server had seen of this connection of the caller,
-    /// this call included. It is what the server takes for the difference of the clocks.
+    /// What its server may have taken for the difference of the clocks.
     shortest: Duration,
-}
-
-/// What happened to the processes.
-#[derive(Debug, Default)]
-struct World {
-    killed: BTreeSet<u32>,
-    stalls: BTreeMap<u32, Vec<(Moment, Moment)>>,
-    faults: Vec<(FaultKind, Moment, Moment)>,
 }
 
 /// Adds a ledger up.
 pub(crate) fn prove(records: &[Record]) -> Proof {
     let mut calls: BTreeMap<u64, Call> = BTreeMap::new();
     let mut world = World::default();
-    let mut shortest = BTreeMap::new();
+    let mut known = Acquaintances::default();
     for record in records {
         if !world.add(record) {
             calls
                 .entry(record.call)
                 .or_default()
-                .add(record, &mut shortest);
+                .add(record, &mut known);
         }
     }
     let mut proof = Proof::default();
@@ -104,7 +97,7 @@ pub(crate) fn prove(records: &[Record]) -> Proof {
     }
     for (number, call) in &calls {
         for (violation, words) in proof.add(call, &world) {
-            let story = format!("{words}\n{}", story(*number, records, &world));
+            let story = format!("{words}\n{}", world.story(*number, records));
             proof.violations.entry(violation).or_default().push(story);
         }
     }
@@ -112,8 +105,7 @@ pub(crate) fn prove(records: &[Record]) -> Proof {
 }
 
 impl Call {
-    /// `shortest` has the shortest time on the way by server and connection of a caller.
-    fn add(&mut self, record: &Record, shortest: &mut BTreeMap<(u32, u64), Duration>) {
+    fn add(&mut self, record: &Record, known: &mut Acquaintances) {
         let Record { process, at, .. } = *record;
         match record.event {
             Event::Begun { method, limit } => {
@@ -129,9 +121,7 @@ impl Call {
                 message, caller, ..
             } => {
                 let way = self.begun.map_or(Duration::MAX, |begun| at.since(begun.at));
-                let shortest = shortest.entry((process, caller)).or_insert(way);
-                *shortest = way.min(*shortest);
-                let shortest = *shortest;
+                let shortest = known.shortest(process, caller, at, way);
                 self.runs.push(Run {
                     at,
                     message,
@@ -141,25 +131,6 @@ impl Call {
             Event::Buried => self.is_buried = true,
             Event::Finished | Event::Stalled { .. } | Event::Killed | Event::Fault { .. } => {}
         }
-    }
-}
-
-impl World {
-    /// Whether the record concerns more than one call.
-    fn add(&mut self, record: &Record) -> bool {
-        let Record { process, at, .. } = *record;
-        match record.event {
-            Event::Stalled { gap } => {
-                self.stalls
-                    .entry(process)
-                    .or_default()
-                    .push((at.minus(gap), at));
-            }
-            Event::Killed => drop(self.killed.insert(process)),
-            Event::Fault { kind, until } => self.faults.push((kind, at, until)),
-            _ => return false,
-        }
-        true
     }
 }
 
@@ -295,53 +266,6 @@ fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, St
     })
 }
 
-impl World {
-    /// How many faults of a sort may have met what was between these moments.
-    fn count(&self, from: Moment, to: Moment, is_meant: impl Fn(FaultKind) -> bool) -> usize {
-        let meets = |(kind, began, ended): &&(FaultKind, Moment, Moment)| {
-            is_meant(*kind) && *began <= to && ended.plus(ECHO) >= from
-        };
-        self.faults.iter().filter(meets).count()
-    }
-
-    fn has_stalled(&self, process: u32, from: Moment, to: Moment) -> bool {
-        let stalls = self.stalls.get(&process);
-        stalls.is_some_and(|stalls| stalls.iter().any(|stall| stall.0 <= to && stall.1 >= from))
-    }
-}
-
-/// The records of a call and of the faults around it, to find out who was wrong.
-fn story(call: u64, records: &[Record], world: &World) -> String {
-    let own: Vec<_> = records
-        .iter()
-        .filter(|record| record.call == call)
-        .collect();
-    let (Some(first), Some(last)) = (own.first(), own.last()) else {
-        return String::new();
-    };
-    let millis = |at: Moment| (at.0 as f64 - first.at.0 as f64) / 1e6;
-    let mut lines: Vec<_> = own
-        .iter()
-        .map(|record| {
-            let Record {
-                at, process, event, ..
-            } = record;
-            format!("    {:>10.3} ms, process {process}: {event:?}", millis(*at))
-        })
-        .collect();
-    let margin = Duration::from_secs(5);
-    for (kind, from, until) in &world.faults {
-        if *from <= last.at && until.plus(margin) >= first.at {
-            let (from, until) = (millis(*from), millis(*until));
-            lines.push(format!(
-                "    {from:>10.3} to {until:.3} ms: {}",
-                kind.words()
-            ));
-        }
-    }
-    format!("  call {call}\n{}", lines.join("\n"))
-}
-
 /// Within this after its deadline a call ends.
 pub(crate) const PROMISE: Duration = Duration::from_millis(50);
 
@@ -354,9 +278,6 @@ const GRANULARITY: Duration = Duration::from_millis(20);
 
 /// With so many servers lost a message goes to no other.
 const SERVERS_LOST: usize = 1;
-
-/// So long after a fault its effect may still be felt.
-const ECHO: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests;
