@@ -135,6 +135,8 @@ kinds! {
         CutServers = "connections of the servers reset",
         FreezeClients = "network of the clients frozen",
         FreezeServers = "network of the servers frozen",
+        SilenceClients = "network of the clients frozen until connections counted as lost",
+        SilenceServers = "network of the servers frozen until connections counted as lost",
         RefuseClients = "clients cut off and refused",
         RefuseServers = "servers cut off and refused",
         KillBroker = "broker killed and started again",
@@ -150,6 +152,7 @@ impl FaultKind {
         matches!(
             self,
             Self::CutClients
+                | Self::SilenceClients
                 | Self::RefuseClients
                 | Self::KillBroker
                 | Self::DeleteReplyQueue
@@ -163,6 +166,7 @@ impl FaultKind {
             self,
             Self::KillServer
                 | Self::CutServers
+                | Self::SilenceServers
                 | Self::RefuseServers
                 | Self::KillBroker
                 | Self::CloseConnections

@@ -48,10 +48,14 @@ impl Plan {
                 None => break,
             }
         }
+        let hold = Duration::from_millis(self.random.u64(500..=3000));
         Fault {
             kind,
             target: self.random.usize(..),
-            hold: Duration::from_millis(self.random.u64(500..=3000)),
+            hold: match kind {
+                FaultKind::SilenceClients | FaultKind::SilenceServers => SILENCE,
+                _ => hold,
+            },
         }
     }
 }
@@ -89,26 +93,31 @@ fn stops_the_broker(kind: FaultKind) -> bool {
 
 /// Faults that are over at once, each with how often it is drawn.
 pub(crate) const SUDDEN: &[(FaultKind, u32)] = &[
-    (FaultKind::KillServer, 4),
-    (FaultKind::StopServer, 4),
-    (FaultKind::KillClient, 3),
-    (FaultKind::CutClients, 3),
-    (FaultKind::CutServers, 3),
-    (FaultKind::DeleteReplyQueue, 2),
-    (FaultKind::CloseConnections, 2),
+    (FaultKind::KillServer, 8),
+    (FaultKind::StopServer, 8),
+    (FaultKind::KillClient, 6),
+    (FaultKind::CutClients, 6),
+    (FaultKind::CutServers, 6),
+    (FaultKind::DeleteReplyQueue, 4),
+    (FaultKind::CloseConnections, 4),
 ];
 
 /// Faults that last. The broker's own take their time, and come seldom.
 const LASTING: &[(FaultKind, u32)] = &[
-    (FaultKind::PauseServer, 3),
-    (FaultKind::PauseBroker, 2),
-    (FaultKind::FreezeClients, 2),
-    (FaultKind::FreezeServers, 2),
-    (FaultKind::RefuseClients, 2),
-    (FaultKind::RefuseServers, 2),
-    (FaultKind::KillBroker, 2),
-    (FaultKind::Alarm, 2),
+    (FaultKind::PauseServer, 6),
+    (FaultKind::PauseBroker, 4),
+    (FaultKind::FreezeClients, 4),
+    (FaultKind::FreezeServers, 4),
+    (FaultKind::SilenceClients, 1),
+    (FaultKind::SilenceServers, 1),
+    (FaultKind::RefuseClients, 4),
+    (FaultKind::RefuseServers, 4),
+    (FaultKind::KillBroker, 4),
+    (FaultKind::Alarm, 4),
 ];
+
+/// Longer than the 20 s after which a connection that is silent counts as lost.
+const SILENCE: Duration = Duration::from_secs(25);
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_fault_comes_in_time_and_some_meet() {
-        let steps: Vec<_> = Plan::new(1).take(500).collect();
+        let steps: Vec<_> = Plan::new(1).take(1000).collect();
         for kind in FaultKind::ALL {
             assert!(
                 steps.iter().any(|step| step.fault.kind == *kind),

@@ -255,10 +255,8 @@ fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, St
     if let Some(times) = times.values().find(|times| **times > 1 + SERVERS_LOST) {
         return Some((Violation::Doubled, format!("one message ran {times} times")));
     }
-    let end = call
-        .ends
-        .first()
-        .map_or(begun.at.plus(begun.limit), |(at, _)| *at);
+    let given_up = begun.at.plus(begun.limit);
+    let end = call.ends.first().map_or(given_up, |(at, _)| *at);
     let losses = world.count(begun.at, end, FaultKind::takes_clients_connections);
     (times.len() > 1 + losses).then(|| {
         let words = format!("sent {} times, with {losses} connections lost", times.len());

@@ -111,8 +111,8 @@ impl Scene {
                 return Ok(Some(server.number));
             }
             FaultKind::PauseBroker => self.node.pause()?,
-            FaultKind::FreezeClients => self.clients.freeze(),
-            FaultKind::FreezeServers => self.servers.freeze(),
+            FaultKind::FreezeClients | FaultKind::SilenceClients => self.clients.freeze(),
+            FaultKind::FreezeServers | FaultKind::SilenceServers => self.servers.freeze(),
             FaultKind::RefuseClients => {
                 self.clients.refuse().await?;
                 self.clients.cut().await?;
@@ -135,8 +135,8 @@ impl Scene {
     async fn end(&mut self, fault: &Fault, paused: Option<u32>) -> Result<()> {
         match fault.kind {
             FaultKind::PauseBroker => self.node.resume()?,
-            FaultKind::FreezeClients => self.clients.thaw(),
-            FaultKind::FreezeServers => self.servers.thaw(),
+            FaultKind::FreezeClients | FaultKind::SilenceClients => self.clients.thaw(),
+            FaultKind::FreezeServers | FaultKind::SilenceServers => self.servers.thaw(),
             FaultKind::RefuseClients => self.clients.accept().await?,
             FaultKind::RefuseServers => self.servers.accept().await?,
             FaultKind::KillBroker => self.node.restart().await?,
