@@ -11,7 +11,7 @@ use crate::world::World;
 kinds! {
     /// What must not be.
     Violation {
-        Hang = "hangs (not ended, or more than 1 s late)",
+        Hang = "hangs (not ended, or more than 1 s of its process' own time late, or 5 s)",
         EndedTwice = "calls that ended twice",
         Wrong = "wrong outcomes",
         Early = "calls out of time before their deadline",
@@ -35,12 +35,14 @@ pub(crate) struct Proof {
     pub(crate) abandoned: usize,
     pub(crate) outcomes: BTreeMap<Outcome, usize>,
     pub(crate) faults: BTreeMap<FaultKind, usize>,
-    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them whose process had its processor
-    /// time.
+    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them that did so by the time that
+    /// their process had a processor.
     pub(crate) late: usize,
-    pub(crate) late_unstalled: usize,
+    pub(crate) late_own: usize,
     pub(crate) worst: Duration,
-    pub(crate) worst_unstalled: Duration,
+    pub(crate) worst_own: Duration,
+    /// Calls that ended more than [`HANG`] after their deadline, for whatever reason.
+    pub(crate) starved: usize,
     pub(crate) worst_stall: Duration,
     /// Handlers that started after the deadline since their server could not tell the time on the way from a wrong
     /// clock, which PROTOCOL.md allows (Time); and by how much at the most.
@@ -186,16 +188,13 @@ impl Proof {
         let deadline = begun.at.plus(begun.limit);
         let late = at.since(deadline);
         self.worst = self.worst.max(late);
-        let stalled = world.has_stalled(begun.process, deadline, at);
-        if !stalled {
-            self.worst_unstalled = self.worst_unstalled.max(late);
-        }
-        if late > PROMISE {
-            self.late += 1;
-            self.late_unstalled += usize::from(!stalled);
-        }
+        let own = late.saturating_sub(world.stalled(begun.process, deadline, at));
+        self.worst_own = self.worst_own.max(own);
+        self.late += usize::from(late > PROMISE);
+        self.late_own += usize::from(own > PROMISE);
+        self.starved += usize::from(late > HANG);
         let early = deadline.since(at);
-        if late > HANG {
+        if own > HANG || late > HANG_AT_ANY_RATE {
             Some((Violation::Hang, format!("it ended {late:?} late")))
         } else if outcome.is_for_lack_of_time() && early > Duration::ZERO {
             Some((Violation::Early, format!("{early:?} early")))
@@ -265,11 +264,14 @@ fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, St
 }
 
 /// Within this after its deadline a call ends.
-pub(crate) const PROMISE: Duration = Duration::from_millis(50);
+const PROMISE: Duration = Duration::from_millis(50);
 
-/// What ends later counts as a hang. Machines are noisy, and a process that is not run cannot end its calls; so this
-/// is more than the promise, and what is between them is counted and shown.
-pub(crate) const HANG: Duration = Duration::from_secs(1);
+/// What ends later, by the time that its process had a processor, counts as a hang. Machines are noisy, and no process
+/// can measure all of that; so this is more than the promise, and what is between them is counted and shown.
+const HANG: Duration = Duration::from_secs(1);
+
+/// What ends later is a hang, however busy the machine was.
+const HANG_AT_ANY_RATE: Duration = Duration::from_secs(5);
 
 /// Times travel in milliseconds, and what a message needs on its way at the least counts as a difference of clocks.
 const GRANULARITY: Duration = Duration::from_millis(20);

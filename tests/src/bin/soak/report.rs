@@ -97,10 +97,11 @@ impl Report {
         }
         row("worst lateness of a call", format!("{:?}", proof.worst));
         let lateness = format!(
-            "{}; {} while its process had processor time, the worst {:?}",
-            proof.late, proof.late_unstalled, proof.worst_unstalled
+            "{}; {} by their process' own time, the worst {:?}",
+            proof.late, proof.late_own, proof.worst_own
         );
         row("calls more than 50 ms late", lateness);
+        row("calls more than 1 s late", proof.starved.to_string());
         row(
             "longest time without a processor",
             format!("{:?}", proof.worst_stall),

@@ -45,9 +45,11 @@ impl World {
         self.faults.iter().filter(meets).count()
     }
 
-    pub(crate) fn has_stalled(&self, process: u32, from: Moment, to: Moment) -> bool {
+    /// How long a process had no processor time between two moments.
+    pub(crate) fn stalled(&self, process: u32, from: Moment, to: Moment) -> Duration {
         let stalls = self.stalls.get(&process);
-        stalls.is_some_and(|stalls| stalls.iter().any(|stall| stall.0 <= to && stall.1 >= from))
+        let within = |stall: &(Moment, Moment)| stall.1.min(to).since(stall.0.max(from));
+        stalls.map_or(Duration::ZERO, |stalls| stalls.iter().map(within).sum())
     }
 
     /// The records of a call and of the faults around it, to find out who was wrong.
@@ -85,3 +87,27 @@ impl World {
 
 /// So long after a fault its effect may still be felt.
 const ECHO: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_stall_counts_what_is_within() {
+        let moment = |millis| Moment(0).plus(Duration::from_millis(millis));
+        let stalls = vec![(moment(100), moment(200)), (moment(300), moment(400))];
+        let world = World {
+            stalls: BTreeMap::from([(1, stalls)]),
+            ..World::default()
+        };
+        let stalled = |process, from, to| {
+            let stalled = world.stalled(process, moment(from), moment(to));
+            stalled.as_millis()
+        };
+        assert_eq!(stalled(1, 0, 1000), 200);
+        assert_eq!(stalled(1, 150, 310), 60);
+        assert_eq!(stalled(1, 200, 300), 0);
+        assert_eq!(stalled(1, 120, 130), 10);
+        assert_eq!(stalled(2, 0, 1000), 0);
+    }
+}

@@ -110,24 +110,50 @@ fn a_call_that_ends_late_is_late_or_hangs() {
     let end = |millis| [begun(Method::Pay), ended(millis, Outcome::TimedOut)];
     assert_eq!(found(&end(11_040)), []);
     let late = prove(&end(11_051));
-    assert_eq!((late.late, late.late_unstalled), (1, 1));
+    assert_eq!((late.late, late.late_own), (1, 1));
     assert_eq!(late.worst, Duration::from_millis(51));
     assert!(late.violations.is_empty());
     assert_eq!(found(&end(12_001)), [Violation::Hang]);
 }
 
 #[test]
-fn a_stall_explains_that_a_call_was_late_but_no_hang() {
-    let gap = Duration::from_millis(1200);
-    let stall = Record {
+fn time_without_a_processor_does_not_count_but_for_ever_is_a_hang() {
+    let stall = |until, millis| Record {
         call: 0,
-        ..at(12_010, Event::Stalled { gap })
+        ..at(
+            until,
+            Event::Stalled {
+                gap: Duration::from_millis(millis),
+            },
+        )
     };
-    let records = [begun(Method::Pay), ended(12_001, Outcome::TimedOut), stall];
+    let end = |millis| [begun(Method::Pay), ended(millis, Outcome::TimedOut)];
+    let records = [&end(12_001)[..], &[stall(12_010, 1000)]].concat();
     let proof = prove(&records);
-    assert_eq!((proof.late, proof.late_unstalled), (1, 0));
-    assert_eq!(proof.worst_unstalled, Duration::ZERO);
-    assert_eq!(found(&records), [Violation::Hang]);
+    assert_eq!((proof.late, proof.late_own, proof.starved), (1, 0, 1));
+    assert_eq!(proof.worst_own, Duration::from_millis(10));
+    assert_eq!(found(&records), []);
+    // A stall of less than what is missing, of another process, or before the deadline.
+    assert_eq!(
+        found(&[&end(12_101)[..], &[stall(11_500, 100)]].concat()),
+        [Violation::Hang]
+    );
+    let other = Record {
+        process: 5,
+        ..stall(12_001, 1000)
+    };
+    assert_eq!(
+        found(&[&end(12_001)[..], &[other]].concat()),
+        [Violation::Hang]
+    );
+    assert_eq!(
+        found(&[&end(12_001)[..], &[stall(11_000, 1000)]].concat()),
+        [Violation::Hang]
+    );
+    assert_eq!(
+        found(&[&end(16_001)[..], &[stall(16_001, 5000)]].concat()),
+        [Violation::Hang]
+    );
 }
 
 #[test]
