@@ -161,7 +161,7 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
     Ok(body)
 }
 
-/// The arguments of a method on its server: a list of [`Codec`]s such as `(a, (b, ()))`, or [`Fields`].
+/// The arguments of a method on its server: a list of `Codec`s such as `(a, (b, ()))`, or `Fields`.
 pub trait Arguments: Send + Sync + 'static {
     /// `(A, (B, ()))`, or the struct of the fields.
     type Values;

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::probe::{Nap, ProbeClient, Real, Tally};
-use crate::site::{eventually, serve};
+use crate::site::{Site, eventually, serve};
 
 /// Makes 1,000 calls that no handler finishes, breaks the broker, and returns how they ended.
 async fn break_with_calls_in_flight(
@@ -189,7 +189,7 @@ async fn another_host_of_the_url_takes_over() {
 
 #[tokio::test]
 async fn a_server_whose_queue_is_deleted_declares_it_again() {
-    let site = crate::site::Site::rabbitmq().await;
+    let site = Site::rabbitmq().await;
     let (client, _server) = site.client_and_server().await;
     let probe = ProbeClient::new(&client);
     assert_eq!(probe.add(1, 2).await.unwrap(), 3);

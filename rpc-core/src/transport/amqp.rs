@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::tcp::{AMQPUriTcpExt, TLSConfig};
 use lapin::types::ShortString;
+use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
@@ -102,7 +104,7 @@ impl AmqpTransport {
         if let Some(tls) = &self.tls {
             return Box::pin(tls.connect(host.uri.clone(), properties));
         }
-        let connecting = Connection::connect_uri(host.uri.clone(), properties);
+        let connecting = open(host.uri.clone(), properties);
         Box::pin(connecting.map_err(|error| Failure {
             error,
             after_handshake: false,
@@ -200,6 +202,27 @@ fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
     }
 }
 
+/// Opens a connection to a host that can be reached.
+///
+/// lapin connects on a thread of its own, and where that fails it leaves a task behind for good (4.12.3: `InternalRPC`
+/// is not stopped). A broker may be away for days, so it gets a stream that stands.
+async fn open(uri: AMQPUri, properties: ConnectionProperties) -> Result<Connection, lapin::Error> {
+    let runtime = lapin::runtime::default_runtime()?;
+    let stream = uri.connect_with_config_async(TLSConfig::default(), &runtime);
+    let first = Mutex::new(Some(stream.await?));
+    let connect = async move |uri: AMQPUri, runtime| {
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match first {
+            Some(stream) => Ok(stream),
+            // It asks again if the stream ends before the broker has said anything.
+            None => Ok(uri
+                .connect_with_config_async(TLSConfig::default(), &runtime)
+                .await?),
+        }
+    };
+    Connection::connector(uri, runtime, connect, properties).await
+}
+
 fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
@@ -272,6 +295,25 @@ mod tests {
             _ = listener.accept() => panic!("a second connection"),
             () = sleep(Duration::from_millis(50)) => {}
         }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_refuses_costs_nothing_however_often_it_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let transport = transport(&format!("amqp://127.0.0.1:{port}")).unwrap();
+        let tasks = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let before = tasks();
+        for _ in 0..20 {
+            let error = transport.connect(0, Purpose::Calling).await.unwrap_err();
+            assert!(error.to_string().contains("is RabbitMQ running"), "{error}");
+        }
+        assert_eq!(tasks(), before);
     }
 
     #[test]

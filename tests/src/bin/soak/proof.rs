@@ -1,0 +1,283 @@
+//! What the ledger proves, and what in it must not be.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::acquaintance::Acquaintances;
+use crate::kinds::{FaultKind, Method, Outcome, kinds};
+use crate::record::{Event, Moment, Record};
+use crate::world::World;
+
+kinds! {
+    /// What must not be.
+    Violation {
+        Hang = "hangs (not ended, or more than 1 s of its process' own time late, or 5 s)",
+        EndedTwice = "calls that ended twice",
+        Wrong = "wrong outcomes",
+        Early = "calls out of time before their deadline",
+        Doubled = "doubled executions",
+        StartedLate = "handlers started after the deadline, by a server that knew its caller's clock",
+        Vanished = "one-way calls that were taken and never ran",
+        Stray = "executions of calls that nobody made",
+    }
+}
+
+/// The sums of a ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Proof {
+    pub(crate) calls: usize,
+    pub(crate) executions: usize,
+    /// Executions of idempotent calls beyond their first.
+    pub(crate) repeats: usize,
+    /// Calls that were given up for the servers that they took with them.
+    pub(crate) buried: usize,
+    /// Calls whose client was killed.
+    pub(crate) abandoned: usize,
+    pub(crate) outcomes: BTreeMap<Outcome, usize>,
+    pub(crate) faults: BTreeMap<FaultKind, usize>,
+    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them that did so by the time that
+    /// their process had a processor.
+    pub(crate) late: usize,
+    pub(crate) late_own: usize,
+    pub(crate) worst: Duration,
+    pub(crate) worst_own: Duration,
+    /// Calls that ended more than [`HANG`] after their deadline, for whatever reason.
+    pub(crate) starved: usize,
+    pub(crate) worst_stall: Duration,
+    /// Handlers that started after the deadline since their server could not tell the time on the way from a wrong
+    /// clock, which PROTOCOL.md allows (Time); and by how much at the most.
+    pub(crate) late_starts: usize,
+    pub(crate) worst_start: Duration,
+    /// Each with what happened to the call.
+    pub(crate) violations: BTreeMap<Violation, Vec<String>>,
+}
+
+/// All that is known of one call.
+#[derive(Debug, Default)]
+struct Call {
+    begun: Option<Begun>,
+    ends: Vec<(Moment, Outcome)>,
+    runs: Vec<Run>,
+    is_buried: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    at: Moment,
+    process: u32,
+    method: Method,
+    limit: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    at: Moment,
+    message: u64,
+    /// What its server may have taken for the difference of the clocks.
+    shortest: Duration,
+}
+
+/// Adds a ledger up.
+pub(crate) fn prove(records: &[Record]) -> Proof {
+    let mut calls: BTreeMap<u64, Call> = BTreeMap::new();
+    let mut world = World::default();
+    let mut known = Acquaintances::default();
+    for record in records {
+        if !world.add(record) {
+            calls
+                .entry(record.call)
+                .or_default()
+                .add(record, &mut known);
+        }
+    }
+    let mut proof = Proof::default();
+    for (kind, ..) in &world.faults {
+        *proof.faults.entry(*kind).or_default() += 1;
+    }
+    for (from, to) in world.stalls.values().flatten() {
+        proof.worst_stall = proof.worst_stall.max(to.since(*from));
+    }
+    for (number, call) in &calls {
+        for (violation, words) in proof.add(call, &world) {
+            let story = format!("{words}\n{}", world.story(*number, records));
+            proof.violations.entry(violation).or_default().push(story);
+        }
+    }
+    proof
+}
+
+impl Call {
+    fn add(&mut self, record: &Record, known: &mut Acquaintances) {
+        let Record { process, at, .. } = *record;
+        match record.event {
+            Event::Begun { method, limit } => {
+                self.begun = Some(Begun {
+                    at,
+                    process,
+                    method,
+                    limit,
+                });
+            }
+            Event::Ended { outcome } => self.ends.push((at, outcome)),
+            Event::Started {
+                message, caller, ..
+            } => {
+                let way = self.begun.map_or(Duration::MAX, |begun| at.since(begun.at));
+                let shortest = known.shortest(process, caller, at, way);
+                self.runs.push(Run {
+                    at,
+                    message,
+                    shortest,
+                });
+            }
+            Event::Buried => self.is_buried = true,
+            Event::Finished | Event::Stalled { .. } | Event::Killed | Event::Fault { .. } => {}
+        }
+    }
+}
+
+impl Proof {
+    pub(crate) fn count(&self, violation: Violation) -> usize {
+        self.violations.get(&violation).map_or(0, Vec::len)
+    }
+
+    fn add(&mut self, call: &Call, world: &World) -> Vec<(Violation, String)> {
+        self.executions += call.runs.len();
+        self.buried += usize::from(call.is_buried);
+        let Some(begun) = call.begun else {
+            return vec![(Violation::Stray, format!("{call:?}"))];
+        };
+        self.calls += 1;
+        if begun.method.is_idempotent() {
+            self.repeats += call.runs.len().saturating_sub(1);
+        }
+        let mut found = Vec::new();
+        let deadline = begun.at.plus(begun.limit);
+        match call.ends[..] {
+            [] if world.killed.contains(&begun.process) => self.abandoned += 1,
+            [] => found.push((Violation::Hang, "it has no end".into())),
+            [(at, outcome), ref more @ ..] => {
+                *self.outcomes.entry(outcome).or_default() += 1;
+                if !more.is_empty() {
+                    found.push((Violation::EndedTwice, format!("{} ends", 1 + more.len())));
+                }
+                found.extend(self.check_time(begun, at, outcome, world));
+                found.extend(check_outcome(call, begun, at, outcome, world));
+            }
+        }
+        found.extend(check_runs(call, begun, world));
+        for run in call.runs.iter().filter(|_| !begun.method.is_one_way()) {
+            let late = run.at.since(deadline);
+            if late > GRANULARITY.saturating_add(run.shortest) {
+                found.push((Violation::StartedLate, format!("started {late:?} late")));
+            } else if late > GRANULARITY {
+                self.late_starts += 1;
+            }
+            self.worst_start = self.worst_start.max(late);
+        }
+        found
+    }
+
+    fn check_time(
+        &mut self,
+        begun: Begun,
+        at: Moment,
+        outcome: Outcome,
+        world: &World,
+    ) -> Option<(Violation, String)> {
+        let deadline = begun.at.plus(begun.limit);
+        let late = at.since(deadline);
+        self.worst = self.worst.max(late);
+        let own = late.saturating_sub(world.stalled(begun.process, deadline, at));
+        self.worst_own = self.worst_own.max(own);
+        self.late += usize::from(late > PROMISE);
+        self.late_own += usize::from(own > PROMISE);
+        self.starved += usize::from(late > HANG);
+        let early = deadline.since(at);
+        if own > HANG || late > HANG_AT_ANY_RATE {
+            Some((Violation::Hang, format!("it ended {late:?} late")))
+        } else if outcome.is_for_lack_of_time() && early > Duration::ZERO {
+            Some((Violation::Early, format!("{early:?} early")))
+        } else {
+            None
+        }
+    }
+}
+
+fn check_outcome(
+    call: &Call,
+    begun: Begun,
+    at: Moment,
+    outcome: Outcome,
+    world: &World,
+) -> Option<(Violation, String)> {
+    let wrong = |words: &str| Some((Violation::Wrong, words.to_owned()));
+    if outcome.is_never_right() {
+        return wrong("no call of the soak may end so");
+    }
+    if outcome.excludes_a_run() && !call.runs.is_empty() {
+        return wrong("it ran after all");
+    }
+    let has_expired_after_all = outcome == Outcome::Expired && !call.runs.is_empty();
+    if has_expired_after_all && world.count(begun.at, at, FaultKind::loses_servers) == 0 {
+        return wrong("it ran, and no server was lost");
+    }
+    if begun.method.is_one_way() {
+        let is_kept = begun.method.is_idempotent() && outcome == Outcome::Answered;
+        if is_kept && call.runs.is_empty() && !call.is_buried {
+            return Some((Violation::Vanished, "the broker had it".into()));
+        }
+        return None;
+    }
+    if outcome.needs_a_run() && !call.runs.iter().any(|run| run.at <= at) {
+        return wrong("it has not run");
+    }
+    None
+}
+
+/// A call runs once at most. One that is idempotent runs as often as it is sent, which is once for each loss of the
+/// caller's connection more, and each time once more if a server is lost with it.
+fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, String)> {
+    let runs = call.runs.len();
+    if !begun.method.is_idempotent() {
+        return (runs > 1).then(|| {
+            (
+                Violation::Doubled,
+                format!("{runs} times, and may run once"),
+            )
+        });
+    }
+    let mut times: BTreeMap<u64, usize> = BTreeMap::new();
+    for run in &call.runs {
+        *times.entry(run.message).or_default() += 1;
+    }
+    if let Some(times) = times.values().find(|times| **times > 1 + SERVERS_LOST) {
+        return Some((Violation::Doubled, format!("one message ran {times} times")));
+    }
+    let given_up = begun.at.plus(begun.limit);
+    let end = call.ends.first().map_or(given_up, |(at, _)| *at);
+    let losses = world.count(begun.at, end, FaultKind::takes_clients_connections);
+    (times.len() > 1 + losses).then(|| {
+        let words = format!("sent {} times, with {losses} connections lost", times.len());
+        (Violation::Doubled, words)
+    })
+}
+
+/// Within this after its deadline a call ends.
+const PROMISE: Duration = Duration::from_millis(50);
+
+/// What ends later, by the time that its process had a processor, counts as a hang. Machines are noisy, and no process
+/// can measure all of that; so this is more than the promise, and what is between them is counted and shown.
+const HANG: Duration = Duration::from_secs(1);
+
+/// What ends later is a hang, however busy the machine was.
+const HANG_AT_ANY_RATE: Duration = Duration::from_secs(5);
+
+/// Times travel in milliseconds, and what a message needs on its way at the least counts as a difference of clocks.
+const GRANULARITY: Duration = Duration::from_millis(20);
+
+/// With so many servers lost a message goes to no other.
+const SERVERS_LOST: usize = 1;
+
+#[cfg(test)]
+mod tests;
