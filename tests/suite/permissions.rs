@@ -209,11 +209,10 @@ async fn a_timeout_without_the_permission_to_look() {
             .timeout(Duration::from_secs(20)),
     );
     let patient_call = calls.next().await.unwrap();
-    let old = bank.node.major_minor().unwrap() < (4, 0);
     for _ in 0..3 {
         let progress = progress_of(&client).await;
         assert!(
-            progress == TAKEN || (progress == Progress::Unknown && !old),
+            progress == TAKEN || progress == Progress::Unknown,
             "{progress:?}"
         );
         // So that it is not the answer to the last one.
@@ -225,13 +224,21 @@ async fn a_timeout_without_the_permission_to_look() {
         .unwrap();
     assert_eq!(patient.await.unwrap().unwrap(), json!(7));
 
-    // Any of the three is enough.
+    // Any of the three is enough, and 3.10 needs none.
+    if bank.node.major_minor().unwrap() < (4, 0) {
+        eventually("all may look", || async {
+            progress_of(&client).await == TAKEN
+        })
+        .await;
+    }
     for (kind, name) in KINDS.iter().enumerate() {
         let mut grants = caller();
         grants.0[kind].push("pay");
         let url = bank.user(&format!("looker-{name}"), &grants).await;
         let client = Rpc::connect(&url).await.unwrap();
-        assert_eq!(progress_of(&client).await, TAKEN, "{name}");
+        // A busy machine may be late with one.
+        let allowed = format!("`{name}` allows to look");
+        eventually(&allowed, || async { progress_of(&client).await == TAKEN }).await;
     }
 }
 
