@@ -160,19 +160,22 @@ impl FaultKind {
         )
     }
 
-    /// Whether a server that has taken calls is lost with its process or its connection.
-    pub(crate) fn loses_servers(self) -> bool {
-        matches!(
-            self,
-            Self::KillServer
-                | Self::CutServers
-                | Self::SilenceServers
-                | Self::RefuseServers
-                | Self::KillBroker
-                | Self::CloseConnections
-        )
+    /// How many servers that have taken calls are lost with it, with their process or their connection.
+    pub(crate) fn servers_lost(self) -> usize {
+        match self {
+            Self::KillServer => 1,
+            Self::CutServers
+            | Self::SilenceServers
+            | Self::RefuseServers
+            | Self::KillBroker
+            | Self::CloseConnections => SERVERS,
+            _ => 0,
+        }
     }
 }
+
+/// How many servers there are at a time, without those that leave.
+pub(crate) const SERVERS: usize = 3;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::crew::Crew;
+use crate::kinds::SERVERS;
 use crate::ledger::{self, Ledger};
 use crate::plan::Plan;
 use crate::proof::prove;
@@ -172,10 +173,10 @@ async fn finish(scene: &mut Scene, tasks: usize, before: Vitals) -> Result<Endin
         let ended = client.ask("stop", "ended", END).await?;
         ending.pending += number_in(&ended)?;
     }
-    // The one that is never killed is the last.
+    // The one that is never killed comes last.
+    let first = scene.crew.clients[0].number;
     for mut client in scene.crew.clients.drain(..).rev() {
-        let is_first = client.number == SERVERS + 1;
-        if is_first {
+        if client.number == first {
             // What lost connections leave behind may take its time to end.
             let deadline = Instant::now() + SETTLE;
             loop {
@@ -254,7 +255,6 @@ fn number_in(line: &str) -> Result<usize> {
     Ok(number.parse()?)
 }
 
-const SERVERS: u32 = 3;
 const CLIENTS: u32 = 3;
 const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(90);

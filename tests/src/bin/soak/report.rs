@@ -84,7 +84,11 @@ impl Report {
             "calls that went with their client",
             proof.abandoned.to_string(),
         );
-        row("idempotent calls executed again", proof.repeats.to_string());
+        let repeats = format!(
+            "{}, one message {} times at the most",
+            proof.repeats, proof.most_times
+        );
+        row("executions of idempotent calls beyond the first", repeats);
         row(
             "calls given up, kept as dead letters",
             proof.buried.to_string(),

@@ -32,17 +32,13 @@ impl World {
         true
     }
 
-    /// How many faults of a sort may have met what was between these moments.
-    pub(crate) fn count(
-        &self,
-        from: Moment,
-        to: Moment,
-        is_meant: impl Fn(FaultKind) -> bool,
-    ) -> usize {
-        let meets = |(kind, began, ended): &&(FaultKind, Moment, Moment)| {
-            is_meant(*kind) && *began <= to && ended.plus(ECHO) >= from
-        };
-        self.faults.iter().filter(meets).count()
+    /// Adds up what the faults cost that may have met what was between these moments.
+    pub(crate) fn sum(&self, from: Moment, to: Moment, cost: impl Fn(FaultKind) -> usize) -> usize {
+        let met = self
+            .faults
+            .iter()
+            .filter(|(_, began, ended)| *began <= to && ended.plus(ECHO) >= from);
+        met.map(|(kind, ..)| cost(*kind)).sum()
     }
 
     /// How long a process had no processor time between two moments.

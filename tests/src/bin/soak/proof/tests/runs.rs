@@ -25,34 +25,50 @@ fn what_must_happen_once_happens_once() {
     }
 }
 
+fn look(messages: &[u64]) -> Vec<Record> {
+    let mut records = vec![begun(Method::Look)];
+    let runs = (10_010..).zip(messages);
+    records.extend(runs.map(|(at, message)| started(at, *message)));
+    records.push(ended(10_040, Outcome::Answered));
+    records
+}
+
 #[test]
-fn an_idempotent_message_takes_two_servers_at_most() {
-    let runs = |runs: &[u64]| {
-        let mut records = vec![begun(Method::Look)];
-        records.extend(
-            (10_010..)
-                .zip(runs)
-                .map(|(at, message)| started(at, *message)),
-        );
-        records.push(ended(10_040, Outcome::Answered));
-        records
+fn an_idempotent_message_runs_again_only_if_servers_are_lost() {
+    assert_eq!(found(&look(&[1, 1])), [Violation::Doubled]);
+    let with = |kind, messages: &[u64]| {
+        found(&[&look(messages)[..], &[fault(kind, 10_010, 10_010)]].concat())
     };
-    assert_eq!(found(&runs(&[1, 1])), []);
-    assert_eq!(prove(&runs(&[1, 1])).repeats, 1);
-    assert_eq!(found(&runs(&[1, 1, 1])), [Violation::Doubled]);
-    // Sent again, which takes a lost connection.
-    assert_eq!(found(&runs(&[1, 2])), [Violation::Doubled]);
-    let lost = fault(FaultKind::CutClients, 10_011, 10_011);
-    assert_eq!(found(&[&runs(&[1, 2])[..], &[lost]].concat()), []);
+    assert_eq!(with(FaultKind::KillServer, &[1, 1]), []);
     assert_eq!(
-        found(&[&runs(&[1, 2, 3])[..], &[lost]].concat()),
+        with(FaultKind::KillServer, &[1, 1, 1]),
         [Violation::Doubled]
     );
-    let after = fault(FaultKind::CutClients, 10_050, 10_060);
+    assert_eq!(with(FaultKind::CutServers, &[1, 1, 1]), []);
     assert_eq!(
-        found(&[&runs(&[1, 2])[..], &[after]].concat()),
+        with(FaultKind::CutServers, &[1, 1, 1, 1, 1]),
         [Violation::Doubled]
     );
+    assert_eq!(with(FaultKind::CutClients, &[1, 1]), [Violation::Doubled]);
+    let after = fault(FaultKind::KillServer, 10_030, 10_035);
+    assert_eq!(
+        found(&[&look(&[1, 1])[..], &[after]].concat()),
+        [Violation::Doubled]
+    );
+    let proof = prove(&look(&[1, 1, 1, 2]));
+    assert_eq!((proof.repeats, proof.most_times), (3, 3));
+}
+
+#[test]
+fn an_idempotent_call_is_sent_again_only_if_connections_are_lost() {
+    assert_eq!(found(&look(&[1, 2])), [Violation::Doubled]);
+    let with = |messages: &[u64], from, until| {
+        let lost = fault(FaultKind::CutClients, from, until);
+        found(&[&look(messages)[..], &[lost]].concat())
+    };
+    assert_eq!(with(&[1, 2], 10_011, 10_011), []);
+    assert_eq!(with(&[1, 2, 3], 10_011, 10_011), [Violation::Doubled]);
+    assert_eq!(with(&[1, 2], 10_050, 10_060), [Violation::Doubled]);
 }
 
 #[test]
