@@ -26,7 +26,12 @@ fn main() -> Result<()> {
     let target = program.ancestors().nth(2).ok_or("no target folder")?;
     let workspace = target.join("compile-time");
     fs::create_dir_all(&workspace)?;
-    fs::write(workspace.join("Cargo.toml"), WORKSPACE)?;
+    // Not `env!`: two checkouts that share a target folder may share this program too.
+    let package = env::var("CARGO_MANIFEST_DIR")?;
+    fs::write(
+        workspace.join("Cargo.toml"),
+        WORKSPACE.replace("PACKAGE", &package),
+    )?;
     let pair = |mix| [RPC_CORE, TARPC].map(|framework| framework.package(&workspace, methods, mix));
     let (mixed, fallible) = (pair(Mix::Any), pair(Mix::Fallible));
 
@@ -92,7 +97,7 @@ impl Package {
         // For cargo, a file that was written has changed.
         fs::write(self.folder.join("src/lib.rs"), &self.lib)?;
         let start = Instant::now();
-        let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let status = Command::new(env::var("CARGO")?)
             .args(["check", "--quiet"])
             .args(options)
             .current_dir(&self.folder)
@@ -187,11 +192,7 @@ const VALUES: [(&str, &str); 5] = [
 
 const RPC_CORE: Framework = Framework {
     name: "with-rpc-core",
-    dependencies: concat!(
-        "rpc-core.path = '",
-        env!("CARGO_MANIFEST_DIR"),
-        "/../rpc-core'\n"
-    ),
+    dependencies: "rpc-core.workspace = true\n",
     attribute: "
 impl From<rpc_core::RpcError> for Refusal {
     fn from(_: rpc_core::RpcError) -> Self {
@@ -245,6 +246,9 @@ pub async fn serve() {
 const WORKSPACE: &str = r#"[workspace]
 resolver = "3"
 members = ["with-*"]
+
+[workspace.dependencies]
+rpc-core.path = 'PACKAGE/../rpc-core'
 "#;
 
 const MANIFEST: &str = r#"[package]
