@@ -48,11 +48,11 @@ where
     Box<T>: DeserializeOwned + Send,
 {
     fn decode(name: &str, value: Option<&RawValue>) -> Result<Box<Self>, Mismatch> {
-        codec::decode_argument(name, value).map_err(Mismatch)
+        decode(name, value)
     }
 
     fn decode_option(name: &str, value: Option<&RawValue>) -> Result<Option<Box<Self>>, Mismatch> {
-        codec::decode_argument(name, value).map_err(Mismatch)
+        decode(name, value)
     }
 }
 
@@ -74,12 +74,16 @@ pub struct Codec<B, O> {
     decode: fn(&str, Option<&RawValue>) -> Result<O, Mismatch>,
 }
 
+fn decode<T: DeserializeOwned>(name: &str, value: Option<&RawValue>) -> Result<T, Mismatch> {
+    codec::decode_argument(name, value).map_err(Mismatch)
+}
+
 /// An argument `T`.
 #[must_use]
 pub fn argument<T: Argument>() -> Codec<T, T> {
     Codec {
         erase: |value| value,
-        decode: |name, value| codec::decode_argument(name, value).map_err(Mismatch),
+        decode,
     }
 }
 
@@ -106,7 +110,7 @@ pub fn lent_option<'a, T: Lent + ?Sized>() -> Codec<Option<&'a T>, Option<Box<T>
 pub fn cow<'a, T: LentCow + ?Sized>() -> Codec<Cow<'a, T>, Cow<'static, T>> {
     Codec {
         erase: |value| value,
-        decode: |name, value| codec::decode_argument(name, value).map_err(Mismatch),
+        decode,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::message::{
 use crate::pending::{Outcome, Over};
 use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
+use crate::transport::PublishError;
 
 /// A call on its way, with its deadline running.
 pub(crate) struct Attempt<'a> {
@@ -94,12 +95,7 @@ impl<'a> Attempt<'a> {
         if let Ok(permit) = room.try_acquire() {
             return Ok(permit);
         }
-        let patience = if self.limits.fail_fast {
-            Instant::now()
-        } else {
-            self.deadline
-        };
-        match timeout_at(patience, room.acquire()).await {
+        match timeout_at(self.patience(), room.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             // Never closed.
             Ok(Err(_)) => Err(self.over(Over::Closed, false)),
@@ -109,6 +105,15 @@ impl<'a> Attempt<'a> {
                     "{most} are in flight, and this Rpc makes no more at a time (`max_in_flight`)"
                 )))
             }
+        }
+    }
+
+    /// Until when the call waits for what it needs to be sent.
+    fn patience(&self) -> Instant {
+        if self.limits.fail_fast {
+            Instant::now()
+        } else {
+            self.deadline
         }
     }
 
@@ -122,11 +127,7 @@ impl<'a> Attempt<'a> {
         &mut self,
         not: Option<&Arc<CallSession>>,
     ) -> Result<Arc<CallSession>, RpcError> {
-        let patience = if self.limits.fail_fast {
-            Instant::now()
-        } else {
-            self.deadline
-        };
+        let patience = self.patience();
         match session_by(&mut self.state, not, patience).await {
             Ok(session) => Ok(session),
             Err(State::Closed) => Err(self.over(Over::Closed, false)),
@@ -174,11 +175,7 @@ impl<'a> Attempt<'a> {
 
         match timeout_at(self.deadline, session.channel.publish(&self.method, call)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) if error.sent => {
-                let reason = format!("{}: {}", session.link.host(), error.reason);
-                return Err(self.over(Over::Lost(reason), true));
-            }
-            Ok(Err(error)) => return Ok(Published::NotSent(error.reason)),
+            Ok(Err(error)) => return self.unpublished(session, error),
             // What was begun may still be written later, also where the broker blocks publishers.
             Err(_) => return Err(self.timed_out(Progress::Unknown)),
         }
@@ -277,12 +274,25 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// What comes of a call that could not be published.
+    pub(crate) fn unpublished(
+        &self,
+        session: &CallSession,
+        error: PublishError,
+    ) -> Result<Published, RpcError> {
+        if !error.sent {
+            return Ok(Published::NotSent(error.reason));
+        }
+        let reason = format!("{}: {}", session.link.host(), error.reason);
+        Err(self.over(Over::Lost(reason), true))
+    }
+
     /// What a call that was not sent ends with if it may not wait for another connection.
     pub(crate) fn not_sent(&self, reason: String) -> RpcError {
         self.over(Over::Lost(reason), false)
     }
 
-    pub(crate) fn over(&self, over: Over, sent: bool) -> RpcError {
+    fn over(&self, over: Over, sent: bool) -> RpcError {
         let method = self.method.clone();
         match over {
             Over::Lost(reason) => RpcError::ConnectionLost {

@@ -8,7 +8,6 @@ use crate::call_session::CallSession;
 use crate::client::Answer;
 use crate::error::RpcError;
 use crate::message::{CorrelationId, Message};
-use crate::pending::Over;
 use crate::progress::Progress;
 use crate::transport::{PublishError, Receipt};
 
@@ -47,11 +46,7 @@ impl Attempt<'_> {
             Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
             Ok(Ok(Receipt::Unroutable)) => Err(RpcError::NoSuchMethod { method: method() }),
             Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
-            Ok(Err(error)) if error.sent => {
-                let reason = format!("{}: {}", session.link.host(), error.reason);
-                Err(self.over(Over::Lost(reason), true))
-            }
-            Ok(Err(error)) => Ok(Published::NotSent(error.reason)),
+            Ok(Err(error)) => self.unpublished(session, error),
             Err(_) => Err(self.timed_out(Progress::Unknown)),
         }
     }

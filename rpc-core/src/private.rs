@@ -39,9 +39,10 @@ pub fn call_with<A: Serialize, O, T, Err>(
     Call::described(rpc, method, codec::encode_args(args), returns.finish)
 }
 
-/// Whether a value travels as `null`, which is what an absent one means.
+/// Whether a value travels as `null`, which is what an absent one means. Encodes no more of it than that.
 pub fn is_none<T: Serialize>(value: &T) -> bool {
-    serde_json::to_vec(value).is_ok_and(|json| json == b"null")
+    let mut start = [0; 4];
+    serde_json::to_writer(&mut start[..], value).is_ok() && start == *b"null"
 }
 
 /// What can be a type parameter of a service.

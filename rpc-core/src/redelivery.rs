@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fault::{Fault, kind};
-use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, Message};
+use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, Message, TIMEOUT};
 use crate::service::Method;
 
 /// What to do with a delivery.
@@ -70,8 +70,7 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
 /// Whether a copy of the call would be another call: then it is not handed to another server.
 pub(crate) fn is_unique(message: &Message) -> bool {
     // Its time would start anew.
-    let foreign_limit =
-        message.expiration.is_some() && !message.headers.contains_key(crate::message::TIMEOUT);
+    let foreign_limit = message.expiration.is_some() && !message.headers.contains_key(TIMEOUT);
     message.user_id.is_some() || foreign_limit
 }
 

@@ -1,7 +1,9 @@
 //! A channel with a subscription to each method of a server.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{pending, ready};
+use std::slice;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -65,9 +67,7 @@ impl Subscription {
     async fn subscribe_all(&mut self, methods: &[Arc<Method>]) -> Result<(), ServeError> {
         // All are declared before the first is taken from. A server that cannot start must not have taken
         // calls: they would count as begun.
-        for method in methods {
-            self.declare(method).await?;
-        }
+        self.declare(methods).await?;
         for (index, method) in methods.iter().enumerate() {
             self.take_from(index, method).await?;
         }
@@ -75,19 +75,29 @@ impl Subscription {
     }
 
     /// Subscribes to one method again, whose queue may be gone.
-    pub(crate) async fn renew(&mut self, index: usize, method: &Method) -> Result<(), ServeError> {
-        self.declare(method).await?;
+    pub(crate) async fn renew(
+        &mut self,
+        index: usize,
+        method: &Arc<Method>,
+    ) -> Result<(), ServeError> {
+        self.declare(slice::from_ref(method)).await?;
         self.take_from(index, method).await
     }
 
-    async fn declare(&mut self, method: &Method) -> Result<(), ServeError> {
-        if let Some(dead_letters) = &method.options.dead_letters {
+    async fn declare(&mut self, methods: &[Arc<Method>]) -> Result<(), ServeError> {
+        // Methods may share one.
+        let dead_letters: BTreeSet<_> = (methods.iter())
+            .filter_map(|method| method.options.dead_letters.as_deref())
+            .collect();
+        for queue in dead_letters {
             let options = QueueOptions::default();
-            self.channel.declare(dead_letters, &options).await?;
+            self.channel.declare(queue, &options).await?;
         }
-        self.channel
-            .declare(&method.name, &method.options.queue)
-            .await
+        for method in methods {
+            let options = &method.options.queue;
+            self.channel.declare(&method.name, options).await?;
+        }
+        Ok(())
     }
 
     async fn take_from(&mut self, index: usize, method: &Method) -> Result<(), ServeError> {
@@ -122,25 +132,15 @@ impl Subscription {
             let Arrival::Call { method, delivery } = arrival else {
                 continue;
             };
+            if !delivery.redelivered && is_unique(&delivery.message) {
+                kept.push((method, *delivery));
+                continue;
+            }
             let queue = &methods[method].name;
-            let Delivery {
-                message,
-                redelivered,
-                tag,
-            } = *delivery;
-            let handed_back = if redelivered {
+            let Delivery { message, tag, .. } = *delivery;
+            let handed_back = if delivery.redelivered {
                 // As a fresh message it would lose the mark that it may have run before.
                 self.channel.requeue(tag).await
-            } else if is_unique(&message) {
-                kept.push((
-                    method,
-                    Delivery {
-                        message,
-                        redelivered,
-                        tag,
-                    },
-                ));
-                continue;
             } else {
                 self.channel.replace(queue, message, tag).await
             };

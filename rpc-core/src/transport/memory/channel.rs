@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::broker::Broker;
 use super::one_way::OneWayCalls;
 use super::replies::Replies;
-use super::state::{ConnectionId, Published, Refusal};
+use super::state::{ConnectionId, Published, Refusal, State};
 use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
@@ -74,7 +74,25 @@ impl Connection {
         }
     }
 
-    pub(super) fn not_sent(&self, refusal: Refusal) -> PublishError {
+    /// Publishes a call as soon as the broker takes it.
+    pub(super) async fn publish<T>(
+        &self,
+        mut call: Message,
+        publish: impl Fn(&mut State, Message) -> Result<Published<T>, Refusal>,
+    ) -> Result<T, PublishError> {
+        loop {
+            // Before the attempt, so that a gate opened meanwhile is not missed.
+            let opened = self.broker.gate.notified();
+            let published = publish(&mut self.broker.lock(), call);
+            match published.map_err(|refusal| self.not_sent(refusal))? {
+                Published::Done(done) => return Ok(done),
+                Published::Blocked(returned) => call = *returned,
+            }
+            opened.await;
+        }
+    }
+
+    fn not_sent(&self, refusal: Refusal) -> PublishError {
         PublishError {
             sent: false,
             reason: self.reason(refusal),
@@ -109,20 +127,10 @@ impl CallChannel for Calls {
         HEADER_LIMIT
     }
 
-    async fn publish(&self, queue: &str, mut call: Message) -> Result<(), PublishError> {
-        let broker = &self.connection.broker;
-        loop {
-            // Before the attempt, so that a gate opened meanwhile is not missed.
-            let opened = broker.gate.notified();
-            let published = broker
-                .lock()
-                .call(&self.reply_queue, queue, call, Instant::now());
-            match published.map_err(|refusal| self.connection.not_sent(refusal))? {
-                Published::Done => return Ok(()),
-                Published::Blocked(returned) => call = *returned,
-            }
-            opened.await;
-        }
+    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError> {
+        let publish =
+            |state: &mut State, call| state.call(&self.reply_queue, queue, call, Instant::now());
+        self.connection.publish(call, publish).await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::channel::Connection;
-use super::state::OneWay;
+use super::state::State;
 use crate::message::Message;
 use crate::transport::{Lookout, OneWayChannel, PublishError, QueueLook, Receipt};
 
@@ -14,18 +14,10 @@ pub(super) struct OneWayCalls(pub(super) Connection);
 
 #[async_trait]
 impl OneWayChannel for OneWayCalls {
-    async fn publish(&self, queue: &str, mut call: Message) -> Result<Receipt, PublishError> {
-        let Connection { broker, id, .. } = &self.0;
-        loop {
-            // As with calls that are answered.
-            let opened = broker.gate.notified();
-            let published = broker.lock().one_way(*id, queue, call, Instant::now());
-            match published.map_err(|refusal| self.0.not_sent(refusal))? {
-                OneWay::Done(receipt) => return Ok(receipt),
-                OneWay::Blocked(returned) => call = *returned,
-            }
-            opened.await;
-        }
+    async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
+        let publish =
+            |state: &mut State, call| state.one_way(self.0.id, queue, call, Instant::now());
+        self.0.publish(call, publish).await
     }
 
     fn is_closed(&self) -> bool {

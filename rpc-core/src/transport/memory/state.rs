@@ -15,7 +15,7 @@ use super::queue::{Held, Position, QueueId};
 use super::queues::{Arriving, Queues};
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
-use crate::transport::{Loss, Receipt};
+use crate::transport::Loss;
 
 mod routing;
 
@@ -75,16 +75,8 @@ pub(super) enum Refusal {
 
 /// What became of a call.
 #[derive(Debug)]
-pub(super) enum Published {
-    Done,
-    /// The broker takes none at the moment; here it is back.
-    Blocked(Box<Message>),
-}
-
-/// What became of a call that nobody answers.
-#[derive(Debug)]
-pub(super) enum OneWay {
-    Done(Receipt),
+pub(super) enum Published<T> {
+    Done(T),
     /// The broker takes none at the moment; here it is back.
     Blocked(Box<Message>),
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Channel, ConnectionId, OneWay, Published, Refusal, State, Unsettled};
+use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
 use crate::message::{Delivery, FROM, Headers, Incoming, Message, unix_millis};
 use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
@@ -22,7 +22,7 @@ impl State {
         queue: &str,
         call: Message,
         now: Instant,
-    ) -> Result<Published, Refusal> {
+    ) -> Result<Published<()>, Refusal> {
         let replies = &self.queues.replies;
         let own = replies.get(reply_queue).ok_or(Refusal::Closed)?;
         if self.blocked.is_some() {
@@ -35,7 +35,7 @@ impl State {
         } else {
             let _ = own.send((None, Incoming::Returned(call)));
         }
-        Ok(Published::Done)
+        Ok(Published::Done(()))
     }
 
     /// Routes a call that nobody answers.
@@ -45,19 +45,19 @@ impl State {
         queue: &str,
         call: Message,
         now: Instant,
-    ) -> Result<OneWay, Refusal> {
+    ) -> Result<Published<Receipt>, Refusal> {
         if !self.connections.contains_key(&connection) {
             return Err(Refusal::Closed);
         }
         if self.blocked.is_some() {
-            return Ok(OneWay::Blocked(Box::new(call)));
+            return Ok(Published::Blocked(Box::new(call)));
         }
         let receipt = match self.queues.id(queue) {
             None => Receipt::Unroutable,
             Some(id) if self.enqueue(id, call, now) => Receipt::Taken,
             Some(_) => Receipt::Refused,
         };
-        Ok(OneWay::Done(receipt))
+        Ok(Published::Done(receipt))
     }
 
     /// Routes a message that is dropped if no queue takes it.
