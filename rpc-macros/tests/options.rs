@@ -15,10 +15,10 @@ trait Log {
     async fn lines(&self) -> Vec<String>;
     #[rpc(timeout = "10ms")]
     async fn never(&self);
-    #[allow(clippy::wrong_self_convention)]
+    #[allow(clippy::wrong_self_convention, reason = "a method may have any name")]
     async fn new(&self) -> u8;
     async fn clone(&self) -> u8;
-    #[allow(clippy::wrong_self_convention)]
+    #[allow(clippy::wrong_self_convention, reason = "a method may have any name")]
     async fn from(&self) -> u8;
     #[allow(non_snake_case)]
     async fn From(&self) -> u8;

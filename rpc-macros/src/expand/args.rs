@@ -65,24 +65,22 @@ fn expand_codec(arg: &Arg<'_>) -> TokenStream {
 
 /// The pattern of decoded arguments, and what the method gets of them.
 pub(super) fn expand_values(method: &Method<'_>) -> (TokenStream, Vec<TokenStream>) {
-    let args = &method.args;
-    if has_fields(method) {
-        let args_ident = quote_spanned!(Span::mixed_site()=> args);
-        let pass = |arg: &Arg<'_>| {
-            let ident = arg.ident;
-            arg.pass(quote!(#args_ident.#ident))
-        };
-        return (args_ident.clone(), args.iter().map(pass).collect());
+    let fields = quote_spanned!(Span::mixed_site()=> args);
+    let has_fields = has_fields(method);
+    let values = method.args.iter().map(|arg| {
+        let ident = arg.ident;
+        let place = has_fields.then(|| quote!(#fields.));
+        arg.pass(quote!(#place #ident))
+    });
+    let values = values.collect();
+    if has_fields {
+        return (fields, values);
     }
-    let pattern = args.iter().rev().fold(quote!(()), |rest, arg| {
+    let pattern = method.args.iter().rev().fold(quote!(()), |rest, arg| {
         let ident = arg.ident;
         quote!((#ident, #rest))
     });
-    let pass = |arg: &Arg<'_>| {
-        let ident = arg.ident;
-        arg.pass(quote!(#ident))
-    };
-    (pattern, args.iter().map(pass).collect())
+    (pattern, values)
 }
 
 /// Whether serde has a say in how the arguments travel, so that they are the fields of a struct.

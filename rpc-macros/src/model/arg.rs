@@ -3,10 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::punctuated::Punctuated;
 use syn::{
     Attribute, Expr, ExprLit, GenericArgument, Ident, Lifetime, Lit, Meta, Pat, PatType,
-    PathArguments, PathSegment, Token, Type, TypeReference, parse_quote,
+    PathArguments, PathSegment, Type, TypeReference, parse_quote,
 };
 
 use super::returns::{type_args, visible};
@@ -40,6 +39,8 @@ pub(crate) struct Arg<'a> {
     pub(crate) optional: bool,
     /// Its attributes of serde.
     pub(crate) serde: &'a [Attribute],
+    /// The names of the options in them.
+    told: Vec<String>,
 }
 
 /// How an argument is passed to the method.
@@ -84,6 +85,7 @@ impl<'a> Arg<'a> {
             passing: Passing::of(&input.ty),
             optional: option_of(&input.ty).is_some(),
             serde: &input.attrs,
+            told: Vec::new(),
         };
         for attr in input.attrs.iter().filter(is_serde) {
             arg.read_serde(attr, mistakes);
@@ -109,12 +111,13 @@ impl<'a> Arg<'a> {
             if name == "rename"
                 && let Meta::NameValue(rename) = &meta
                 && let Expr::Lit(ExprLit {
-                    lit: Lit::Str(name),
+                    lit: Lit::Str(renamed),
                     ..
                 }) = &rename.value
             {
-                self.name = name.value();
+                self.name = renamed.value();
             }
+            self.told.push(name);
         }
     }
 
@@ -130,10 +133,7 @@ impl<'a> Arg<'a> {
 
     /// Whether an attribute of serde has this option.
     pub(crate) fn has_serde(&self, option: &str) -> bool {
-        self.serde.iter().any(|attr| {
-            attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
-                .is_ok_and(|metas| metas.iter().any(|meta| meta.path().is_ident(option)))
-        })
+        self.told.iter().any(|told| told == option)
     }
 
     /// Checks that the type means the same on both sides.
