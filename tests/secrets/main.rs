@@ -7,30 +7,16 @@
     reason = "a test that panics has failed, as it should"
 )]
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_core::{Rpc, RpcError};
-use rpc_tests::{Authority, Identity, RabbitNode, TcpRelay, TlsListener, fresh_vhost, shared_node};
+use rpc_tests::{
+    Authority, Identity, Log, RabbitNode, TcpRelay, TlsListener, fresh_vhost, shared_node,
+};
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 
 const PASSWORD: &str = "hunter2-hunter2";
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn a_secret_is_in_no_log_no_debug_and_no_error() {
@@ -98,7 +84,7 @@ async fn a_secret_is_in_no_log_no_debug_and_no_error() {
     rpc.close().await;
     let client = log_in_by_certificate(&mut texts).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("connection lost"), "the log was captured");
     assert!(log.contains("lapin"), "lapin's too");
     for text in texts.iter().map(String::as_str).chain(log.lines()) {

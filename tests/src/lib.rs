@@ -3,6 +3,7 @@
 //! - [`RabbitNode`]: a private RabbitMQ node that a test may kill, pause and restart.
 //! - [`fresh_vhost`]: an empty virtual host on the node that the whole test binary shares.
 //! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
+//! - [`Log`]: what was logged, for a test to read.
 //! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
 //! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
 //! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end.
@@ -15,6 +16,7 @@ mod epmd;
 mod guard;
 mod handshake;
 mod installation;
+mod log;
 mod node;
 mod port;
 mod python;
@@ -25,6 +27,7 @@ mod vhost;
 
 pub use authority::{Authority, Identity};
 pub use config::TlsListener;
+pub use log::Log;
 pub use node::RabbitNode;
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};

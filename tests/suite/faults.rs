@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::probe::{Nap, ProbeClient, Real, Tally};
-use crate::site::{Site, eventually, port_of, serve};
+use crate::site::{Site, assert_lost, eventually, port_of, serve};
 
 /// A client behind a relay, and a server that is not.
 struct Scene {
@@ -50,6 +50,22 @@ impl Scene {
         let ends = ends.await.expect("a call hangs");
         assert_eq!(self.client.in_flight(), 0);
         ends.into_iter().map(Result::unwrap).collect()
+    }
+
+    /// Makes calls that no handler finishes, and lets the connection be lost meanwhile, which all must say.
+    async fn lose_calls_by(&self, fault: impl Future<Output = ()>) {
+        let calls = self.call(50, 60_000, Duration::from_secs(30));
+        let fault = async {
+            eventually("all are in flight", || async {
+                self.client.in_flight() == 50
+            })
+            .await;
+            fault.await;
+        };
+        let (ends, ()) = tokio::join!(calls, fault);
+        for end in ends {
+            assert_lost(&end.unwrap_err());
+        }
     }
 
     async fn works_again(&self) {
@@ -141,44 +157,16 @@ async fn a_slow_network_only_takes_longer() {
 #[tokio::test]
 async fn a_connection_that_is_closed_by_half_is_lost() {
     let scene = Scene::new("").await;
-    let calls = scene.call(50, 60_000, Duration::from_secs(30));
-    let closed = async {
-        eventually("all are in flight", || async {
-            scene.client.in_flight() == 50
-        })
-        .await;
-        scene.relay.half_close();
-    };
-    let (ends, ()) = tokio::join!(calls, closed);
-    for end in ends {
-        let error = end.unwrap_err();
-        assert!(
-            matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-            "{error:?}"
-        );
-    }
+    let fault = async { scene.relay.half_close() };
+    scene.lose_calls_by(fault).await;
     scene.works_again().await;
 }
 
 #[tokio::test]
 async fn a_network_that_is_silent_for_two_heartbeats_is_lost() {
     let scene = Scene::new("?heartbeat=1").await;
-    let calls = scene.call(50, 60_000, Duration::from_secs(30));
-    let frozen = async {
-        eventually("all are in flight", || async {
-            scene.client.in_flight() == 50
-        })
-        .await;
-        scene.relay.freeze();
-    };
-    let (ends, ()) = tokio::join!(calls, frozen);
-    for end in ends {
-        let error = end.unwrap_err();
-        assert!(
-            matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-            "{error:?}"
-        );
-    }
+    let fault = async { scene.relay.freeze() };
+    scene.lose_calls_by(fault).await;
     scene.relay.cut().await.unwrap();
     scene.relay.thaw();
     scene.works_again().await;
@@ -187,12 +175,7 @@ async fn a_network_that_is_silent_for_two_heartbeats_is_lost() {
 #[tokio::test]
 async fn a_reply_queue_that_is_deleted_ends_the_calls_that_wait_on_it() {
     let scene = Scene::new("").await;
-    let calls = scene.call(50, 60_000, Duration::from_secs(30));
-    let deleted = async {
-        eventually("all are in flight", || async {
-            scene.client.in_flight() == 50
-        })
-        .await;
+    let fault = async {
         // Only its own connection may delete an exclusive queue, or rabbitmqctl.
         let vhost = scene.site.vhost_name();
         let node = rpc_tests::shared_node().await;
@@ -207,14 +190,7 @@ async fn a_reply_queue_that_is_deleted_ends_the_calls_that_wait_on_it() {
                 .unwrap();
         }
     };
-    let (ends, ()) = tokio::join!(calls, deleted);
-    for end in ends {
-        let error = end.unwrap_err();
-        assert!(
-            matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-            "{error:?}"
-        );
-    }
+    scene.lose_calls_by(fault).await;
     scene.works_again().await;
 }
 
@@ -236,16 +212,10 @@ async fn a_channel_that_the_broker_closes_ends_its_calls_and_no_others() {
         .call("echo", json!({"value": "x".repeat(200_000)}))
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-        "{error:?}"
-    );
+    assert_lost(&error);
     assert!(error.to_string().contains("larger than"), "{error}");
     let error = waiting.await.unwrap().unwrap_err();
-    assert!(
-        matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-        "{error:?}"
-    );
+    assert_lost(&error);
     assert_eq!(spared.await.unwrap().unwrap(), 1_500);
     assert_eq!(ProbeClient::new(&client).add(1, 2).await, Ok(3));
     node.stop().await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::probe::{Nap, ProbeClient, Real, Tally};
-use crate::site::{Site, eventually, serve};
+use crate::site::{Site, assert_lost, eventually, serve};
 
 /// Makes 1,000 calls that no handler finishes, breaks the broker, and returns how they ended.
 async fn break_with_calls_in_flight(
@@ -36,12 +36,7 @@ async fn break_with_calls_in_flight(
 
 fn all_lost(errors: &[RpcError]) {
     assert_eq!(errors.len(), 1000);
-    for error in errors {
-        assert!(
-            matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-            "{error:?}"
-        );
-    }
+    errors.iter().for_each(assert_lost);
 }
 
 #[tokio::test]

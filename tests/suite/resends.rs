@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rpc_core::{MemoryBroker, Rpc, RpcError, rpc_service};
+use rpc_core::{MemoryBroker, Rpc, rpc_service};
 use serde_json::{Value, json};
 
-use crate::site::{Line, eventually, on_both};
+use crate::site::{Line, assert_lost, eventually, on_both};
 
 #[rpc_service]
 trait Counter {
@@ -84,7 +84,7 @@ on_both! {
         starts.first().await;
         line.cut().await;
         let error = call.await.unwrap().unwrap_err();
-        assert!(matches!(error, RpcError::ConnectionLost { sent: true, .. }), "{error:?}");
+        assert_lost(&error);
         // The next call works, and is the second.
         eventually("the server serves again", || async {
             matches!(CounterClient::new(&client).once().await, Ok(1..))
@@ -105,10 +105,7 @@ async fn a_call_that_cannot_be_sent_again_says_how_it_went_when_it_was_sent() {
     broker.stop();
     let error = call.await.unwrap().unwrap_err();
     // Not `NotConnected`, which would mean that it did not run.
-    assert!(
-        matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-        "{error:?}"
-    );
+    assert_lost(&error);
 }
 
 #[tokio::test]
@@ -133,8 +130,5 @@ async fn a_method_that_has_gone_meanwhile_does_not_hide_that_the_call_may_have_r
     drop(server);
     broker.start();
     let error = call.await.unwrap().unwrap_err();
-    assert!(
-        matches!(error, RpcError::ConnectionLost { sent: true, .. }),
-        "{error:?}"
-    );
+    assert_lost(&error);
 }

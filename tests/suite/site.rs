@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use rpc_core::{MemoryBroker, Rpc};
+use rpc_core::{MemoryBroker, Rpc, RpcError};
 use rpc_tests::{RawPeer, TcpRelay, Vhost, fresh_vhost};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -121,6 +121,14 @@ pub(crate) fn port_of(url: &str) -> u16 {
 
 pub(crate) async fn serve(rpc: &Rpc, service: impl Probe) -> rpc_core::Server {
     rpc.serve(ProbeServer::new(service)).await.unwrap()
+}
+
+/// A call ended with its connection, and may have run.
+pub(crate) fn assert_lost(error: &RpcError) {
+    assert!(
+        matches!(error, RpcError::ConnectionLost { sent: true, .. }),
+        "{error:?}"
+    );
 }
 
 /// Waits until something becomes true; a test that would wait for ever fails here.

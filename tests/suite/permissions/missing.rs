@@ -1,11 +1,9 @@
 //! What is said where one of the permissions is missing.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_core::{Rpc, RpcError};
-use rpc_tests::RawPeer;
+use rpc_tests::{Log, RawPeer};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{Bank, DEFAULT, DLX, KINDS, PASSWORD, REPLY, amount, caller, pay, server};
@@ -93,20 +91,6 @@ async fn a_server_needs_each_of_them() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Its caller gets no answer; why, only the server can know, and says in its log.
 #[tokio::test]
 async fn a_server_that_may_not_answer_says_so_in_its_log() {
@@ -128,7 +112,7 @@ async fn a_server_that_may_not_answer_says_so_in_its_log() {
         .await;
     assert!(error.is_err(), "{error:?}");
     eventually("it says so", || async {
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         text.contains("'amq.default'") && text.contains("`write` is missing")
     })
     .await;
