@@ -1,5 +1,6 @@
 //! One call on its way: waits for a connection, sends the call, and turns what comes back into its end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,13 +20,14 @@ use crate::message::{
 use crate::pending::{Outcome, Over};
 use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
-use crate::transport::PublishError;
+use crate::transport::{PublishError, Receipt};
 
 /// A call on its way, with its deadline running.
 pub(crate) struct Attempt<'a> {
     pub(crate) method: String,
     pub(crate) one_way: bool,
     pub(crate) idempotent: bool,
+    pub(crate) confirmed: bool,
     pub(crate) call: Message,
     started: Instant,
     timeout: Duration,
@@ -39,6 +41,8 @@ pub(crate) enum Published {
     Answered(Answer),
     /// Nothing of it was sent, for this reason.
     NotSent(String),
+    /// Its queue did not take it, but may do so later.
+    Refused,
 }
 
 impl<'a> Attempt<'a> {
@@ -71,6 +75,7 @@ impl<'a> Attempt<'a> {
             method,
             one_way: request.one_way,
             idempotent: request.idempotent,
+            confirmed: request.confirmed,
             call,
             started,
             timeout: deadline.duration_since(started),
@@ -122,6 +127,17 @@ impl<'a> Attempt<'a> {
         sleep_until(self.deadline.min(Instant::now() + pause)).await;
     }
 
+    /// Waits before a call is sent again that its queue did not take, if there is time left.
+    pub(crate) async fn wait_for_queue(&self, pause: Duration) -> Result<(), RpcError> {
+        let (again, patience) = (Instant::now() + pause, self.patience());
+        sleep_until(again.min(patience)).await;
+        if again < patience {
+            Ok(())
+        } else {
+            Err(self.overloaded(REFUSED.into()))
+        }
+    }
+
     /// A session that takes calls, other than `not`.
     pub(crate) async fn session(
         &mut self,
@@ -147,8 +163,8 @@ impl<'a> Attempt<'a> {
     /// Sends the call over `session` and waits for what comes back.
     pub(crate) async fn publish(&mut self, session: &CallSession) -> Result<Published, RpcError> {
         self.wait_while_blocked(session).await?;
-        let mut pending = match session.pending.enter() {
-            Ok(pending) => pending,
+        let mut entry = match session.pending.enter() {
+            Ok(entry) => entry,
             Err(Over::Lost(reason)) => return Ok(Published::NotSent(reason)),
             Err(Over::Closed) => return Err(self.over(Over::Closed, false)),
         };
@@ -158,7 +174,7 @@ impl<'a> Attempt<'a> {
             return Err(self.timed_out(Progress::NotSent));
         }
         let mut call = self.call.clone();
-        call.correlation_id = Some(pending.id().to_string());
+        call.correlation_id = Some(entry.id().to_string());
         call.reply_to = Some(session.channel.reply_queue().to_owned());
         call.user_id = session.link.user_id().map(str::to_owned);
         let early = (left / 16).min(EXPIRES_EARLY);
@@ -173,18 +189,39 @@ impl<'a> Attempt<'a> {
         );
         self.check_headers(&call, session.channel.header_limit())?;
 
-        match timeout_at(self.deadline, session.channel.publish(&self.method, call)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return self.unpublished(session, error),
-            // What was begun may still be written later, also where the broker blocks publishers.
-            Err(_) => return Err(self.timed_out(Progress::Unknown)),
-        }
+        let sending = async {
+            let sent = timeout_at(self.deadline, self.hand_over(session, call));
+            match sent.await {
+                // Its answer is what ends it.
+                Ok(Ok(Receipt::Taken)) => pending().await,
+                Ok(Ok(Receipt::Unroutable)) => Err(self.unroutable()),
+                Ok(Ok(Receipt::Refused)) => Ok(Published::Refused),
+                Ok(Err(error)) => self.unpublished(session, error),
+                // What was begun may still be written later, also where the broker blocks publishers.
+                Err(_) => Err(self.timed_out(Progress::Unknown)),
+            }
+        };
         let outcome = tokio::select! {
             biased;
-            outcome = pending.outcome() => outcome,
+            outcome = entry.outcome() => outcome,
+            // Beside the answer, which may come before the confirmation.
+            ended = sending => return ended,
             progress = self.time_out(session, early) => return Err(self.timed_out(progress)),
         };
         self.answer(outcome).await.map(Published::Answered)
+    }
+
+    /// Sends a call that is answered. Without confirmation it counts as taken when it is written.
+    async fn hand_over(
+        &self,
+        session: &CallSession,
+        call: Message,
+    ) -> Result<Receipt, PublishError> {
+        if self.confirmed {
+            return session.confirms.publish(&self.method, call).await;
+        }
+        let publishing = session.channel.publish(&self.method, call);
+        publishing.await.map(|()| Receipt::Taken)
     }
 
     /// Waits until the call is over for lack of time, and says how far it got.
@@ -207,7 +244,7 @@ impl<'a> Attempt<'a> {
         let method = || self.method.clone();
         let message = match outcome {
             Outcome::Answered(message) => message,
-            Outcome::Returned => return Err(RpcError::NoSuchMethod { method: method() }),
+            Outcome::Returned => return Err(self.unroutable()),
             Outcome::Over(over) => return Err(self.over(over, true)),
         };
         match message.kind {
@@ -304,6 +341,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    pub(crate) fn unroutable(&self) -> RpcError {
+        RpcError::NoSuchMethod {
+            method: self.method.clone(),
+        }
+    }
+
     pub(crate) fn overloaded(&self, reason: String) -> RpcError {
         RpcError::Overloaded {
             method: self.method.clone(),
@@ -347,6 +390,9 @@ impl<'a> Attempt<'a> {
 
 /// Why a call bounces that finds no room.
 pub(crate) const FULL: &str = "its queue is full";
+
+/// Why a call fails that its queue did not take for all its time.
+const REFUSED: &str = "its queue takes none: it is full, or too few nodes of its cluster run";
 
 /// An expiration of 0 would mean "only if a server is free at this moment".
 const SHORTEST: Duration = Duration::from_millis(1);

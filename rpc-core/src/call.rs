@@ -80,6 +80,8 @@ pub(crate) struct Request {
     pub(crate) priority: Option<u8>,
     /// Whether it ends when the broker has taken it.
     pub(crate) one_way: bool,
+    /// Whether the broker is to confirm that its queue has it.
+    pub(crate) confirmed: bool,
     /// Whether it may be sent again after it may have run.
     pub(crate) idempotent: bool,
     pub(crate) headers: Headers,
@@ -113,6 +115,7 @@ impl Request {
             inherited: Context::current().deadline(),
             priority: None,
             one_way: false,
+            confirmed: false,
             idempotent: false,
             headers: Headers::new(),
         }
@@ -161,6 +164,7 @@ impl<T, Err> Call<T, Err> {
         request.priority = method.priority;
         request.one_way = method.one_way;
         request.idempotent = method.idempotent;
+        request.confirmed = method.queue.is_some_and(|queue| queue().is_quorum());
         Self::ready(rpc, request, finish)
     }
 
@@ -224,6 +228,18 @@ impl<T, Err> Call<T, Err> {
     /// what the trait says of the method, and to off for untyped calls.
     pub fn idempotent(self) -> Self {
         self.with(|request| request.idempotent = true)
+    }
+
+    /// Has the broker confirm that the method's queue has the call, and sends it again within its time limit
+    /// while the queue refuses it.
+    ///
+    /// For methods with [quorum queues](crate::QueueOptions::quorum), which drop other calls while they have no leader, as
+    /// for a moment after a node of the cluster was lost: such a call ends as [`RpcError::Timeout`]. A call that
+    /// is refused for all its time, or at all where the [`Rpc`] is to [`fail_fast`](crate::RpcBuilder::fail_fast), ends
+    /// as [`RpcError::Overloaded`]; it did not run. The answer does not wait for the confirmation. Defaults to
+    /// whether the trait declares the queue so, and to off for untyped calls.
+    pub fn confirmed(self) -> Self {
+        self.with(|request| request.confirmed = true)
     }
 
     /// Adds a header, which the handler finds in its [`Context`].

@@ -1,10 +1,9 @@
 //! One connection for calls, and what comes back on it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect_error::ConnectError;
@@ -12,7 +11,7 @@ use crate::lookout::Lookout;
 use crate::message::Incoming;
 use crate::pending::{Outcome, Over, PendingCalls};
 use crate::supervisor::{OwnedTask, Session};
-use crate::transport::{CallChannel, Link, Loss, OneWayChannel, OpenCalls};
+use crate::transport::{CallChannel, ConfirmChannel, Link, Loss, OpenCalls};
 
 /// One connection for calls: a channel, a fresh reply queue, and the callers that wait on it.
 #[derive(Debug)]
@@ -21,8 +20,7 @@ pub(crate) struct CallSession {
     pub(crate) channel: Arc<dyn CallChannel>,
     pub(crate) pending: Arc<PendingCalls>,
     pub(crate) lookout: Lookout,
-    /// Opened for the first one-way call, and again should it break.
-    one_way: Mutex<Arc<OnceCell<Arc<dyn OneWayChannel>>>>,
+    pub(crate) confirms: Box<dyn ConfirmChannel>,
     /// Cancelled when nothing can come in any more.
     silent: CancellationToken,
     /// Why that is, if it is known.
@@ -62,10 +60,10 @@ impl Session for CallSession {
         });
         Ok(Self {
             lookout: Lookout::start(&link),
+            confirms: link.confirm_channel(),
             link,
             channel,
             pending,
-            one_way: Mutex::default(),
             silent,
             why,
             _pump: OwnedTask(pump),
@@ -86,22 +84,6 @@ impl Session for CallSession {
 
     fn end(&self, over: Over) {
         self.pending.end(over);
-    }
-}
-
-impl CallSession {
-    /// The channel for one-way calls. Of all who come while there is none, one opens it: a connection has
-    /// few channels, and there may be many calls.
-    pub(crate) async fn one_way(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
-        let channel = {
-            let mut channel = self.one_way.lock().unwrap_or_else(PoisonError::into_inner);
-            if channel.get().is_some_and(|channel| channel.is_closed()) {
-                *channel = Arc::default();
-            }
-            Arc::clone(&channel)
-        };
-        let channel = channel.get_or_try_init(|| self.link.one_way_channel());
-        channel.await.cloned()
     }
 }
 

@@ -104,6 +104,7 @@ impl Client {
         attempt: &mut Attempt<'_>,
         lost: &mut Option<Arc<CallSession>>,
     ) -> Result<Answer, RpcError> {
+        let mut backoff = Backoff::default();
         loop {
             let session = attempt.session(lost.as_ref()).await?;
             let published = if attempt.one_way {
@@ -118,6 +119,13 @@ impl Client {
                 }
                 // The next connection may have it.
                 Ok(Published::NotSent(_)) => *lost = Some(session),
+                Ok(Published::Refused) => {
+                    debug!(
+                        method = attempt.method,
+                        "a call that its queue refused is sent again"
+                    );
+                    attempt.wait_for_queue(backoff.next_wait()).await?;
+                }
                 Err(error) => {
                     if let RpcError::ConnectionLost { .. } = error {
                         *lost = Some(session);

@@ -74,7 +74,8 @@ pub enum RpcError {
     },
 
     /// There are too many calls: the method's queue is full, or this [`Rpc`](crate::Rpc) has as many in flight as
-    /// it may ([`max_in_flight`](crate::RpcBuilder::max_in_flight)). The call did not run, unless the queue drops
+    /// it may ([`max_in_flight`](crate::RpcBuilder::max_in_flight)). A [confirmed](crate::Call::confirmed) call also ends
+    /// so if too few nodes of a quorum queue run to take it. The call did not run, unless the queue drops
     /// its oldest calls (the default of `x-overflow`) and a server that had taken this one was lost.
     #[error("too many calls of `{method}`: {reason}")]
     #[non_exhaustive]

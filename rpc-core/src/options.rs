@@ -42,10 +42,18 @@ impl QueueOptions {
         self
     }
 
-    /// Makes it a quorum queue: replicated over the nodes of a cluster, so that calls go on when one is lost.
+    /// Makes it a quorum queue: replicated over the nodes of a cluster, so that calls go on when one is lost, as
+    /// long as most are there. It is always durable, and each call costs more.
     ///
-    /// Each call costs more, and the queue is always durable. Servers in other languages must declare it with
-    /// the argument `x-queue-type: quorum`.
+    /// Such a queue drops calls without a word while it elects a leader, unless they are confirmed. Clients of a
+    /// trait that declares it here have that done; others must ask for it, by
+    /// [`Call::confirmed`](crate::Call::confirmed).
+    ///
+    /// RabbitMQ marks more calls as delivered before than servers have had: those that are on their way to a server
+    /// that stops, and some when a node comes back. If their method is not idempotent they end as
+    /// [`RpcError::Interrupted`](crate::RpcError::Interrupted), though they did not run.
+    ///
+    /// Servers in other languages must declare it with the argument `x-queue-type: quorum`.
     pub fn quorum(mut self) -> Self {
         self.arguments.insert(QUEUE_TYPE.into(), QUORUM.into());
         self.durable = true;
@@ -64,11 +72,12 @@ impl QueueOptions {
         self
     }
 
+    pub(crate) fn is_quorum(&self) -> bool {
+        (self.arguments.get(QUEUE_TYPE)).is_some_and(|value| value == QUORUM)
+    }
+
     fn choose_overflow(&mut self) {
-        let quorum = self
-            .arguments
-            .get(QUEUE_TYPE)
-            .is_some_and(|value| value == QUORUM);
+        let quorum = self.is_quorum();
         let refusing = self
             .arguments
             .get(OVERFLOW)

@@ -21,14 +21,18 @@ pub(crate) enum Verdict {
 
 /// Judges by how many servers were lost with the call.
 ///
-/// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. So a copy
-/// takes its place that bears the count; if its server is lost too, it comes back with both.
+/// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. A quorum queue
+/// says it, but counts too what it gave to servers of a node that had gone down, for a moment when the node
+/// comes back. So a copy takes its place that bears the count of servers that had it; if its server is lost
+/// too, it comes back with both.
 pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     let message = &delivery.message;
-    let counted = count(message, ATTEMPTS);
-    // Quorum queues count by themselves.
-    let by_broker = count(message, DELIVERY_COUNT);
-    let lost = counted + by_broker.max(u64::from(delivery.redelivered));
+    let by_broker = match message.user_id {
+        // Only its publisher may send a message with this user id, so no copy can be made.
+        Some(_) => count(message, DELIVERY_COUNT),
+        None => 0,
+    };
+    let lost = count(message, ATTEMPTS) + by_broker.max(u64::from(delivery.redelivered));
     if lost == 0 {
         return Verdict::Run;
     }
@@ -53,7 +57,6 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
         return Verdict::Run;
     }
     if message.user_id.is_some() {
-        // Only its publisher may send a message with this user id, so no copy can be made.
         return Verdict::Refuse(Fault::new(
             kind::INTERRUPTED,
             format!(
@@ -88,6 +91,15 @@ mod tests {
     use crate::message::Headers;
 
     fn verdict(idempotent: bool, redelivered: bool, headers: &[(&str, u64)]) -> &'static str {
+        verdict_for(None, idempotent, redelivered, headers)
+    }
+
+    fn verdict_for(
+        user_id: Option<&str>,
+        idempotent: bool,
+        redelivered: bool,
+        headers: &[(&str, u64)],
+    ) -> &'static str {
         let mut method = Method::untyped("nap".into(), |_: Value| async { Ok::<_, String>(()) });
         method.options.idempotent = idempotent;
         let headers = headers
@@ -95,6 +107,7 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).into()));
         let message = Message {
             headers: headers.collect::<Headers>(),
+            user_id: user_id.map(str::to_owned),
             ..Message::default()
         };
         let delivery = Delivery {
@@ -130,8 +143,19 @@ mod tests {
     }
 
     #[test]
-    fn quorum_queues_count_by_themselves() {
-        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 1)]), "run");
-        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 2)]), "bury");
+    fn what_a_quorum_queue_counts_is_not_how_many_servers_were_lost() {
+        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 2)]), "count one");
+        assert_eq!(
+            verdict(true, true, &[(DELIVERY_COUNT, 3), (ATTEMPTS, 1)]),
+            "bury"
+        );
+    }
+
+    #[test]
+    fn a_call_that_cannot_be_copied_goes_by_what_the_broker_counts() {
+        let verdict = |headers| verdict_for(Some("carol"), true, true, headers);
+        assert_eq!(verdict(&[]), "interrupted");
+        assert_eq!(verdict(&[(DELIVERY_COUNT, 1)]), "run");
+        assert_eq!(verdict(&[(DELIVERY_COUNT, 2)]), "bury");
     }
 }

@@ -7,6 +7,7 @@ use std::slice;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::{SelectAll, once};
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -128,6 +129,7 @@ impl Subscription {
     /// channel's `cancel`, which ends the streams.
     pub(crate) async fn hand_back(&mut self, methods: &[Arc<Method>]) -> Vec<(usize, Delivery)> {
         let mut kept = Vec::new();
+        let mut handed_back = Vec::new();
         while let Some(arrival) = self.arrivals.next().await {
             let Arrival::Call { method, delivery } = arrival else {
                 continue;
@@ -136,19 +138,22 @@ impl Subscription {
                 kept.push((method, *delivery));
                 continue;
             }
-            let queue = &methods[method].name;
-            let Delivery { message, tag, .. } = *delivery;
-            let handed_back = if delivery.redelivered {
-                // As a fresh message it would lose the mark that it may have run before.
-                self.channel.requeue(tag).await
-            } else {
-                self.channel.replace(queue, message, tag).await
-            };
-            if let Err(error) = handed_back {
-                debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
-                break;
-            }
+            let (channel, queue) = (&self.channel, &methods[method].name);
+            handed_back.push(async move {
+                let Delivery { message, tag, .. } = *delivery;
+                let handed_back = if delivery.redelivered {
+                    // As a fresh message it would lose the mark that it may have run before.
+                    channel.requeue(tag).await
+                } else {
+                    channel.replace(queue, message, tag).await
+                };
+                if let Err(error) = handed_back {
+                    debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
+                }
+            });
         }
+        // All at once: the broker confirms each.
+        join_all(handed_back).await;
         kept
     }
 }

@@ -59,11 +59,11 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     /// Opens a channel for calls, with a fresh reply queue that is bound to the dead-letter exchange.
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError>;
 
-    /// Opens a channel for one-way calls.
-    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError>;
-
     /// Opens a channel for serving methods.
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError>;
+
+    /// Makes ready to send calls that are confirmed.
+    fn confirm_channel(&self) -> Box<dyn ConfirmChannel>;
 
     /// Makes ready to look at queues.
     fn lookout(&self) -> Box<dyn Lookout>;
@@ -93,25 +93,22 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
 }
 
-/// The end of calls that have no answer.
+/// The end of calls that the broker confirms.
 #[async_trait]
-pub(crate) trait OneWayChannel: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait ConfirmChannel: fmt::Debug + Send + Sync + 'static {
     /// Sends a call to the queue of its method and returns when the broker says what became of it.
     /// Without a limit of its own; it ends with the connection.
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError>;
-
-    /// Whether nothing can be sent on it any more.
-    fn is_closed(&self) -> bool;
 }
 
-/// What the broker did with a one-way call.
+/// What the broker did with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receipt {
     /// It is in the queue of its method.
     Taken,
     /// Its method has no queue.
     Unroutable,
-    /// The queue of its method is full.
+    /// The queue of its method did not take it: it is full, or a quorum queue without a leader.
     Refused,
 }
 
@@ -156,7 +153,8 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     async fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.
-    /// (Requeueing would mark it as redelivered: "it may have run".)
+    /// (Requeueing would mark it as redelivered: "it may have run". So it does only where the queue does not
+    /// take the call.) Like a reply it has no limit of its own while the broker says nothing.
     async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError>;
 
     /// Puts a delivery back to its place in its queue, marked as redelivered.

@@ -59,6 +59,35 @@ on_both! {
         assert_eq!(tally.started(), 2);
     }
 
+    async fn a_confirmed_call_waits_for_room_in_its_queue(site) {
+        let client = site.rpc().await;
+        let tally = Tally::default();
+        let handler = tally.clone();
+        client
+            .register("nap", move |nap: Nap| handler.clone().nap(nap))
+            .concurrency(1)
+            .queue(QueueOptions::default().argument("x-max-length", 1).argument("x-overflow", "reject-publish"))
+            .await
+            .unwrap();
+        let nap = |millis| client.call("nap", json!({"millis": millis})).confirmed();
+        let running = tokio::spawn(nap(1500));
+        eventually("it runs", || async { tally.started() == 1 }).await;
+        let next = tokio::spawn(nap(1));
+        eventually("one waits", || async { site.depth("nap").await == 1 }).await;
+        let (start, limit) = (Instant::now(), Duration::from_millis(300));
+        let error = nap(2).timeout(limit).await.unwrap_err();
+        assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
+        assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
+        let hasty = Rpc::builder(site.url()).fail_fast(true).connect().await.unwrap();
+        let error = hasty.call("nap", json!({"millis": 3})).confirmed().await.unwrap_err();
+        assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
+        assert_eq!(tally.started(), 1);
+        assert_eq!(nap(4).await.unwrap(), json!(4));
+        assert_eq!(running.await.unwrap().unwrap(), json!(1500));
+        assert_eq!(next.await.unwrap().unwrap(), json!(1));
+        assert_eq!((tally.started(), client.in_flight()), (3, 0));
+    }
+
     async fn a_client_has_no_more_in_flight_than_it_may(site) {
         let (_client, _server) = site.client_and_server().await;
         let client = Rpc::builder(site.url()).max_in_flight(2).connect().await.unwrap();

@@ -99,7 +99,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn a_quorum_queue_counts_by_itself() {
+async fn a_call_in_a_quorum_queue_that_takes_its_servers_with_it_is_given_up() {
     let site = Site::rabbitmq().await;
     lose_two_servers(&site, QueueOptions::default().quorum()).await;
 }

@@ -22,7 +22,7 @@ use crate::transport::{Link, Purpose, Transport};
 mod calls;
 mod link;
 mod lookout;
-mod one_way;
+mod confirms;
 mod permission;
 mod properties;
 mod refusal;

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
-use super::{Link, Lookout, Loss, OneWayChannel, OpenCalls, Purpose, ServeChannel, Transport};
+use self::confirms::Confirms;
+use super::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, Purpose, ServeChannel, Transport};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 
@@ -23,7 +24,7 @@ mod broker;
 mod channel;
 mod consumers;
 mod faults;
-mod one_way;
+mod confirms;
 mod queue;
 mod queues;
 mod replies;
@@ -139,8 +140,8 @@ impl Link for MemoryLink {
         self.connection.open_calls()
     }
 
-    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
-        Ok(self.connection.open_one_way())
+    fn confirm_channel(&self) -> Box<dyn ConfirmChannel> {
+        Box::new(Confirms(self.connection.clone()))
     }
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {

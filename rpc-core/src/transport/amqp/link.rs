@@ -11,13 +11,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::confirms::AmqpConfirms;
 use super::lookout::AmqpLookout;
 use super::serving::AmqpServing;
-use super::{BROKER_LIMIT, calls, one_way, words};
+use super::{BROKER_LIMIT, calls, words};
 use crate::connect_error::ConnectError;
 use crate::serve_error::ServeError;
 use crate::supervisor::OwnedTask;
-use crate::transport::{Link, Lookout, Loss, OneWayChannel, OpenCalls, ServeChannel};
+use crate::transport::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, ServeChannel};
 
 /// A connection. lapin closes it when this and all its channels are dropped.
 pub(super) struct AmqpLink {
@@ -79,8 +80,8 @@ impl Link for AmqpLink {
         calls::open(&self.connection, &self.host).await
     }
 
-    async fn one_way_channel(&self) -> Result<Arc<dyn OneWayChannel>, ConnectError> {
-        one_way::open(&self.connection, &self.host).await
+    fn confirm_channel(&self) -> Box<dyn ConfirmChannel> {
+        Box::new(AmqpConfirms::new(Arc::clone(&self.connection)))
     }
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
@@ -89,6 +90,7 @@ impl Link for AmqpLink {
             Ok(Ok(channel)) => {
                 return Ok(Arc::new(AmqpServing::new(
                     channel,
+                    AmqpConfirms::new(Arc::clone(&self.connection)),
                     self.host.clone(),
                     self.lost.clone(),
                 )));

@@ -15,21 +15,25 @@ use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::calls::publish_error;
+use super::confirms::AmqpConfirms;
 use super::link::lost;
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, properties, short, words};
-use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
+use crate::backoff::Backoff;
+use crate::message::{DEAD_LETTER_EXCHANGE, DELIVERY_COUNT, Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{Loss, Messages, PublishError, ServeChannel};
+use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
 
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
     channel: Channel,
+    /// For calls that take the place of others.
+    confirms: AmqpConfirms,
     host: String,
     lost: watch::Receiver<Option<Loss>>,
     /// The consumer tags by queue, to cancel them.
@@ -37,9 +41,15 @@ pub(super) struct AmqpServing {
 }
 
 impl AmqpServing {
-    pub(super) fn new(channel: Channel, host: String, lost: watch::Receiver<Option<Loss>>) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        confirms: AmqpConfirms,
+        host: String,
+        lost: watch::Receiver<Option<Loss>>,
+    ) -> Self {
         Self {
             channel,
+            confirms,
             host,
             lost,
             consumers: Mutex::default(),
@@ -116,15 +126,21 @@ impl AmqpServing {
         false
     }
 
-    async fn publish(&self, queue: &str, message: &Message) -> Result<(), PublishError> {
-        let publishing = self.channel.basic_publish(
-            "".into(),
-            short(queue),
-            BasicPublishOptions::default(),
-            &message.body,
-            properties::to_amqp(message),
-        );
-        self.while_connected(publishing).await.map(drop)
+    /// Sends a call until its queue has it; `false` if that takes none.
+    async fn put(&self, queue: &str, call: Message) -> Result<bool, PublishError> {
+        let (mut backoff, limit) = (Backoff::default(), Instant::now() + BROKER_LIMIT);
+        loop {
+            match self.confirms.publish(queue, call.clone()).await {
+                // Where the queue is gone, the call that this one replaces is gone with it.
+                Ok(Receipt::Taken | Receipt::Unroutable) => return Ok(true),
+                Ok(Receipt::Refused) if Instant::now() < limit => {}
+                Ok(Receipt::Refused) => return Ok(false),
+                // No channel was opened for it, as while the broker is short of memory.
+                Err(error) if !error.sent && self.lost.borrow().is_none() => {}
+                Err(error) => return Err(error),
+            }
+            sleep(backoff.next_wait()).await;
+        }
     }
 }
 
@@ -167,7 +183,14 @@ impl ServeChannel for AmqpServing {
     }
 
     async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        self.publish(reply_to, &reply).await
+        let publishing = self.channel.basic_publish(
+            "".into(),
+            short(reply_to),
+            BasicPublishOptions::default(),
+            &reply.body,
+            properties::to_amqp(&reply),
+        );
+        self.while_connected(publishing).await.map(drop)
     }
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
@@ -179,10 +202,15 @@ impl ServeChannel for AmqpServing {
     async fn replace(&self, queue: &str, mut call: Message, tag: u64) -> Result<(), PublishError> {
         // The queues it names have their copies already.
         call.headers.remove("CC");
-        // Acks overtake publishes in lapin, so the publish must have been written first. If the
-        // connection dies between the two, the broker redelivers the original, marked as it is.
-        self.publish(queue, &call).await?;
-        self.ack(tag).await
+        // The broker's, of the original.
+        call.headers.remove(DELIVERY_COUNT);
+        // Confirmed, since a quorum queue that has no leader drops what is not. If the connection dies between
+        // the two, the broker redelivers the original, marked as it is.
+        if self.put(queue, call).await? {
+            self.ack(tag).await
+        } else {
+            self.requeue(tag).await
+        }
     }
 
     async fn requeue(&self, tag: u64) -> Result<(), PublishError> {

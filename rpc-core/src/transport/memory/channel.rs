@@ -13,16 +13,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::broker::Broker;
-use super::one_way::OneWayCalls;
 use super::replies::Replies;
 use super::state::{ConnectionId, Published, Refusal, State};
 use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{
-    CallChannel, Loss, Messages, OneWayChannel, OpenCalls, PublishError, ServeChannel,
-};
+use crate::transport::{CallChannel, Loss, Messages, OpenCalls, PublishError, ServeChannel};
 
 /// What both ends know of the connection they belong to.
 #[derive(Clone, Debug)]
@@ -50,10 +47,6 @@ impl Connection {
             channel: Arc::new(channel),
             incoming: Box::pin(Replies::new(receiver)),
         })
-    }
-
-    pub(super) fn open_one_way(&self) -> Arc<dyn OneWayChannel> {
-        Arc::new(OneWayCalls(self.clone()))
     }
 
     pub(super) fn open_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {

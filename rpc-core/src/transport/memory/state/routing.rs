@@ -38,8 +38,8 @@ impl State {
         Ok(Published::Done(()))
     }
 
-    /// Routes a call that nobody answers.
-    pub(in crate::transport::memory) fn one_way(
+    /// Routes a call, and says what became of it.
+    pub(in crate::transport::memory) fn confirm(
         &mut self,
         connection: ConnectionId,
         queue: &str,

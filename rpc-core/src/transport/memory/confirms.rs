@@ -6,22 +6,18 @@ use tokio::time::Instant;
 use super::channel::Connection;
 use super::state::State;
 use crate::message::Message;
-use crate::transport::{Lookout, OneWayChannel, PublishError, QueueLook, Receipt};
+use crate::transport::{ConfirmChannel, Lookout, PublishError, QueueLook, Receipt};
 
-/// The end of calls that nobody answers.
+/// The end of calls that are confirmed.
 #[derive(Debug)]
-pub(super) struct OneWayCalls(pub(super) Connection);
+pub(super) struct Confirms(pub(super) Connection);
 
 #[async_trait]
-impl OneWayChannel for OneWayCalls {
+impl ConfirmChannel for Confirms {
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
         let publish =
-            |state: &mut State, call| state.one_way(self.0.id, queue, call, Instant::now());
+            |state: &mut State, call| state.confirm(self.0.id, queue, call, Instant::now());
         self.0.publish(call, publish).await
-    }
-
-    fn is_closed(&self) -> bool {
-        self.0.loss.borrow().is_some()
     }
 }
 
