@@ -1,6 +1,7 @@
 //! What the tests stand on: real brokers, real faults, real Python peers.
 //!
 //! - [`RabbitNode`]: a private RabbitMQ node that a test may kill, pause and restart.
+//! - [`Cluster`]: three of them that are one broker.
 //! - [`fresh_vhost`]: an empty virtual host on the node that the whole test binary shares.
 //! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
 //! - [`Log`]: what was logged, for a test to read.
@@ -11,6 +12,7 @@
 //! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
 
 mod authority;
+mod cluster;
 mod config;
 mod epmd;
 mod guard;
@@ -26,6 +28,7 @@ mod relay;
 mod vhost;
 
 pub use authority::{Authority, Identity};
+pub use cluster::Cluster;
 pub use config::TlsListener;
 pub use log::Log;
 pub use node::RabbitNode;

@@ -7,6 +7,7 @@
 
 mod bounces;
 mod calls;
+mod cluster;
 mod faults;
 mod harness;
 mod interop;
