@@ -1,10 +1,9 @@
 //! Arguments of generated methods, by name.
 //!
-//! Generated code names the type of each argument in a call of [`argument`], [`lent`], [`lent_option`] or
-//! [`cow`], the same one on both sides; nothing else that it calls has a bound on that type. So a type that
-//! cannot travel is one error, at the type.
+//! Generated code has for each argument a call of [`owned`], [`lent`] or [`lent_option`], the same one on
+//! both sides; nothing else that it calls has a bound on the type. So a type that cannot travel is one error,
+//! at the type.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -56,17 +55,6 @@ where
     }
 }
 
-/// The `T` of an argument `Cow<'_, T>`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel as an argument",
-    label = "what a `Cow` lends is `Serialize`, and what it owns `DeserializeOwned + Send`",
-    note = "for a type of your own: `#[derive(Clone, serde::Serialize, serde::Deserialize)]`"
-)]
-pub trait LentCow: Serialize + ToOwned<Owned: DeserializeOwned + Send> {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + ToOwned<Owned: DeserializeOwned + Send> + ?Sized> LentCow for T {}
-
 /// How an argument travels, from the `B` that its caller passes to the `O` that its server decodes.
 /// Neither type has a bound.
 pub struct Codec<B, O> {
@@ -78,9 +66,9 @@ fn decode<T: DeserializeOwned>(name: &str, value: Option<&RawValue>) -> Result<T
     codec::decode_argument(name, value).map_err(Mismatch)
 }
 
-/// An argument `T`.
+/// An argument `T`, which may be a `Cow`: what that decodes is owned.
 #[must_use]
-pub fn argument<T: Argument>() -> Codec<T, T> {
+pub fn owned<T: Argument>() -> Codec<T, T> {
     Codec {
         erase: |value| value,
         decode,
@@ -102,15 +90,6 @@ pub fn lent_option<'a, T: Lent + ?Sized>() -> Codec<Option<&'a T>, Option<Box<T>
     Codec {
         erase: |value| value,
         decode: T::decode_option,
-    }
-}
-
-/// An argument `Cow<'_, T>`.
-#[must_use]
-pub fn cow<'a, T: LentCow + ?Sized>() -> Codec<Cow<'a, T>, Cow<'static, T>> {
-    Codec {
-        erase: |value| value,
-        decode,
     }
 }
 

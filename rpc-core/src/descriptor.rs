@@ -1,5 +1,6 @@
 //! What a service is, as data: for documentation, discovery and other tools.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::options::QueueOptions;
@@ -71,46 +72,80 @@ pub struct ArgumentDescriptor {
     pub ty: &'static str,
     /// Whether it may be left out: it is an `Option`, or has a default.
     pub optional: bool,
+    /// Whether it is not one argument, but has those that the others leave over (serde's `flatten`).
+    pub flattened: bool,
 }
 
-// How generated code makes them. Not public: a field that is added must break nobody.
-#[doc(hidden)]
-impl ServiceDescriptor {
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        docs: &'static str,
-        methods: &'static [MethodDescriptor],
-    ) -> Self {
-        Self {
-            name,
-            docs,
-            methods,
-        }
+// What follows is how generated code makes them. Not public: a field that is added must break nobody.
+
+/// A service.
+#[must_use]
+pub const fn describe_service(
+    name: &'static str,
+    docs: &'static str,
+    methods: &'static [MethodDescriptor],
+) -> ServiceDescriptor {
+    ServiceDescriptor {
+        name,
+        docs,
+        methods,
     }
+}
+
+/// A method without arguments, documentation and options.
+#[must_use]
+pub const fn describe(name: &'static str, returns: &'static str) -> MethodDescriptor {
+    MethodDescriptor {
+        name,
+        docs: "",
+        arguments: &[],
+        returns,
+        timeout: None,
+        priority: None,
+        idempotent: false,
+        one_way: false,
+        concurrency: None,
+        queue: None,
+    }
+}
+
+/// An argument that is not optional.
+#[must_use]
+pub const fn arg(name: &'static str, ty: &'static str) -> ArgumentDescriptor {
+    ArgumentDescriptor {
+        name,
+        ty,
+        optional: false,
+        flattened: false,
+    }
+}
+
+/// Arguments of which none is optional, each by its name and its type.
+#[must_use]
+pub const fn args<const N: usize>(
+    names: [(&'static str, &'static str); N],
+) -> [ArgumentDescriptor; N] {
+    let mut args = [arg("", ""); N];
+    let mut index = 0;
+    while index < N {
+        args[index] = arg(names[index].0, names[index].1);
+        index += 1;
+    }
+    args
 }
 
 #[doc(hidden)]
 impl MethodDescriptor {
     #[must_use]
-    pub const fn new(
-        name: &'static str,
-        docs: &'static str,
-        arguments: &'static [ArgumentDescriptor],
-        returns: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            docs,
-            arguments,
-            returns,
-            timeout: None,
-            priority: None,
-            idempotent: false,
-            one_way: false,
-            concurrency: None,
-            queue: None,
-        }
+    pub const fn args(mut self, arguments: &'static [ArgumentDescriptor]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    #[must_use]
+    pub const fn docs(mut self, docs: &'static str) -> Self {
+        self.docs = docs;
+        self
     }
 
     #[must_use]
@@ -153,17 +188,44 @@ impl MethodDescriptor {
 #[doc(hidden)]
 impl ArgumentDescriptor {
     #[must_use]
-    pub const fn new(name: &'static str, ty: &'static str) -> Self {
-        Self {
-            name,
-            ty,
-            optional: false,
-        }
+    pub const fn optional(mut self, optional: bool) -> Self {
+        self.optional = optional;
+        self
     }
 
     #[must_use]
-    pub const fn optional(mut self) -> Self {
-        self.optional = true;
+    pub const fn flattened(mut self) -> Self {
+        self.flattened = true;
         self
     }
 }
+
+/// Tells the real `Option` from a type that only has its name: `IsOption::<T>::YES`, with [`NoOption`] in scope.
+///
+/// What an `impl` of the type itself has goes before what a trait has.
+#[derive(Debug)]
+pub struct IsOption<T: ?Sized>(PhantomData<T>);
+
+impl<T> IsOption<Option<T>> {
+    /// It is.
+    pub const YES: bool = true;
+
+    /// Whether the argument is left out.
+    #[must_use]
+    pub const fn left_out(value: &Option<T>) -> bool {
+        value.is_none()
+    }
+}
+
+/// What [`IsOption`] says of all other types.
+pub trait NoOption {
+    /// It is not.
+    const YES: bool = false;
+
+    /// An argument that is no `Option` is always there.
+    fn left_out<V>(_value: &V) -> bool {
+        false
+    }
+}
+
+impl<T: ?Sized> NoOption for IsOption<T> {}

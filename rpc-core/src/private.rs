@@ -1,48 +1,68 @@
 //! What generated code calls; no part of the public interface.
 
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 pub use serde;
 
-pub use crate::argument::{Arguments, Encode, argument, cow, fields, lent, lent_option};
+pub use crate::argument::{Arguments, Encode, fields, lent, lent_option, owned};
 pub use crate::returns::{Encoded, ResultParts, Returns, alias, result, value};
 pub use crate::service::Run;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::descriptor::{IsOption, NoOption, arg, args, describe, describe_service};
 pub use crate::{
-    ArgumentDescriptor, Call, CallError, Method, MethodDescriptor, Rpc, RpcError, Service,
+    Call, CallError, Method, MethodDescriptor as Descriptor, Rpc, RpcError, Service,
     ServiceDescriptor,
 };
 
 use crate::argument::encode;
+use crate::call::Finish;
 use crate::codec;
 
-/// The client side of a method.
-pub fn call<O, T, Err>(
-    rpc: &Rpc,
-    method: &'static MethodDescriptor,
+/// The client side of a method, up to the arguments.
+#[must_use]
+pub fn call<'a, O, T, Err>(
+    rpc: &'a Rpc,
+    method: &'static Descriptor,
     returns: Returns<O, T, Err>,
-    args: &[&dyn Encode],
-) -> Call<T, Err> {
-    Call::described(rpc, method, encode(method, args), returns.finish)
+) -> Caller<'a, T, Err> {
+    Caller {
+        rpc,
+        method,
+        finish: returns.finish,
+    }
 }
 
-/// The same for arguments that are the fields of a struct.
-pub fn call_with<A: Serialize, O, T, Err>(
-    rpc: &Rpc,
-    method: &'static MethodDescriptor,
-    returns: Returns<O, T, Err>,
-    args: &A,
-) -> Call<T, Err> {
-    Call::described(rpc, method, codec::encode_args(args), returns.finish)
+/// A call without its arguments.
+pub struct Caller<'a, T, Err> {
+    rpc: &'a Rpc,
+    method: &'static Descriptor,
+    finish: Finish<T, Err>,
 }
 
-/// Whether a value travels as `null`, which is what an absent one means. Encodes no more of it than that.
-pub fn is_none<T: Serialize>(value: &T) -> bool {
-    let mut start = [0; 4];
-    serde_json::to_writer(&mut start[..], value).is_ok() && start == *b"null"
+impl<T, Err> Caller<'_, T, Err> {
+    /// The call with these arguments, in the order of the descriptor.
+    pub fn args<const N: usize>(self, args: [&dyn Encode; N]) -> Call<T, Err> {
+        let body = encode(self.method, &args);
+        Call::described(self.rpc, self.method, body, self.finish)
+    }
+
+    /// The call with the fields of a struct as arguments.
+    pub fn fields<A: Serialize>(self, args: A) -> Call<T, Err> {
+        let body = codec::encode_args(&args);
+        Call::described(self.rpc, self.method, body, self.finish)
+    }
+}
+
+impl<T, Err> fmt::Debug for Caller<'_, T, Err> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f.debug_struct("Caller").field("method", &self.method.name)).finish_non_exhaustive()
+    }
 }
 
 /// What can be a type parameter of a service.
@@ -56,21 +76,58 @@ pub trait Parameter: Serialize + DeserializeOwned + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
 
-/// The server side of a method.
-pub fn method<S, A, O, T, Err>(
+/// The server side of a method, up to the arguments.
+#[must_use]
+pub fn method<S, O, T, Err>(
     service: &Arc<S>,
-    method: &'static MethodDescriptor,
+    method: &'static Descriptor,
     returns: Returns<O, T, Err>,
+) -> Served<S, (), O> {
+    Served {
+        service: Arc::clone(service),
+        method,
+        encode: returns.encode,
+        arguments: (),
+    }
+}
+
+/// A method without what runs it.
+pub struct Served<S, A, O> {
+    service: Arc<S>,
+    method: &'static Descriptor,
+    encode: fn(&O) -> Result<Vec<u8>, Encoded>,
     arguments: A,
-    run: Run<S, A::Values, O>,
-) -> Method
-where
-    S: Send + Sync + 'static,
-    A: Arguments,
-    O: 'static,
-{
-    let service = Arc::clone(service);
-    Method::described(service, method, arguments, run, returns.encode)
+}
+
+impl<S, O> Served<S, (), O> {
+    /// The method with these arguments, which are none if this is not called.
+    #[must_use]
+    pub fn args<A>(self, arguments: A) -> Served<S, A, O> {
+        Served {
+            service: self.service,
+            method: self.method,
+            encode: self.encode,
+            arguments,
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static, A: Arguments, O: 'static> Served<S, A, O> {
+    /// The method, run by this function.
+    pub fn run(self, run: Run<S, A::Values, O>) -> Method {
+        Method::described(self.service, self.method, self.arguments, run, self.encode)
+    }
+}
+
+impl<S, A, O> fmt::Debug for Served<S, A, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f.debug_struct("Served").field("method", &self.method.name)).finish_non_exhaustive()
+    }
+}
+
+/// The future of a method; a box, since [`Run`] returns one.
+pub fn pin<'a, O>(future: impl Future<Output = O> + Send + 'a) -> BoxFuture<'a, O> {
+    Box::pin(future)
 }
 
 /// What the error of each method has to be for a client to implement the trait.
@@ -111,5 +168,15 @@ pub trait Same<'a> {
 }
 
 impl<T: ?Sized> Same<'_> for T {
+    type Type = T;
+}
+
+/// `Self`, with `A` named beside it.
+pub trait Beside<A> {
+    /// `Self`.
+    type Type;
+}
+
+impl<T, A> Beside<A> for T {
     type Type = T;
 }

@@ -12,10 +12,10 @@ mod server;
 #[cfg(test)]
 mod golden;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Item, ItemTrait, Type};
+use syn::{Ident, Item, ItemTrait, Type};
 
 use crate::model::{Returns, Service, allowances, conditions};
 
@@ -52,7 +52,8 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #client
         #server
         #(#cfgs)*
-        #[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
+        #[allow(dead_code, deprecated, non_upper_case_globals)]
+        #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
         #(#allows)*
         const _: () = {
             use #krate::private as __rpc;
@@ -79,17 +80,31 @@ fn call_type(returns: &Returns<'_>) -> TokenStream {
 }
 
 /// How what a method returns travels.
-///
-/// It names the types, rather than have them inferred, so that a type that cannot travel is told so where
-/// it was written.
 fn returns(returns: &Returns<'_>) -> TokenStream {
     match returns {
-        Returns::Nothing => quote!(__rpc::value::<()>()),
-        Returns::Value(ty) => quote_spanned!(place_of(ty)=> __rpc::value::<#ty>()),
+        Returns::Nothing => quote!(__rpc::value()),
+        Returns::Value(ty) => travelling("value", ty),
         Returns::Result { whole, ok, err } => {
             quote_spanned!(place_of(whole)=> __rpc::result::<#ok, #err>())
         }
         Returns::Alias(ty) => quote_spanned!(place_of(ty)=> __rpc::alias::<#ty>()),
+    }
+}
+
+/// How a type travels, by a function that asks of it all that it takes; in the same words on both sides, so that
+/// one that cannot is one error, at the place where it was written.
+fn travelling(function: &str, ty: &Type) -> TokenStream {
+    let mut words = ty.to_token_stream().into_iter();
+    match (words.next(), words.next()) {
+        // The compiler knows the type, and its place is that of its only word.
+        (Some(TokenTree::Ident(word)), None) => {
+            let function = Ident::new(function, word.span());
+            quote_spanned!(word.span()=> __rpc::#function())
+        }
+        _ => {
+            let function = Ident::new(function, place_of(ty));
+            quote_spanned!(place_of(ty)=> __rpc::#function::<#ty>())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A service as its trait declares it, checked so that nothing is left to go wrong in `expand`.
 
 mod arg;
+mod attributes;
 mod duration;
 mod method;
 mod options;
@@ -12,14 +13,13 @@ mod wire_name;
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use syn::punctuated::Punctuated;
+use quote::quote;
 use syn::visit::Visit;
-use syn::{
-    Attribute, Error, GenericParam, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote,
-};
+use syn::{Attribute, Error, GenericParam, ItemTrait, Path, Result, TraitItem};
 
 use crate::mistakes::Mistakes;
-pub(crate) use arg::{Arg, Passing};
+pub(crate) use arg::{Arg, Optional, Passing};
+pub(crate) use attributes::{allowances, conditions, is_conditional, is_text, shared};
 pub(crate) use method::Method;
 pub(crate) use options::{MethodOptions, ServiceOptions};
 pub(crate) use returns::Returns;
@@ -63,59 +63,29 @@ impl<'a> Service<'a> {
         })
     }
 
-    /// Whether a method has this name in Rust.
-    pub(crate) fn has_method(&self, name: &str) -> bool {
-        self.methods.iter().any(|method| method.ident == name)
-    }
-}
-
-/// Those of the attributes that what is generated shares with what it is generated from.
-pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
-    let shared = |path: &Path| {
-        let names = ["allow", "cfg", "deprecated", "doc"];
-        names.iter().any(|name| path.is_ident(name))
-    };
-    attrs.iter().filter_map(move |attr| {
-        if attr.path().is_ident("cfg_attr") {
-            // Its first part is the condition.
-            let parts = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            let all = parts.is_ok_and(|parts| parts.iter().skip(1).all(|part| shared(part.path())));
-            return all.then(|| attr.clone());
+    /// The condition under which no method has this name in Rust; none if one always has it.
+    pub(crate) fn unless_method(&self, name: &str) -> Option<TokenStream> {
+        let mut named = Vec::new();
+        for method in self.methods.iter().filter(|method| method.ident == name) {
+            if !is_conditional(method.attrs) {
+                return None;
+            }
+            let cfgs = conditions(method.attrs);
+            let cfgs = cfgs.filter_map(|cfg| Some(cfg.meta.require_list().ok()?.tokens.clone()));
+            named.push(quote!(all(#(#cfgs),*)));
         }
-        allowance(attr).or_else(|| shared(attr.path()).then(|| attr.clone()))
-    })
-}
-
-/// Those of the attributes that allow what a lint forbids.
-pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
-    attrs.iter().filter_map(allowance)
-}
-
-/// What is expected of what is written may or may not be found in what is generated.
-fn allowance(attr: &Attribute) -> Option<Attribute> {
-    let mut attr = attr.clone();
-    match &mut attr.meta {
-        Meta::List(list) if list.path.is_ident("expect") => list.path = parse_quote!(allow),
-        meta if meta.path().is_ident("allow") => {}
-        _ => return None,
+        Some(if named.is_empty() {
+            TokenStream::new()
+        } else {
+            quote!(#[cfg(not(any(#(#named),*)))])
+        })
     }
-    Some(attr)
 }
 
 /// Whether `#[async_trait]` is among the attributes, below this one.
 pub(crate) fn is_async_trait(attr: &Attribute) -> bool {
     let last = attr.path().segments.last();
     last.is_some_and(|last| last.ident == "async_trait")
-}
-
-/// Those of the attributes that say when there is what bears them.
-pub(crate) fn conditions(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
-}
-
-/// Whether what bears these attributes may be absent.
-pub(crate) fn is_conditional(attrs: &[Attribute]) -> bool {
-    conditions(attrs).next().is_some()
 }
 
 /// The mistake of `#[async_trait]` on the trait, whether it is still there or has boxed the futures already.

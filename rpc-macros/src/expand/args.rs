@@ -2,65 +2,61 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Ident;
 
-use super::{generics, place_of};
+use super::{descriptor, generics, place_of, travelling};
 use crate::model::{Arg, Method, Passing, Service, allowances};
 
-/// Makes the call, from variables that have the names of the arguments.
-pub(super) fn expand_call(
-    service: &Service<'_>,
-    method: &Method<'_>,
-    constant: &Ident,
-    returns: &TokenStream,
-) -> TokenStream {
+/// The arguments of a call, from variables that have their names.
+pub(super) fn expand_call(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let args = &method.args;
     if has_fields(method) {
         let fields = expand_struct(service, method, true);
         let names = args.iter().map(|arg| arg.ident);
         let params = generics::names(service.item);
+        let params = (!params.is_empty()).then(|| quote!(::<#(#params),*>));
         let types = has_types(service).then(|| quote!(__types: ::core::marker::PhantomData,));
-        return quote_spanned! {Span::mixed_site()=>
+        return quote!(.fields({
             #fields
-            let args = __Args::<#(#params),*> { #types #(#names),* };
-            __rpc::call_with(&self.rpc, &#constant, #returns, &args)
-        };
+            __Args #params { #types #(#names),* }
+        }));
     }
     let values = args.iter().map(|arg| {
         let (codec, ident) = (expand_codec(arg), arg.ident);
         quote_spanned!(place_of(arg.ty)=> #codec.of(&#ident))
     });
-    quote_spanned! {Span::mixed_site()=>
-        __rpc::call(&self.rpc, &#constant, #returns, &[#(#values),*])
-    }
+    quote!(.args([#(#values),*]))
 }
 
-/// How the server decodes the arguments.
-pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+/// How the server decodes the arguments; nothing where there are none.
+pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
     if has_fields(method) {
         let fields = expand_struct(service, method, false);
         let params = generics::names(service.item);
-        return quote_spanned! {Span::mixed_site()=> {
+        let params = (!params.is_empty()).then(|| quote!(<#(#params),*>));
+        return Some(quote!(.args({
             #fields
-            __rpc::fields::<__Args<#(#params),*>>()
-        }};
+            __rpc::fields::<__Args #params>()
+        })));
+    }
+    if method.args.is_empty() {
+        return None;
     }
     let list = method.args.iter().rev();
-    list.fold(quote!(()), |rest, arg| {
+    let list = list.fold(quote!(()), |rest, arg| {
         let codec = expand_codec(arg);
         quote!((#codec, #rest))
-    })
+    });
+    Some(quote!(.args(#list)))
 }
 
-/// How an argument travels, in the same words on both sides: a type that cannot is then one error.
+/// How an argument travels.
 fn expand_codec(arg: &Arg<'_>) -> TokenStream {
-    let (codec, ty) = match arg.passing {
-        Passing::Owned => (quote!(argument), arg.ty),
-        Passing::Lent(ty) => (quote!(lent), ty),
-        Passing::LentOption(ty) => (quote!(lent_option), ty),
-        Passing::Cow(ty) => (quote!(cow), ty),
-    };
-    quote_spanned!(place_of(ty)=> __rpc::#codec::<#ty>())
+    match arg.passing {
+        Passing::Owned | Passing::Cow(_) => travelling("owned", arg.ty),
+        // Named, since what the server lends does not follow from what it owns.
+        Passing::Lent(ty) => quote_spanned!(place_of(ty)=> __rpc::lent::<#ty>()),
+        Passing::LentOption(ty) => quote_spanned!(place_of(ty)=> __rpc::lent_option::<#ty>()),
+    }
 }
 
 /// The pattern of decoded arguments, and what the method gets of them.
@@ -97,7 +93,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     let krate = &service.options.krate;
     let bounds = generics::travelling(service.item, krate);
     let (params, where_clause) = (&bounds.params, &bounds.where_clause);
-    let lifetime = (encode && method.args.iter().any(Arg::is_lent)).then(|| quote!('__lent,));
+    let lifetime = (encode && method.args.iter().any(Arg::has_lifetime)).then(|| quote!('__lent,));
     let derive = if encode {
         quote!(Serialize)
     } else {
@@ -120,8 +116,10 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
         } else {
             arg.owned()
         };
-        let skip = (encode && leaves_out_none(arg))
-            .then(|| quote!(#[serde(skip_serializing_if = "__rpc::is_none")]));
+        let skip = (encode && leaves_out_none(arg)).then(|| {
+            let path = descriptor::is_option(arg.ty).to_string() + "::left_out";
+            quote!(#[serde(skip_serializing_if = #path)])
+        });
         quote!(#(#serde)* #skip #ident: #ty)
     });
     quote_spanned! {Span::mixed_site()=>
@@ -137,14 +135,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
 }
 
 /// Whether `None` is left out, unless serde is told otherwise.
-fn leaves_out_none(arg: &Arg<'_>) -> bool {
-    let told = [
-        "flatten",
-        "serialize_with",
-        "skip",
-        "skip_serializing",
-        "skip_serializing_if",
-        "with",
-    ];
+pub(super) fn leaves_out_none(arg: &Arg<'_>) -> bool {
+    let told = ["flatten", "serialize_with", "skip_serializing_if", "with"];
     arg.is_option() && !told.iter().any(|option| arg.has_serde(option))
 }

@@ -2,10 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Ident, ItemTrait, Meta};
+use syn::{Ident, ItemTrait};
 
 use super::{args, call_type, descriptor, generics, returns};
-use crate::model::{Arg, Method, Service, shared};
+use crate::model::{Arg, Method, Service, is_text, shared};
 
 /// The type.
 pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
@@ -41,10 +41,18 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let (params, _, where_clause) = bounds.split_for_impl();
     let descriptor = descriptor::expand_service(service);
     let docs = format!(" What [`{ident}`](trait@{ident}) declares, as data.");
-    // A method of the trait may have this name.
-    let new = (!service.has_method("new")).then(|| {
+    // A method of the trait goes before what has the same name.
+    let constant = service.unless_method("DESCRIPTOR").map(|cfgs| {
+        quote! {
+            #[doc = #docs]
+            #cfgs
+            #vis const DESCRIPTOR: __rpc::ServiceDescriptor = #descriptor;
+        }
+    });
+    let new = service.unless_method("new").map(|cfgs| {
         quote_spanned! {Span::mixed_site()=>
             #[doc = " A client that calls through `rpc`."]
+            #cfgs
             #[must_use]
             #vis fn new(rpc: &__rpc::Rpc) -> Self {
                 ::core::convert::From::from(rpc)
@@ -57,15 +65,11 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
         .map(|method| expand_method(service, method));
     quote_spanned! {Span::mixed_site()=>
         // Without the bounds, which the compiler would take a client that cannot be called not to exist for.
-        #[allow(dead_code)]
         impl<#unbound> #client<#(#names),*> {
-            #[doc = #docs]
-            #vis const DESCRIPTOR: __rpc::ServiceDescriptor = #descriptor;
-
+            #constant
             #new
         }
 
-        #[allow(dead_code, clippy::too_many_arguments)]
         impl #params #client<#(#names),*> #where_clause {
             #(#methods)*
         }
@@ -105,21 +109,16 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
         let docs = format!(" Calls `{name}`.");
         quote!(#[doc = #docs])
     });
-    let constant = descriptor::ident_of(method);
+    let constant = descriptor::path_of(method);
     let call = call_type(&method.returns);
     let returns = returns(&method.returns);
     let inputs = args.iter().map(|Arg { ident, ty, .. }| quote!(#ident: #ty));
-    let call_by = args::expand_call(service, method, &constant, &returns);
+    let args = args::expand_call(service, method);
     quote_spanned! {Span::mixed_site()=>
         #docs
         #(#attrs)*
         #vis fn #ident(&self, #(#inputs),*) -> #call {
-            #call_by
+            __rpc::call(&self.rpc, &#constant, #returns)#args
         }
     }
-}
-
-/// Whether the attribute is documentation in words, not one such as `#[doc(hidden)]`.
-fn is_text(attr: &Attribute) -> bool {
-    attr.path().is_ident("doc") && matches!(attr.meta, Meta::NameValue(_))
 }

@@ -1,29 +1,49 @@
 //! The service as data: a constant for each method, and one of them all.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::Ident;
+use quote::{quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::model::{Arg, Method, MethodOptions, Service, conditions, of_docs, of_type};
+use super::{args, generics, place_of};
+use crate::model::{
+    Arg, Method, MethodOptions, Optional, Service, allowances, conditions, is_text, of_docs,
+    of_type,
+};
 
-/// The constants of the methods.
+/// The constants of the methods. They are those of a type, since an argument may have any name, and would be
+/// taken for a constant in scope that has the same.
 pub(super) fn expand_methods(service: &Service<'_>) -> TokenStream {
+    let has_options = (service.methods.iter()).any(|method| method.args.iter().any(may_be_option));
+    let import = has_options.then(|| {
+        quote!(
+            use __rpc::NoOption as _;
+        )
+    });
     let methods = service.methods.iter().map(|method| {
-        let Method { name, args, .. } = method;
-        let cfgs = conditions(method.attrs);
-        let constant = ident_of(method);
-        let docs = of_docs(method.attrs);
-        let args = args.iter().map(|arg| expand_arg(arg));
+        let Method { ident, name, .. } = method;
+        let (cfgs, allows) = (conditions(method.attrs), allowances(method.attrs));
         let returns = method.returns.ty().map_or_else(|| "()".into(), of_type);
+        let args = expand_args(service, method);
+        let docs = (method.attrs.iter().any(is_text)).then(|| {
+            let docs = of_docs(method.attrs);
+            quote!(.docs(#docs))
+        });
         let options = expand_options(&method.options);
         quote! {
             #(#cfgs)*
-            const #constant: __rpc::MethodDescriptor =
-                __rpc::MethodDescriptor::new(#name, #docs, &[#(#args),*], #returns)#options;
+            #(#allows)*
+            const #ident: __rpc::Descriptor = __rpc::describe(#name, #returns) #args #docs #options;
         }
     });
-    quote!(#(#methods)*)
+    quote! {
+        #import
+        enum __Method {}
+
+        impl __Method {
+            #(#methods)*
+        }
+    }
 }
 
 /// The descriptor of the service.
@@ -33,22 +53,65 @@ pub(super) fn expand_service(service: &Service<'_>) -> TokenStream {
     let name = service.options.name.as_ref().unwrap_or(&own);
     let methods = service.methods.iter().map(|method| {
         let cfgs = conditions(method.attrs);
-        let constant = ident_of(method);
+        let constant = path_of(method);
         quote!(#(#cfgs)* #constant)
     });
-    quote!(__rpc::ServiceDescriptor::new(#name, #docs, &[#(#methods),*]))
+    quote!(__rpc::describe_service(#name, #docs, &[#(#methods),*]))
 }
 
-/// The name of the constant of a method. Not in capitals, in which two methods might have the same name.
-pub(super) fn ident_of(method: &Method<'_>) -> Ident {
-    format_ident!("__{}", method.ident.unraw())
+/// The constant of a method.
+pub(super) fn path_of(method: &Method<'_>) -> TokenStream {
+    let ident = method.ident;
+    quote!(__Method::#ident)
 }
 
-fn expand_arg(arg: &Arg<'_>) -> TokenStream {
-    let name = &arg.name;
-    let ty = of_type(arg.ty);
-    let optional = arg.optional.then(|| quote!(.optional()));
-    quote!(__rpc::ArgumentDescriptor::new(#name, #ty)#optional)
+fn expand_args(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
+    let args = &method.args;
+    let names = args.iter().map(|arg| (&arg.name, of_type(arg.ty)));
+    if args.is_empty() {
+        return None;
+    }
+    if args
+        .iter()
+        .all(|arg| expand_options_of(service, arg).is_none())
+    {
+        let names = names.map(|(name, ty)| quote!((#name, #ty)));
+        return Some(quote!(.args(&__rpc::args([#(#names),*]))));
+    }
+    let args = args.iter().zip(names).map(|(arg, (name, ty))| {
+        let options = expand_options_of(service, arg);
+        quote!(__rpc::arg(#name, #ty)#options)
+    });
+    Some(quote!(.args(&[#(#args),*])))
+}
+
+/// What there is to say of an argument besides its name and type.
+fn expand_options_of(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream> {
+    if arg.has_serde("flatten") {
+        return Some(quote!(.flattened()));
+    }
+    match arg.optional {
+        Optional::No => None,
+        Optional::Option => {
+            // The constants have no parameters, and what is in an `Option` makes no difference.
+            let is_option = if generics::has_params_of(service.item, arg.ty) {
+                is_option(&arg.option_of_nothing())
+            } else {
+                is_option(arg.ty)
+            };
+            Some(quote_spanned!(place_of(arg.ty)=> .optional(#is_option::YES)))
+        }
+        Optional::Default => Some(quote!(.optional(true))),
+    }
+}
+
+fn may_be_option(arg: &Arg<'_>) -> bool {
+    matches!(arg.optional, Optional::Option) || args::leaves_out_none(arg)
+}
+
+/// What knows whether a type is an `Option`.
+pub(super) fn is_option(ty: &Type) -> TokenStream {
+    quote_spanned!(place_of(ty)=> __rpc::IsOption::<#ty>)
 }
 
 fn expand_options(options: &MethodOptions) -> TokenStream {

@@ -1,8 +1,8 @@
 //! The parameters of a trait, as its client and its server have them.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{GenericParam, Generics, Ident, ItemTrait, Path, TypeParam, parse_quote};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{GenericParam, Generics, Ident, ItemTrait, Path, Type, TypeParam, parse_quote};
 
 /// The parameters with their defaults, as a type declares them. Lifetimes are a mistake and left out.
 pub(super) fn declared(item: &ItemTrait) -> TokenStream {
@@ -66,4 +66,20 @@ pub(super) fn names(item: &ItemTrait) -> Vec<&Ident> {
 pub(super) fn phantom(item: &ItemTrait) -> TokenStream {
     let types = item.generics.type_params().map(|param| &param.ident);
     quote!(::core::marker::PhantomData<fn() -> (#(#types,)*)>)
+}
+
+/// Whether a type names a parameter.
+pub(super) fn has_params_of(item: &ItemTrait, ty: &Type) -> bool {
+    names(item)
+        .iter()
+        .any(|name| mentions(ty.to_token_stream(), name))
+}
+
+/// Whether an identifier is among the tokens.
+pub(super) fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(token) => token == *ident,
+        TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
+    })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ItemTrait, TypeParamBound};
 
 use super::{client, generics, place_of};
@@ -35,8 +35,8 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
         if is_conditional(method.attrs) {
             // A bound cannot have a condition, a type alias can.
             let alias = format_ident!("__Error{index}");
-            aliases.push(expand_alias(method, &alias, &failure));
-            failure.ty = alias.into_token_stream();
+            aliases.push(expand_alias(service, method, &alias, &failure));
+            failure.ty = quote!(#alias<#(#names),*>);
         }
         distinct.insert(failure.ty.to_string(), failure);
     }
@@ -89,16 +89,35 @@ impl Failure {
 }
 
 /// The error of a method that may be absent; then it is one that is always fine.
-fn expand_alias(method: &Method<'_>, alias: &Ident, failure: &Failure) -> TokenStream {
+fn expand_alias(
+    service: &Service<'_>,
+    method: &Method<'_>,
+    alias: &Ident,
+    failure: &Failure,
+) -> TokenStream {
     let Failure { ty, fine, .. } = failure;
     let cfgs: Vec<_> = conditions(method.attrs).collect();
     let conditions = cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok());
     let conditions = conditions.map(|list| &list.tokens);
+    let allows: Vec<_> = allowances(method.attrs).collect();
+    if service.item.generics.params.is_empty() {
+        return quote! {
+            #(#cfgs)*
+            #(#allows)*
+            type #alias = #ty;
+            #[cfg(not(all(#(#conditions),*)))]
+            type #alias = #fine;
+        };
+    }
+    // An alias has to name each of its parameters, which an error seldom does.
+    let params = generics::unbound(service.item);
+    let phantom = generics::phantom(service.item);
     quote! {
         #(#cfgs)*
-        type #alias = #ty;
+        #(#allows)*
+        type #alias<#params> = <#ty as __rpc::Beside<#phantom>>::Type;
         #[cfg(not(all(#(#conditions),*)))]
-        type #alias = #fine;
+        type #alias<#params> = <#fine as __rpc::Beside<#phantom>>::Type;
     }
 }
 
@@ -118,16 +137,20 @@ fn expand_method(method: &Method<'_>) -> TokenStream {
     let names = args.iter().map(|arg| arg.ident);
     let output = method.returns.ty();
     let place = output.map_or_else(Span::mixed_site, place_of);
-    let call = quote_spanned! {place=>
-        __rpc::flatten::<#output>(Self::#ident(self, #(#names),*))
+    let flatten = quote_spanned!(place=> __rpc::flatten);
+    // What is called has the same name, and goes before that of the trait.
+    let call = quote_spanned!(Span::mixed_site()=> self.#ident(#(#names),*));
+    let body = match method.future {
+        Some(future) => {
+            quote_spanned!(Span::mixed_site()=> fn #ident(&self, #(#inputs),*) -> #future { #flatten(#call) })
+        }
+        None => {
+            quote_spanned!(Span::mixed_site()=> async fn #ident(&self, #(#inputs),*) -> #output { #flatten(#call).await })
+        }
     };
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
-        fn #ident(&self, #(#inputs),*)
-            -> impl ::core::future::Future<Output = #output> + ::core::marker::Send
-        {
-            #call
-        }
+        #body
     }
 }

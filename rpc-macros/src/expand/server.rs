@@ -1,7 +1,7 @@
 //! The server: what makes a set of methods of an implementation of the trait.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ItemTrait};
 
 use super::{args, descriptor, generics, returns};
@@ -45,7 +45,6 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
         of_type(krate)
     );
     quote_spanned! {Span::mixed_site()=>
-        #[allow(dead_code)]
         impl<#implementation, #unbound> #server<#implementation, #(#names),*> {
             #[doc = #new_docs]
             #[must_use]
@@ -87,27 +86,31 @@ pub(super) fn ident_of(service: &Ident) -> Ident {
     format_ident!("{service}Server")
 }
 
-/// The type parameter that stands for the implementation.
+/// The type parameter that stands for the implementation: not one that the parameters of the trait name, be it
+/// as the default of one of them.
 fn implementation(service: &Service<'_>) -> Ident {
-    let taken = generics::names(service.item)
-        .iter()
-        .any(|name| **name == "S");
-    format_ident!("{}", if taken { "__S" } else { "S" })
+    let params = &service.item.generics.params;
+    let mut ident = format_ident!("S");
+    while generics::mentions(quote!(#params), &ident) {
+        ident = format_ident!("_{ident}");
+    }
+    ident
 }
 
 fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let contract = &service.item.ident;
     let names = generics::names(service.item);
+    let params = (!names.is_empty()).then(|| quote!(::<#(#names),*>));
     let Method { ident, .. } = method;
     let cfgs = conditions(method.attrs);
     // The arguments are names here as well.
     let allows = allowances(method.attrs);
-    let constant = descriptor::ident_of(method);
+    let constant = descriptor::path_of(method);
     let returns = returns(&method.returns);
     let decode = args::expand_decode(service, method);
     let (pattern, values) = args::expand_values(method);
     let mut future = quote_spanned! {Span::mixed_site()=>
-        <__S as #contract<#(#names),*>>::#ident(service, #(#values),*)
+        #contract #params::#ident(s, #(#values),*)
     };
     if method.args.iter().any(Arg::is_lent) {
         // The future borrows from arguments, so they have to be in it.
@@ -116,12 +119,8 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
-        __rpc::method(
-            &self.service,
-            &#constant,
-            #returns,
-            #decode,
-            |service, #pattern| ::std::boxed::Box::pin(#future),
-        )
+        __rpc::method(&self.service, &#constant, #returns)
+            #decode
+            .run(|s, #pattern| __rpc::pin(#future))
     }
 }

@@ -4,16 +4,17 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Expr, ExprLit, GenericArgument, Ident, Lifetime, Lit, Meta, Pat, PatType,
-    PathArguments, PathSegment, Type, TypeReference, parse_quote,
+    Attribute, GenericArgument, Ident, Lifetime, Lit, Pat, PatType, PathArguments, PathSegment,
+    Type, TypeReference, parse_quote,
 };
 
 use super::returns::{type_args, visible};
 use super::{options, travel};
 use crate::mistakes::Mistakes;
 
-/// What serde takes on a field, except for `borrow` and `getter`, which have no sense on an argument.
-const OF_SERDE: [&str; 12] = [
+/// What serde takes on a field, except for `borrow` and `getter`, which have no sense on an argument, and for
+/// `skip` and its kind: an argument travels.
+const OF_SERDE: [&str; 9] = [
     "alias",
     "bound",
     "default",
@@ -21,9 +22,6 @@ const OF_SERDE: [&str; 12] = [
     "flatten",
     "rename",
     "serialize_with",
-    "skip",
-    "skip_deserializing",
-    "skip_serializing",
     "skip_serializing_if",
     "with",
 ];
@@ -36,11 +34,21 @@ pub(crate) struct Arg<'a> {
     pub(crate) ty: &'a Type,
     pub(crate) passing: Passing<'a>,
     /// Whether a caller may leave it out.
-    pub(crate) optional: bool,
+    pub(crate) optional: Optional,
     /// Its attributes of serde.
     pub(crate) serde: &'a [Attribute],
     /// The names of the options in them.
     told: Vec<String>,
+}
+
+/// Whether an argument may be left out.
+#[derive(Clone, Copy)]
+pub(crate) enum Optional {
+    No,
+    /// If it is an `Option`, as which its type is named.
+    Option,
+    /// It has a default.
+    Default,
 }
 
 /// How an argument is passed to the method.
@@ -51,7 +59,7 @@ pub(crate) enum Passing<'a> {
     Lent(&'a Type),
     /// As an `Option<&T>`.
     LentOption(&'a Type),
-    /// As a `Cow<'_, T>`.
+    /// As a `Cow<'_, T>`, which is by value, but borrows where the caller has it.
     Cow(&'a Type),
 }
 
@@ -83,12 +91,19 @@ impl<'a> Arg<'a> {
             name: ident.unraw().to_string(),
             ty: &input.ty,
             passing: Passing::of(&input.ty),
-            optional: option_of(&input.ty).is_some(),
+            optional: Optional::No,
             serde: &input.attrs,
             told: Vec::new(),
         };
         for attr in input.attrs.iter().filter(is_serde) {
             arg.read_serde(attr, mistakes);
+        }
+        // serde takes a value of `with` for one that has to be there.
+        let with = arg.has_serde("with") || arg.has_serde("deserialize_with");
+        if arg.has_serde("default") {
+            arg.optional = Optional::Default;
+        } else if option_of(&input.ty).is_some() && !with && !arg.has_serde("flatten") {
+            arg.optional = Optional::Option;
         }
         Some(arg)
     }
@@ -97,25 +112,29 @@ impl<'a> Arg<'a> {
     fn read_serde(&mut self, attr: &Attribute, mistakes: &mut Mistakes) {
         for meta in options::read_attribute(attr, mistakes) {
             let name = (meta.path().get_ident()).map_or_else(String::new, Ident::to_string);
-            // Serde reports it too, and the compiler then that serde has done nothing.
-            if !OF_SERDE.contains(&&*name) {
+            if name.starts_with("skip") && name != "skip_serializing_if" {
+                let message = "an argument travels: take one that does not out of the signature, or give it a \
+                               `default` so that callers may leave it out";
+                mistakes.push(meta.path(), message);
+            } else if !OF_SERDE.contains(&&*name) {
+                // Serde reports it too, and the compiler then that serde has done nothing.
                 let message = format!(
                     "of serde an argument takes {} only",
                     options::listed(&OF_SERDE)
                 );
                 mistakes.push(meta.path(), message);
             }
-            if name == "default" {
-                self.optional = true;
-            }
-            if name == "rename"
-                && let Meta::NameValue(rename) = &meta
-                && let Expr::Lit(ExprLit {
-                    lit: Lit::Str(renamed),
-                    ..
-                }) = &rename.value
-            {
-                self.name = renamed.value();
+            if name == "rename" {
+                match options::literal(&meta) {
+                    Some(Lit::Str(renamed)) => self.name = renamed.value(),
+                    // Of another literal, serde says what it is to be.
+                    Some(_) => {}
+                    None => mistakes.push(
+                        &meta,
+                        "an argument has one name on the wire: write `rename = \"..\"`, and `alias = \"..\"` for \
+                         what the server takes besides",
+                    ),
+                }
             }
             self.told.push(name);
         }
@@ -123,7 +142,23 @@ impl<'a> Arg<'a> {
 
     /// Whether the method borrows it.
     pub(crate) fn is_lent(&self) -> bool {
+        matches!(self.passing, Passing::Lent(_) | Passing::LentOption(_))
+    }
+
+    /// Whether its type has a lifetime that is not named.
+    pub(crate) fn has_lifetime(&self) -> bool {
         !matches!(self.passing, Passing::Owned)
+    }
+
+    /// The type with nothing in its `Option`.
+    pub(crate) fn option_of_nothing(&self) -> Type {
+        let mut ty = visible(self.ty).clone();
+        if let Type::Path(path) = &mut ty
+            && let Some(last) = path.path.segments.last_mut()
+        {
+            last.arguments = PathArguments::AngleBracketed(parse_quote!(<()>));
+        }
+        ty
     }
 
     /// Whether its type is an `Option`.
@@ -136,8 +171,14 @@ impl<'a> Arg<'a> {
         self.told.iter().any(|told| told == option)
     }
 
-    /// Checks that the type means the same on both sides.
-    pub(super) fn check_type(&self, mistakes: &mut Mistakes) {
+    /// Checks that the type means the same on both sides, and, where it is that of a field, that it names all
+    /// that it has.
+    pub(super) fn check_type(&self, is_field: bool, mistakes: &mut Mistakes) {
+        if is_field && may_be_cow(self.ty) {
+            let message = "beside arguments with attributes of serde, a `Cow` shows that it borrows: write `Cow<'_, T>` \
+                           (and give a type of your own with this name another one)";
+            mistakes.push(self.ty, message);
+        }
         match self.passing {
             Passing::Owned => travel::check_arg(self.ty, mistakes),
             Passing::Lent(ty) | Passing::LentOption(ty) | Passing::Cow(ty) => {
@@ -213,7 +254,7 @@ fn option_of(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// The `T` of `Cow<T>` or `Cow<'_, T>`.
+/// The `T` of `Cow<'_, T>`.
 fn cow_of(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = visible(ty) else {
         return None;
@@ -222,7 +263,19 @@ fn cow_of(ty: &Type) -> Option<&Type> {
     let [ty] = type_args(last)[..] else {
         return None;
     };
-    (last.ident == "Cow" && lifetimes_of(last).all(|lifetime| lifetime.ident == "_")).then_some(ty)
+    let mut lifetimes = lifetimes_of(last);
+    (last.ident == "Cow" && lifetimes.next()?.ident == "_").then_some(ty)
+}
+
+/// Whether it may be a `Cow` with a lifetime that is not written.
+fn may_be_cow(ty: &Type) -> bool {
+    let Type::Path(path) = visible(ty) else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| {
+        last.ident == "Cow" && type_args(last).len() == 1 && lifetimes_of(last).next().is_none()
+    })
 }
 
 fn lifetimes_of(segment: &PathSegment) -> impl Iterator<Item = &Lifetime> {
@@ -286,7 +339,8 @@ mod tests {
                 "x.as_deref()"
             )
         );
-        assert_eq!(arg("a: Cow<str>"), three("a", "Cow<'static,str>", "x"));
+        assert_eq!(arg("a: Cow<str>"), three("a", "Cow<str>", "x"));
+        assert_eq!(arg("a: Cow<'_, str>"), three("a", "Cow<'static,str>", "x"));
         assert_eq!(
             arg("a: std::borrow::Cow<'_, [u8]>"),
             three("a", "std::borrow::Cow<'static,[u8]>", "x")

@@ -24,6 +24,8 @@ pub(crate) struct Method<'a> {
     pub(crate) options: MethodOptions,
     pub(crate) args: Vec<Arg<'a>>,
     pub(crate) returns: Returns<'a>,
+    /// The `impl Future` that it returns, unless it is an `async fn`.
+    pub(crate) future: Option<&'a Type>,
 }
 
 impl<'a> Method<'a> {
@@ -47,8 +49,9 @@ impl<'a> Method<'a> {
         };
         if sig.generics.params.is_empty() {
             // A lifetime or type parameter is reported where it is declared, and not again.
+            let has_fields = args.iter().any(|arg| !arg.serde.is_empty());
             for arg in &args {
-                arg.check_type(mistakes);
+                arg.check_type(has_fields, mistakes);
             }
             if let Some(ty) = returns.ty()
                 && (sig.asyncness.is_some() || future.is_some())
@@ -77,6 +80,10 @@ impl<'a> Method<'a> {
             options,
             args,
             returns,
+            future: match &sig.output {
+                ReturnType::Type(_, ty) if sig.asyncness.is_none() => Some(ty),
+                _ => None,
+            },
         };
         if own.is_empty() {
             let message =
@@ -113,7 +120,15 @@ fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
     }
     if sig.asyncness.is_none() && sig.constness.is_none() {
         match (&sig.output, ReturnedFuture::parse(&sig.output)) {
-            (_, Some(future)) if future.is_send => {}
+            (_, Some(future)) if future.is_send => {
+                for bound in future.others {
+                    mistakes.push(
+                        bound,
+                        "the future of a method is `impl Future<Output = T> + Send`, to which `+ 'static` may be \
+                         added: remove this, which the future of the client does not have",
+                    );
+                }
+            }
             (ReturnType::Type(_, ty), Some(_)) => mistakes.push(
                 ty,
                 "the future of a method is `Send`: add `+ Send`, or write an `async fn`",

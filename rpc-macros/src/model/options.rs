@@ -8,7 +8,7 @@ use syn::{
     parse_quote,
 };
 
-use super::{duration, wire_name};
+use super::{attributes, duration, wire_name};
 use crate::mistakes::Mistakes;
 
 /// The options inside the brackets of an attribute.
@@ -101,6 +101,13 @@ impl MethodOptions {
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("rpc")) {
             metas.extend(read_attribute(attr, mistakes));
         }
+        for attr in attrs
+            .iter()
+            .filter(|attr| attributes::is_hidden(attr, "rpc"))
+        {
+            let message = "`#[rpc(..)]` cannot be within a `cfg_attr`: write the method twice, each with its `cfg`";
+            mistakes.push(attr, message);
+        }
         let mut options = Self::default();
         for (name, meta) in named(&metas, &OF_METHOD, &OF_SERVICE, mistakes) {
             match &*name {
@@ -188,7 +195,7 @@ fn value(meta: &Meta) -> Option<&Expr> {
     Some(value)
 }
 
-fn literal(meta: &Meta) -> Option<&Lit> {
+pub(super) fn literal(meta: &Meta) -> Option<&Lit> {
     match value(meta) {
         Some(Expr::Lit(ExprLit { lit, .. })) => Some(lit),
         _ => None,

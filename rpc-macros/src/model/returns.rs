@@ -1,8 +1,8 @@
 //! What a method returns.
 
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, PathSegment, ReturnType,
-    Type, TypeImplTrait, TypeParamBound,
+    AngleBracketedGenericArguments, GenericArgument, PathArguments, PathSegment, ReturnType, Type,
+    TypeImplTrait, TypeParamBound,
 };
 
 /// What a method returns.
@@ -55,6 +55,8 @@ impl<'a> Returns<'a> {
 pub(super) struct ReturnedFuture<'a> {
     pub(super) output: &'a Type,
     pub(super) is_send: bool,
+    /// The bounds that the client's future would not have.
+    pub(super) others: Vec<&'a TypeParamBound>,
 }
 
 impl<'a> ReturnedFuture<'a> {
@@ -65,14 +67,19 @@ impl<'a> ReturnedFuture<'a> {
         let Type::ImplTrait(TypeImplTrait { bounds, .. }) = visible(ty) else {
             return None;
         };
-        let traits = bounds.iter().filter_map(|bound| match bound {
-            TypeParamBound::Trait(bound) => Some(&bound.path),
+        let last = |bound: &'a TypeParamBound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last(),
             _ => None,
+        };
+        let is_send = |segment: &PathSegment| segment.ident == "Send";
+        let others = bounds.iter().filter(|bound| match bound {
+            TypeParamBound::Lifetime(lifetime) => lifetime.ident != "static",
+            _ => !last(bound).is_some_and(|last| is_send(last) || output_of(last).is_some()),
         });
-        let last = |path: &'a Path| path.segments.last();
         Some(Self {
-            output: traits.clone().filter_map(last).find_map(output_of)?,
-            is_send: (traits.filter_map(last)).any(|segment| segment.ident == "Send"),
+            output: bounds.iter().filter_map(last).find_map(output_of)?,
+            is_send: bounds.iter().filter_map(last).any(is_send),
+            others: others.collect(),
         })
     }
 }
@@ -181,7 +188,7 @@ mod tests {
         );
         assert_eq!(
             future(
-                parse_quote!(-> impl core::marker::Send + std::future::Future<Output = u8> + use<'_, Self>)
+                parse_quote!(-> impl core::marker::Send + std::future::Future<Output = u8> + 'static)
             ),
             u8(true)
         );

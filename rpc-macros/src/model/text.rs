@@ -81,7 +81,7 @@ pub(crate) fn of_docs(attrs: &[Attribute]) -> TokenStream {
     quote!(::core::concat!(#(#parts),*))
 }
 
-/// A line of a comment, without the space that it starts with.
+/// The text of a comment: of a line, without the space that it starts with; of several, without the frame.
 fn line(value: &Expr) -> Option<String> {
     match value {
         Expr::Lit(ExprLit {
@@ -89,10 +89,44 @@ fn line(value: &Expr) -> Option<String> {
             ..
         }) => {
             let text = text.value();
-            Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
+            if text.contains('\n') {
+                return Some(unframed(&text));
+            }
+            let text = text.strip_prefix(' ').unwrap_or(&text);
+            // Before the end of `/** .. */`; two spaces at the end mean something.
+            let end = text.strip_suffix(' ').filter(|text| !text.ends_with(' '));
+            Some(end.unwrap_or(text).to_owned())
         }
         _ => None,
     }
+}
+
+/// A comment of several lines without the stars that each may start with, and without the indentation that all
+/// have.
+fn unframed(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    // The one that ends the comment, and the one that starts it.
+    lines.pop_if(|last| last.trim().is_empty());
+    let mut first = (!lines.is_empty()).then(|| lines.remove(0));
+    if lines.iter().all(|line| line.trim_start().starts_with('*')) {
+        for line in &mut lines {
+            *line = &line.trim_start()[1..];
+        }
+        lines.splice(0..0, first.take().filter(|first| !first.trim().is_empty()));
+    }
+    let first = first.map(str::trim).filter(|first| !first.is_empty());
+    let indents = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = indents
+        .map(|line| line.len() - line.trim_start().len())
+        .min();
+    let lines = lines
+        .iter()
+        .map(|line| line.get(indent.unwrap_or(0)..).unwrap_or("").trim_end());
+    first
+        .into_iter()
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -129,6 +163,25 @@ mod tests {
             of_docs(&item.attrs).to_string(),
             r#""A till.\n\n  Indented.""#
         );
+    }
+
+    #[test]
+    fn docs_may_be_a_block() {
+        let item: ItemTrait = parse_quote! {
+            /** A till. */
+            trait Till {}
+        };
+        assert_eq!(of_docs(&item.attrs).to_string(), r#""A till.""#);
+        let blocks = [
+            "/** A till.\n *\n *   Indented.\n */",
+            "/**\n * A till.\n *\n *   Indented.\n */",
+            "/**\n    A till.\n\n      Indented.\n */",
+        ];
+        for block in blocks {
+            let item: ItemTrait = syn::parse_str(&format!("{block} trait Till {{}}")).unwrap();
+            let docs = of_docs(&item.attrs).to_string();
+            assert_eq!(docs, r#""A till.\n\n  Indented.""#, "{block}");
+        }
     }
 
     #[test]

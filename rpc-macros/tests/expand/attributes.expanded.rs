@@ -36,35 +36,32 @@ pub(crate) struct CatalogueServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
+#[allow(dead_code, deprecated, non_upper_case_globals)]
+#[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __match: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "match",
-        "Finds the items of a type.",
-        &[__rpc::ArgumentDescriptor::new("type", "String")],
-        "Vec<Item>",
-    );
-    #[cfg(feature = "stock")]
-    const __stock: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "stock",
-        "",
-        &[__rpc::ArgumentDescriptor::new("item", "Item")],
-        "u32",
-    );
-    const __search: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "search",
-        "",
-        &[__rpc::ArgumentDescriptor::new("text", "String")],
-        "Vec<Item>",
-    );
-    #[allow(dead_code)]
+    struct __Method;
+    impl __Method {
+        const r#match: __rpc::Descriptor = __rpc::describe("match", "Vec<Item>")
+            .args(&__rpc::args([("type", "String")]))
+            .docs("Finds the items of a type.");
+        #[cfg(feature = "stock")]
+        const stock: __rpc::Descriptor = __rpc::describe("stock", "u32")
+            .args(&__rpc::args([("item", "Item")]));
+        const search: __rpc::Descriptor = __rpc::describe("search", "Vec<Item>")
+            .args(&__rpc::args([("text", "String")]));
+    }
     impl CatalogueClient {
         /// What [`Catalogue`](trait@Catalogue) declares, as data.
-        pub(crate) const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
+        pub(crate) const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::describe_service(
             "Catalogue",
             "Words of Rust as names, conditions, and a method with a body.",
-            &[__match, #[cfg(feature = "stock")] __stock, __search],
+            &[
+                __Method::r#match,
+                #[cfg(feature = "stock")]
+                __Method::stock,
+                __Method::search,
+            ],
         );
         /// A client that calls through `rpc`.
         #[must_use]
@@ -72,37 +69,24 @@ const _: () = {
             ::core::convert::From::from(rpc)
         }
     }
-    #[allow(dead_code, clippy::too_many_arguments)]
     impl CatalogueClient {
         /// Finds the items of a type.
         #[deprecated = "use `search`"]
         pub(crate) fn r#match(&self, r#type: String) -> __rpc::Call<Vec<Item>> {
-            __rpc::call(
-                &self.rpc,
-                &__match,
-                __rpc::value::<Vec<Item>>(),
-                &[__rpc::argument::<String>().of(&r#type)],
-            )
+            __rpc::call(&self.rpc, &__Method::r#match, __rpc::value::<Vec<Item>>())
+                .args([__rpc::owned().of(&r#type)])
         }
         /// Calls `stock`.
         #[cfg(feature = "stock")]
         pub(crate) fn stock(&self, item: Item) -> __rpc::Call<u32> {
-            __rpc::call(
-                &self.rpc,
-                &__stock,
-                __rpc::value::<u32>(),
-                &[__rpc::argument::<Item>().of(&item)],
-            )
+            __rpc::call(&self.rpc, &__Method::stock, __rpc::value())
+                .args([__rpc::owned().of(&item)])
         }
         /// Calls `search`.
         #[doc(hidden)]
         pub(crate) fn search(&self, text: String) -> __rpc::Call<Vec<Item>> {
-            __rpc::call(
-                &self.rpc,
-                &__search,
-                __rpc::value::<Vec<Item>>(),
-                &[__rpc::argument::<String>().of(&text)],
-            )
+            __rpc::call(&self.rpc, &__Method::search, __rpc::value::<Vec<Item>>())
+                .args([__rpc::owned().of(&text)])
         }
     }
     impl ::core::convert::From<&__rpc::Rpc> for CatalogueClient {
@@ -125,7 +109,6 @@ const _: () = {
                 .finish_non_exhaustive()
         }
     }
-    #[allow(dead_code)]
     impl<S> CatalogueServer<S> {
         /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
         #[must_use]
@@ -153,33 +136,23 @@ const _: () = {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
             ::core::convert::From::from([
                 __rpc::method(
-                    &self.service,
-                    &__match,
-                    __rpc::value::<Vec<Item>>(),
-                    (__rpc::argument::<String>(), ()),
-                    |service, (r#type, ())| ::std::boxed::Box::pin(
-                        <__S as Catalogue>::r#match(service, r#type),
-                    ),
-                ),
+                        &self.service,
+                        &__Method::r#match,
+                        __rpc::value::<Vec<Item>>(),
+                    )
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (r#type, ())| __rpc::pin(Catalogue::r#match(s, r#type))),
                 #[cfg(feature = "stock")]
+                __rpc::method(&self.service, &__Method::stock, __rpc::value())
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (item, ())| __rpc::pin(Catalogue::stock(s, item))),
                 __rpc::method(
-                    &self.service,
-                    &__stock,
-                    __rpc::value::<u32>(),
-                    (__rpc::argument::<Item>(), ()),
-                    |service, (item, ())| ::std::boxed::Box::pin(
-                        <__S as Catalogue>::stock(service, item),
-                    ),
-                ),
-                __rpc::method(
-                    &self.service,
-                    &__search,
-                    __rpc::value::<Vec<Item>>(),
-                    (__rpc::argument::<String>(), ()),
-                    |service, (text, ())| ::std::boxed::Box::pin(
-                        <__S as Catalogue>::search(service, text),
-                    ),
-                ),
+                        &self.service,
+                        &__Method::search,
+                        __rpc::value::<Vec<Item>>(),
+                    )
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (text, ())| __rpc::pin(Catalogue::search(s, text))),
             ])
         }
     }

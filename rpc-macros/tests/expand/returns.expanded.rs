@@ -27,38 +27,29 @@ struct BankServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
+#[allow(dead_code, deprecated, non_upper_case_globals)]
+#[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __audit: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "audit",
-        "",
-        &[],
-        "()",
-    );
-    const __pay: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "pay",
-        "",
-        &[
-            __rpc::ArgumentDescriptor::new("from", "Account"),
-            __rpc::ArgumentDescriptor::new("to", "Account"),
-            __rpc::ArgumentDescriptor::new("amount", "u64"),
-        ],
-        "Result<Receipt, Refusal>",
-    );
-    const __balance: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "balance",
-        "",
-        &[__rpc::ArgumentDescriptor::new("account", "Account")],
-        "bank::Result<u64>",
-    );
-    #[allow(dead_code)]
+    struct __Method;
+    impl __Method {
+        const audit: __rpc::Descriptor = __rpc::describe("audit", "()");
+        const pay: __rpc::Descriptor = __rpc::describe("pay", "Result<Receipt, Refusal>")
+            .args(
+                &__rpc::args([("from", "Account"), ("to", "Account"), ("amount", "u64")]),
+            );
+        const balance: __rpc::Descriptor = __rpc::describe(
+                "balance",
+                "bank::Result<u64>",
+            )
+            .args(&__rpc::args([("account", "Account")]));
+    }
     impl BankClient {
         /// What [`Bank`](trait@Bank) declares, as data.
-        const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
+        const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::describe_service(
             "Bank",
             "",
-            &[__audit, __pay, __balance],
+            &[__Method::audit, __Method::pay, __Method::balance],
         );
         /// A client that calls through `rpc`.
         #[must_use]
@@ -66,11 +57,10 @@ const _: () = {
             ::core::convert::From::from(rpc)
         }
     }
-    #[allow(dead_code, clippy::too_many_arguments)]
     impl BankClient {
         /// Calls `audit`.
         fn audit(&self) -> __rpc::Call<()> {
-            __rpc::call(&self.rpc, &__audit, __rpc::value::<()>(), &[])
+            __rpc::call(&self.rpc, &__Method::audit, __rpc::value()).args([])
         }
         /// Calls `pay`.
         fn pay(
@@ -79,16 +69,12 @@ const _: () = {
             to: Account,
             amount: u64,
         ) -> __rpc::Call<Receipt, __rpc::CallError<Refusal>> {
-            __rpc::call(
-                &self.rpc,
-                &__pay,
-                __rpc::result::<Receipt, Refusal>(),
-                &[
-                    __rpc::argument::<Account>().of(&from),
-                    __rpc::argument::<Account>().of(&to),
-                    __rpc::argument::<u64>().of(&amount),
-                ],
-            )
+            __rpc::call(&self.rpc, &__Method::pay, __rpc::result::<Receipt, Refusal>())
+                .args([
+                    __rpc::owned().of(&from),
+                    __rpc::owned().of(&to),
+                    __rpc::owned().of(&amount),
+                ])
         }
         /// Calls `balance`.
         fn balance(
@@ -99,11 +85,11 @@ const _: () = {
             __rpc::CallError<<bank::Result<u64> as __rpc::ResultParts>::Err>,
         > {
             __rpc::call(
-                &self.rpc,
-                &__balance,
-                __rpc::alias::<bank::Result<u64>>(),
-                &[__rpc::argument::<Account>().of(&account)],
-            )
+                    &self.rpc,
+                    &__Method::balance,
+                    __rpc::alias::<bank::Result<u64>>(),
+                )
+                .args([__rpc::owned().of(&account)])
         }
     }
     impl ::core::convert::From<&__rpc::Rpc> for BankClient {
@@ -124,7 +110,6 @@ const _: () = {
             f.debug_struct("BankClient").field("rpc", &self.rpc).finish_non_exhaustive()
         }
     }
-    #[allow(dead_code)]
     impl<S> BankServer<S> {
         /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
         #[must_use]
@@ -151,34 +136,24 @@ const _: () = {
     impl<__S: Bank> __rpc::Service for BankServer<__S> {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
             ::core::convert::From::from([
+                __rpc::method(&self.service, &__Method::audit, __rpc::value())
+                    .run(|s, ()| __rpc::pin(Bank::audit(s))),
                 __rpc::method(
-                    &self.service,
-                    &__audit,
-                    __rpc::value::<()>(),
-                    (),
-                    |service, ()| ::std::boxed::Box::pin(<__S as Bank>::audit(service)),
-                ),
+                        &self.service,
+                        &__Method::pay,
+                        __rpc::result::<Receipt, Refusal>(),
+                    )
+                    .args((__rpc::owned(), (__rpc::owned(), (__rpc::owned(), ()))))
+                    .run(|s, (from, (to, (amount, ())))| __rpc::pin(
+                        Bank::pay(s, from, to, amount),
+                    )),
                 __rpc::method(
-                    &self.service,
-                    &__pay,
-                    __rpc::result::<Receipt, Refusal>(),
-                    (
-                        __rpc::argument::<Account>(),
-                        (__rpc::argument::<Account>(), (__rpc::argument::<u64>(), ())),
-                    ),
-                    |service, (from, (to, (amount, ())))| ::std::boxed::Box::pin(
-                        <__S as Bank>::pay(service, from, to, amount),
-                    ),
-                ),
-                __rpc::method(
-                    &self.service,
-                    &__balance,
-                    __rpc::alias::<bank::Result<u64>>(),
-                    (__rpc::argument::<Account>(), ()),
-                    |service, (account, ())| ::std::boxed::Box::pin(
-                        <__S as Bank>::balance(service, account),
-                    ),
-                ),
+                        &self.service,
+                        &__Method::balance,
+                        __rpc::alias::<bank::Result<u64>>(),
+                    )
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (account, ())| __rpc::pin(Bank::balance(s, account))),
             ])
         }
     }

@@ -22,22 +22,22 @@ pub struct SleepServer<S> {
     service: ::std::sync::Arc<S>,
     types: ::core::marker::PhantomData<fn() -> ()>,
 }
-#[allow(deprecated, non_upper_case_globals, clippy::used_underscore_binding)]
+#[allow(dead_code, deprecated, non_upper_case_globals)]
+#[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    const __sleep: __rpc::MethodDescriptor = __rpc::MethodDescriptor::new(
-        "sleep",
-        "Sleeps `t` seconds, then returns `t`.",
-        &[__rpc::ArgumentDescriptor::new("t", "u64")],
-        "u64",
-    );
-    #[allow(dead_code)]
+    struct __Method;
+    impl __Method {
+        const sleep: __rpc::Descriptor = __rpc::describe("sleep", "u64")
+            .args(&__rpc::args([("t", "u64")]))
+            .docs("Sleeps `t` seconds, then returns `t`.");
+    }
     impl SleepClient {
         /// What [`Sleep`](trait@Sleep) declares, as data.
-        pub const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::ServiceDescriptor::new(
+        pub const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::describe_service(
             "Sleep",
             "Puts its callers to sleep.",
-            &[__sleep],
+            &[__Method::sleep],
         );
         /// A client that calls through `rpc`.
         #[must_use]
@@ -45,16 +45,11 @@ const _: () = {
             ::core::convert::From::from(rpc)
         }
     }
-    #[allow(dead_code, clippy::too_many_arguments)]
     impl SleepClient {
         /// Sleeps `t` seconds, then returns `t`.
         pub fn sleep(&self, t: u64) -> __rpc::Call<u64> {
-            __rpc::call(
-                &self.rpc,
-                &__sleep,
-                __rpc::value::<u64>(),
-                &[__rpc::argument::<u64>().of(&t)],
-            )
+            __rpc::call(&self.rpc, &__Method::sleep, __rpc::value())
+                .args([__rpc::owned().of(&t)])
         }
     }
     impl ::core::convert::From<&__rpc::Rpc> for SleepClient {
@@ -75,7 +70,6 @@ const _: () = {
             f.debug_struct("SleepClient").field("rpc", &self.rpc).finish_non_exhaustive()
         }
     }
-    #[allow(dead_code)]
     impl<S> SleepServer<S> {
         /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
         #[must_use]
@@ -102,15 +96,9 @@ const _: () = {
     impl<__S: Sleep> __rpc::Service for SleepServer<__S> {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
             ::core::convert::From::from([
-                __rpc::method(
-                    &self.service,
-                    &__sleep,
-                    __rpc::value::<u64>(),
-                    (__rpc::argument::<u64>(), ()),
-                    |service, (t, ())| ::std::boxed::Box::pin(
-                        <__S as Sleep>::sleep(service, t),
-                    ),
-                ),
+                __rpc::method(&self.service, &__Method::sleep, __rpc::value())
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (t, ())| __rpc::pin(Sleep::sleep(s, t))),
             ])
         }
     }
