@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use serde;
 
 pub use crate::argument::{Arguments, Encode, fields, lent, lent_option, owned};
-pub use crate::returns::{Encoded, ResultParts, Returns, alias, result, value};
+pub use crate::returns::{Encoded, Is, ResultParts, Returns, alias, result, value};
 pub use crate::service::Run;
 
 use futures_util::future::BoxFuture;
@@ -114,7 +114,7 @@ impl<S, O> Served<S, (), O> {
 
 impl<S: Send + Sync + 'static, A: Arguments, O: 'static> Served<S, A, O> {
     /// The method, run by this function.
-    pub fn run(self, run: Run<S, A::Values, O>) -> Method {
+    pub fn run<R: Is<O> + 'static>(self, run: Run<S, A::Values, R>) -> Method {
         Method::described(self.service, self.method, self.arguments, run, self.encode)
     }
 }
@@ -141,20 +141,22 @@ pub trait Failure: From<RpcError> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<RpcError>> Failure for E {}
 
-/// A `Result`, also one behind an alias, that says it if a call failed.
-pub trait Fallible: ResultParts {
+/// A `Result<Ok, Err>`, also one behind an alias, that says it if a call failed.
+///
+/// The types are parameters, since a bound on those that a trait has hides what they are.
+pub trait Fallible<Ok, Err> {
     #[doc(hidden)]
-    fn flatten(result: Result<Self::Ok, CallError<Self::Err>>) -> Self;
+    fn flatten(result: Result<Ok, CallError<Err>>) -> Self;
 }
 
-impl<T, E: Failure> Fallible for Result<T, E> {
+impl<T, E: Failure> Fallible<T, E> for Result<T, E> {
     fn flatten(result: Result<T, CallError<E>>) -> Self {
         result.map_err(CallError::flatten)
     }
 }
 
 /// The end of a call as the trait itself declares it.
-pub async fn flatten<R: Fallible>(call: Call<R::Ok, CallError<R::Err>>) -> R {
+pub async fn flatten<R: Fallible<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
     R::flatten(call.await)
 }
 

@@ -111,3 +111,19 @@ impl<T, E> ResultParts for Result<T, E> {
         self.as_ref()
     }
 }
+
+/// `Self` is `T`; an equality that has words of its own where it does not hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait Is<T> {
+    #[doc(hidden)]
+    fn get(&self) -> &T;
+}
+
+impl<T> Is<T> for T {
+    fn get(&self) -> &T {
+        self
+    }
+}

@@ -14,7 +14,7 @@ use crate::codec;
 use crate::descriptor::MethodDescriptor;
 use crate::fault::Fault;
 use crate::options::MethodOptions;
-use crate::returns::Encoded;
+use crate::returns::{Encoded, Is};
 
 /// A set of methods that [`Rpc::serve`](crate::Rpc::serve) registers together.
 ///
@@ -43,16 +43,17 @@ pub type Run<S, A, O> = for<'a> fn(&'a S, A) -> BoxFuture<'a, O>;
 
 impl Method {
     /// A method of a trait, with the options that it declares.
-    pub(crate) fn described<S, A, O>(
+    pub(crate) fn described<S, A, R, O>(
         service: Arc<S>,
         descriptor: &'static MethodDescriptor,
         arguments: A,
-        run: Run<S, A::Values, O>,
+        run: Run<S, A::Values, R>,
         encode: fn(&O) -> Result<Vec<u8>, Encoded>,
     ) -> Self
     where
         S: Send + Sync + 'static,
         A: Arguments,
+        R: Is<O> + 'static,
         O: 'static,
     {
         let shared = Arc::new((service, arguments));
@@ -64,7 +65,7 @@ impl Method {
                     .decode(&body, descriptor)
                     .map_err(|Mismatch(fault)| fault)?;
                 drop(body);
-                encode(&run(service, values).await).map_err(|Encoded(fault)| fault)
+                encode(run(service, values).await.get()).map_err(|Encoded(fault)| fault)
             })
         });
         method.options = MethodOptions::from(descriptor);

@@ -19,7 +19,7 @@ use syn::{Attribute, Error, GenericParam, ItemTrait, Path, Result, TraitItem};
 
 use crate::mistakes::Mistakes;
 pub(crate) use arg::{Arg, Optional, Passing};
-pub(crate) use attributes::{allowances, conditions, is_conditional, is_text, shared};
+pub(crate) use attributes::{allowances, conditions, is_conditional, is_hidden, is_text, shared};
 pub(crate) use method::Method;
 pub(crate) use options::{MethodOptions, ServiceOptions};
 pub(crate) use returns::Returns;

@@ -76,3 +76,67 @@ async fn a_client_is_an_implementation() {
     let unreachable = BankError::Unreachable("nowhere.bank.balance".into());
     assert_eq!(Bank::balance(&bank).await, Err(unreachable));
 }
+
+/// Results that name the parameters of the trait, of methods that may be absent, and a future that says more.
+#[rpc_service(prefix = "store.")]
+trait Store<T, const N: usize = 1>: Clone {
+    async fn keep(&self, value: T) -> Result<T, Kept<T>>;
+    #[cfg(all())]
+    async fn hand_back(&self, value: T) -> Result<[T; 1], Kept<T>>;
+    #[cfg_attr(all(), cfg(any()))]
+    async fn absent(&self, value: T) -> Result<[T; N], Absent<T>>;
+    async fn named(&self, value: T) -> kept::Result<T>;
+    fn last(&self) -> impl Future<Output = Result<usize, Kept<T>>> + Send + 'static;
+}
+
+mod kept {
+    pub(super) type Result<T> = std::result::Result<T, super::Kept<T>>;
+}
+
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Kept<T>(Option<T>);
+
+impl<T> fmt::Display for Kept<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kept")
+    }
+}
+
+impl<T> From<RpcError> for Kept<T> {
+    fn from(_: RpcError) -> Self {
+        Self(None)
+    }
+}
+
+#[derive(Clone)]
+struct Shelf;
+
+impl<T: Send + Sync + 'static> Store<T> for Shelf {
+    async fn keep(&self, value: T) -> Result<T, Kept<T>> {
+        Err(Kept(Some(value)))
+    }
+    async fn hand_back(&self, value: T) -> Result<[T; 1], Kept<T>> {
+        Ok([value])
+    }
+    async fn named(&self, value: T) -> kept::Result<T> {
+        Ok(value)
+    }
+    fn last(&self) -> impl Future<Output = Result<usize, Kept<T>>> + Send + 'static {
+        std::future::ready(Ok(3))
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_parameters_is_an_implementation() {
+    async fn keep(store: &impl Store<u8>) -> ([Result<u8, Kept<u8>>; 3], Result<usize, Kept<u8>>) {
+        let back = store.hand_back(1).await.map(|[value]| value);
+        let each = [store.keep(2).await, back, store.named(3).await];
+        (each, store.last().await)
+    }
+
+    let rpc = Rpc::connect("memory://").await.unwrap();
+    rpc.serve(StoreServer::<_, u8>::new(Shelf)).await.unwrap();
+    let client = StoreClient::<u8>::new(&rpc);
+    assert_eq!(keep(&Shelf).await.0, [Err(Kept(Some(2))), Ok(1), Ok(3)]);
+    assert_eq!(keep(&client).await, keep(&Shelf).await);
+}

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{FnArg, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
 
-use crate::model::is_async_trait;
+use crate::model::{is_async_trait, is_hidden};
 
 pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
@@ -29,7 +29,9 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
 
 /// Takes out the attributes that are meant for this crate.
 fn forget_options(method: &mut TraitItemFn) {
-    method.attrs.retain(|attr| !attr.path().is_ident("rpc"));
+    method
+        .attrs
+        .retain(|attr| !attr.path().is_ident("rpc") && !is_hidden(attr, "rpc"));
     for input in &mut method.sig.inputs {
         if let FnArg::Typed(input) = input {
             input.attrs.retain(|attr| !attr.path().is_ident("serde"));

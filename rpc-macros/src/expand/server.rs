@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ItemTrait};
 
-use super::{args, descriptor, generics, returns};
+use super::{args, descriptor, generics, place_of, returns};
 use crate::model::{Arg, Method, Service, allowances, conditions, of_type, shared};
 
 /// The type.
@@ -75,6 +75,7 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
         #where_clause
         {
             fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+                let s = &self.service;
                 ::core::convert::From::from([#(#methods),*])
             }
         }
@@ -116,11 +117,15 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
         // The future borrows from arguments, so they have to be in it.
         future = quote_spanned!(Span::mixed_site()=> async move { #future.await });
     }
+    // Where it is no future, or one of another type, is for the user to know.
+    let place = (method.returns.ty()).map_or_else(Span::mixed_site, place_of);
+    let run = Ident::new("run", place);
+    let pin = quote_spanned!(place=> __rpc::pin);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
-        __rpc::method(&self.service, &#constant, #returns)
+        __rpc::method(s, &#constant, #returns)
             #decode
-            .run(|s, #pattern| __rpc::pin(#future))
+            .#run(|s, #pattern| #pin(#future))
     }
 }

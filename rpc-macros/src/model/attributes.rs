@@ -107,7 +107,7 @@ pub(crate) fn is_text(attr: &Attribute) -> bool {
 }
 
 /// Whether a `cfg_attr` holds an attribute of this name.
-pub(super) fn is_hidden(attr: &Attribute, name: &str) -> bool {
+pub(crate) fn is_hidden(attr: &Attribute, name: &str) -> bool {
     let mut singles = Vec::new();
     unfold(attr.meta.clone(), &[], &mut singles);
     (singles.iter()).any(|single| !single.predicates.is_empty() && single.is(name))

@@ -40,7 +40,7 @@ pub(crate) struct CatalogueServer<S> {
 #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    struct __Method;
+    enum __Method {}
     impl __Method {
         const r#match: __rpc::Descriptor = __rpc::describe("match", "Vec<Item>")
             .args(&__rpc::args([("type", "String")]))
@@ -134,23 +134,16 @@ const _: () = {
     }
     impl<__S: Catalogue> __rpc::Service for CatalogueServer<__S> {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            let s = &self.service;
             ::core::convert::From::from([
-                __rpc::method(
-                        &self.service,
-                        &__Method::r#match,
-                        __rpc::value::<Vec<Item>>(),
-                    )
+                __rpc::method(s, &__Method::r#match, __rpc::value::<Vec<Item>>())
                     .args((__rpc::owned(), ()))
                     .run(|s, (r#type, ())| __rpc::pin(Catalogue::r#match(s, r#type))),
                 #[cfg(feature = "stock")]
-                __rpc::method(&self.service, &__Method::stock, __rpc::value())
+                __rpc::method(s, &__Method::stock, __rpc::value())
                     .args((__rpc::owned(), ()))
                     .run(|s, (item, ())| __rpc::pin(Catalogue::stock(s, item))),
-                __rpc::method(
-                        &self.service,
-                        &__Method::search,
-                        __rpc::value::<Vec<Item>>(),
-                    )
+                __rpc::method(s, &__Method::search, __rpc::value::<Vec<Item>>())
                     .args((__rpc::owned(), ()))
                     .run(|s, (text, ())| __rpc::pin(Catalogue::search(s, text))),
             ])

@@ -31,7 +31,7 @@ struct BankServer<S> {
 #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    struct __Method;
+    enum __Method {}
     impl __Method {
         const audit: __rpc::Descriptor = __rpc::describe("audit", "()");
         const pay: __rpc::Descriptor = __rpc::describe("pay", "Result<Receipt, Refusal>")
@@ -135,23 +135,16 @@ const _: () = {
     }
     impl<__S: Bank> __rpc::Service for BankServer<__S> {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            let s = &self.service;
             ::core::convert::From::from([
-                __rpc::method(&self.service, &__Method::audit, __rpc::value())
+                __rpc::method(s, &__Method::audit, __rpc::value())
                     .run(|s, ()| __rpc::pin(Bank::audit(s))),
-                __rpc::method(
-                        &self.service,
-                        &__Method::pay,
-                        __rpc::result::<Receipt, Refusal>(),
-                    )
+                __rpc::method(s, &__Method::pay, __rpc::result::<Receipt, Refusal>())
                     .args((__rpc::owned(), (__rpc::owned(), (__rpc::owned(), ()))))
                     .run(|s, (from, (to, (amount, ())))| __rpc::pin(
                         Bank::pay(s, from, to, amount),
                     )),
-                __rpc::method(
-                        &self.service,
-                        &__Method::balance,
-                        __rpc::alias::<bank::Result<u64>>(),
-                    )
+                __rpc::method(s, &__Method::balance, __rpc::alias::<bank::Result<u64>>())
                     .args((__rpc::owned(), ()))
                     .run(|s, (account, ())| __rpc::pin(Bank::balance(s, account))),
             ])

@@ -26,7 +26,7 @@ pub struct SleepServer<S> {
 #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    struct __Method;
+    enum __Method {}
     impl __Method {
         const sleep: __rpc::Descriptor = __rpc::describe("sleep", "u64")
             .args(&__rpc::args([("t", "u64")]))
@@ -95,8 +95,9 @@ const _: () = {
     }
     impl<__S: Sleep> __rpc::Service for SleepServer<__S> {
         fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            let s = &self.service;
             ::core::convert::From::from([
-                __rpc::method(&self.service, &__Method::sleep, __rpc::value())
+                __rpc::method(s, &__Method::sleep, __rpc::value())
                     .args((__rpc::owned(), ()))
                     .run(|s, (t, ())| __rpc::pin(Sleep::sleep(s, t))),
             ])

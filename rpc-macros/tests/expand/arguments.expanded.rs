@@ -1,0 +1,203 @@
+/// Arguments that are lent, that may be absent, and that serde has a say in.
+trait Shop: ::core::marker::Send + ::core::marker::Sync + 'static {
+    fn find(
+        &self,
+        text: &str,
+        shelf: Option<&str>,
+        limit: Option<u32>,
+    ) -> impl ::core::future::Future<Output = Vec<String>> + ::core::marker::Send;
+    fn label(
+        &self,
+        text: Cow<'_, str>,
+    ) -> impl ::core::future::Future<Output = String> + ::core::marker::Send;
+    fn order(
+        &self,
+        item: &str,
+        count: u32,
+        place: Option<String>,
+    ) -> impl ::core::future::Future<Output = bool> + ::core::marker::Send;
+}
+/// Calls the methods of [`Shop`](trait@Shop) on a server. A cheap clone.
+///
+/// Arguments that are lent, that may be absent, and that serde has a say in.
+#[allow(dead_code)]
+struct ShopClient {
+    rpc: ::rpc_core::Rpc,
+    types: ::core::marker::PhantomData<fn() -> ()>,
+}
+/// Serves an implementation of [`Shop`](trait@Shop). A cheap clone.
+///
+/// Arguments that are lent, that may be absent, and that serde has a say in.
+#[allow(dead_code)]
+struct ShopServer<S> {
+    service: ::std::sync::Arc<S>,
+    types: ::core::marker::PhantomData<fn() -> ()>,
+}
+#[allow(dead_code, deprecated, non_upper_case_globals)]
+#[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
+const _: () = {
+    use ::rpc_core::private as __rpc;
+    use __rpc::NoOption as _;
+    enum __Method {}
+    impl __Method {
+        const find: __rpc::Descriptor = __rpc::describe("find", "Vec<String>")
+            .args(
+                &[
+                    __rpc::arg("text", "&str"),
+                    __rpc::arg("shelf", "Option<&str>")
+                        .optional(__rpc::IsOption::<Option<&str>>::YES),
+                    __rpc::arg("limit", "Option<u32>")
+                        .optional(__rpc::IsOption::<Option<u32>>::YES),
+                ],
+            );
+        const label: __rpc::Descriptor = __rpc::describe("label", "String")
+            .args(&__rpc::args([("text", "Cow<'_, str>")]));
+        const order: __rpc::Descriptor = __rpc::describe("order", "bool")
+            .args(
+                &[
+                    __rpc::arg("item", "&str"),
+                    __rpc::arg("count", "u32").optional(true),
+                    __rpc::arg("in", "Option<String>")
+                        .optional(__rpc::IsOption::<Option<String>>::YES),
+                ],
+            );
+    }
+    impl ShopClient {
+        /// What [`Shop`](trait@Shop) declares, as data.
+        const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::describe_service(
+            "Shop",
+            "Arguments that are lent, that may be absent, and that serde has a say in.",
+            &[__Method::find, __Method::label, __Method::order],
+        );
+        /// A client that calls through `rpc`.
+        #[must_use]
+        fn new(rpc: &__rpc::Rpc) -> Self {
+            ::core::convert::From::from(rpc)
+        }
+    }
+    impl ShopClient {
+        /// Calls `find`.
+        fn find(
+            &self,
+            text: &str,
+            shelf: Option<&str>,
+            limit: Option<u32>,
+        ) -> __rpc::Call<Vec<String>> {
+            __rpc::call(&self.rpc, &__Method::find, __rpc::value::<Vec<String>>())
+                .args([
+                    __rpc::lent::<str>().of(&text),
+                    __rpc::lent_option::<str>().of(&shelf),
+                    __rpc::owned::<Option<u32>>().of(&limit),
+                ])
+        }
+        /// Calls `label`.
+        fn label(&self, text: Cow<'_, str>) -> __rpc::Call<String> {
+            __rpc::call(&self.rpc, &__Method::label, __rpc::value())
+                .args([__rpc::owned::<Cow<'_, str>>().of(&text)])
+        }
+        /// Calls `order`.
+        fn order(
+            &self,
+            item: &str,
+            count: u32,
+            place: Option<String>,
+        ) -> __rpc::Call<bool> {
+            __rpc::call(&self.rpc, &__Method::order, __rpc::value())
+                .fields({
+                    #[derive(__rpc::serde::Serialize)]
+                    #[serde(crate = "__rpc::serde")]
+                    #[allow(dead_code)]
+                    struct __Args<'__lent> {
+                        item: &'__lent str,
+                        #[serde(default)]
+                        count: u32,
+                        #[serde(rename = "in")]
+                        #[serde(
+                            skip_serializing_if = "__rpc :: IsOption :: < Option < String > >::left_out"
+                        )]
+                        place: Option<String>,
+                    }
+                    __Args { item, count, place }
+                })
+        }
+    }
+    impl ::core::convert::From<&__rpc::Rpc> for ShopClient {
+        fn from(rpc: &__rpc::Rpc) -> Self {
+            Self {
+                rpc: ::core::clone::Clone::clone(rpc),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl ::core::clone::Clone for ShopClient {
+        fn clone(&self) -> Self {
+            ::core::convert::From::from(&self.rpc)
+        }
+    }
+    impl ::core::fmt::Debug for ShopClient {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("ShopClient").field("rpc", &self.rpc).finish_non_exhaustive()
+        }
+    }
+    impl<S> ShopServer<S> {
+        /// A server of `service`, to be passed to [`Rpc::serve`](::rpc_core::Rpc::serve).
+        #[must_use]
+        fn new(service: S) -> Self {
+            Self {
+                service: ::std::sync::Arc::new(service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::clone::Clone for ShopServer<S> {
+        fn clone(&self) -> Self {
+            Self {
+                service: ::core::clone::Clone::clone(&self.service),
+                types: ::core::marker::PhantomData,
+            }
+        }
+    }
+    impl<S> ::core::fmt::Debug for ShopServer<S> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            f.debug_struct("ShopServer").finish_non_exhaustive()
+        }
+    }
+    impl<__S: Shop> __rpc::Service for ShopServer<__S> {
+        fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
+            let s = &self.service;
+            ::core::convert::From::from([
+                __rpc::method(s, &__Method::find, __rpc::value::<Vec<String>>())
+                    .args((
+                        __rpc::lent::<str>(),
+                        (
+                            __rpc::lent_option::<str>(),
+                            (__rpc::owned::<Option<u32>>(), ()),
+                        ),
+                    ))
+                    .run(|s, (text, (shelf, (limit, ())))| __rpc::pin(async move {
+                        Shop::find(s, &text, shelf.as_deref(), limit).await
+                    })),
+                __rpc::method(s, &__Method::label, __rpc::value())
+                    .args((__rpc::owned::<Cow<'_, str>>(), ()))
+                    .run(|s, (text, ())| __rpc::pin(Shop::label(s, text))),
+                __rpc::method(s, &__Method::order, __rpc::value())
+                    .args({
+                        #[derive(__rpc::serde::Deserialize)]
+                        #[serde(crate = "__rpc::serde", deny_unknown_fields)]
+                        #[allow(dead_code)]
+                        struct __Args {
+                            item: ::std::boxed::Box<str>,
+                            #[serde(default)]
+                            count: u32,
+                            #[serde(rename = "in")]
+                            place: Option<String>,
+                        }
+                        __rpc::fields::<__Args>()
+                    })
+                    .run(|s, args| __rpc::pin(async move {
+                        Shop::order(s, &args.item, args.count, args.place).await
+                    })),
+            ])
+        }
+    }
+};
