@@ -141,22 +141,29 @@ pub trait Failure: From<RpcError> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<RpcError>> Failure for E {}
 
-/// A `Result<Ok, Err>`, also one behind an alias, that says it if a call failed.
-///
-/// The types are parameters, since a bound on those that a trait has hides what they are.
-pub trait Fallible<Ok, Err> {
+/// A `Result<T, E>` that says it if a call failed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait Flatten<T, E> {
     #[doc(hidden)]
-    fn flatten(result: Result<Ok, CallError<Err>>) -> Self;
+    fn flatten(result: Result<T, CallError<E>>) -> Self;
 }
 
-impl<T, E: Failure> Fallible<T, E> for Result<T, E> {
+impl<T, E: Failure> Flatten<T, E> for Result<T, E> {
     fn flatten(result: Result<T, CallError<E>>) -> Self {
         result.map_err(CallError::flatten)
     }
 }
 
+/// The same of a `Result` behind an alias that does not show both types.
+pub trait Fallible: ResultParts + Flatten<Self::Ok, Self::Err> {}
+
+impl<R: ResultParts + Flatten<R::Ok, R::Err>> Fallible for R {}
+
 /// The end of a call as the trait itself declares it.
-pub async fn flatten<R: Fallible<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
+pub async fn flatten<R: Flatten<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
     R::flatten(call.await)
 }
 

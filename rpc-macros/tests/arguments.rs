@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use rpc_core::{CallError, Rpc, rpc_service};
+use rpc_core::{CallError, Rpc, RpcError, rpc_service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -147,10 +147,33 @@ async fn optional_arguments_are_left_out() {
         rpc.call("option", json!({"b": null})).await.unwrap(),
         json!([null, null, null])
     );
-    let seen = rpc
-        .register("seen", async |args: Value| Ok::<_, String>(args))
-        .await;
-    seen.unwrap();
+}
+
+/// What the body of a call is, as somebody else's server sees it.
+#[tokio::test]
+async fn absent_arguments_are_not_sent() {
+    let rpc = Rpc::connect("memory://").await.expect("needs no broker");
+    for name in ["option", "renamed", "with", "defaults"] {
+        let show = async |args: Value| Err::<(), _>(args.to_string());
+        let registered = rpc.register(name, show).await;
+        registered.expect("nothing else is served");
+    }
+    let echo = ArgumentsClient::new(&rpc);
+    let seen = |error: RpcError| match error {
+        RpcError::Remote(error) => error.message,
+        other => panic!("{other}"),
+    };
+    let option = echo.option(None, None, None).await.unwrap_err();
+    assert_eq!(seen(option), "{}");
+    let option = echo.option(Some(1), None, Some(&[])).await.unwrap_err();
+    assert_eq!(seen(option), r#"{"a":1,"c":[]}"#);
+    let renamed = echo.renamed("ann", None).await.unwrap_err();
+    assert_eq!(seen(renamed), r#"{"from":"ann"}"#);
+    let with = echo.with(255, Some(&2)).await.unwrap_err();
+    assert_eq!(seen(with), r#"{"more":2,"number":"ff"}"#);
+    // A default is the server's.
+    let defaults = echo.defaults(1, 0, 0).await.unwrap_err();
+    assert_eq!(seen(defaults), r#"{"a":1,"b":0,"c":0}"#);
 }
 
 #[tokio::test]

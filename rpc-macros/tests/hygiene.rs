@@ -226,6 +226,38 @@ pub trait Loud {
     async fn ShoutAll(&self, Words: &[u8], #[serde(default)] Pause: u8);
 }
 
+/// The same within a `cfg_attr`, also where what is there is a condition.
+#[cfg_attr(all(), allow(non_snake_case))]
+#[::rpc_core::rpc_service]
+pub trait Hedged {
+    /// A method that is there.
+    #[cfg_attr(all(), cfg(all()), deprecated, must_use)]
+    async fn There(&self, Word: u8) -> ::core::result::Result<u8, ::std::string::String>;
+
+    /// One whose name, error and queue need leave.
+    #[cfg_attr(all(), cfg_attr(all(), allow(deprecated, non_snake_case)))]
+    #[rpc(queue = old_queue())]
+    #[cfg(all())]
+    async fn Queued(&self, Tool: OldTool) -> ::core::result::Result<OldTool, OldTool>;
+
+    /// One that is not there.
+    #[cfg_attr(any(), allow(dead_code))]
+    #[cfg_attr(all(), cfg_attr(all(), cfg(any())))]
+    async fn gone(&self) -> Absent;
+
+    /// One that is there twice, once.
+    #[cfg_attr(all(), cfg(any()))]
+    async fn twice(&self, a: Absent);
+    /// One that is there once, twice.
+    #[cfg_attr(any(), cfg(any()))]
+    async fn twice(&self, a: u8) -> ::core::result::Result<u8, ::std::string::String>;
+}
+
+#[deprecated]
+fn old_queue() -> ::rpc_core::QueueOptions {
+    ::core::default::Default::default()
+}
+
 /// Neither need an argument be used.
 #[::rpc_core::rpc_service]
 pub trait Quiet {

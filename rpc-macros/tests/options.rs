@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use rpc_core::{QueueOptions, Rpc, RpcError, rpc_service};
+use rpc_core::{MethodDescriptor, QueueOptions, Rpc, RpcError, rpc_service};
 use serde_json::json;
 
 /// Notes.
@@ -108,4 +108,102 @@ async fn options_act() {
         (Some(3), Some(1), true)
     );
     assert_eq!((lines.returns, write.returns), ("Vec<String>", "()"));
+}
+
+/// What serde says of arguments, in every way that changes how callers see them.
+#[rpc_service]
+trait Form {
+    async fn fill(
+        &self,
+        plain: u8,
+        option: Option<u8>,
+        #[serde(default)] default: u8,
+        #[serde(with = "plus_one")] with: Option<u8>,
+        #[serde(default, with = "plus_one")] both: Option<u8>,
+        #[serde(deserialize_with = "plus_one::deserialize")] one_way: Option<u8>,
+        #[serde(rename = "in")] renamed: u8,
+        #[serde(flatten)] rest: Rest,
+        #[serde(flatten)] maybe: Option<Rest>,
+    ) -> u8;
+    async fn list(&self, plain: u8, option: Option<u8>, lent: Option<&str>);
+}
+
+#[derive(serde::Deserialize, serde::Serialize)]
+struct Rest {
+    a: u8,
+}
+
+mod plus_one {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(n: &Option<u8>, json: S) -> Result<S::Ok, S::Error> {
+        n.map(|n| n + 1).serialize(json)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u8>, D::Error> {
+        Ok(Option::<u8>::deserialize(json)?.map(|n| n - 1))
+    }
+}
+
+struct Clerk;
+
+impl Form for Clerk {
+    async fn fill(
+        &self,
+        plain: u8,
+        option: Option<u8>,
+        default: u8,
+        with: Option<u8>,
+        both: Option<u8>,
+        one_way: Option<u8>,
+        renamed: u8,
+        rest: Rest,
+        maybe: Option<Rest>,
+    ) -> u8 {
+        let options = [option, with, both, one_way, maybe.map(|rest| rest.a)];
+        plain + default + renamed + rest.a + options.into_iter().flatten().sum::<u8>()
+    }
+    async fn list(&self, _: u8, _: Option<u8>, _: Option<&str>) {}
+}
+
+/// What the descriptor says may be left out may be, and nothing else.
+#[tokio::test]
+async fn the_descriptor_says_how_arguments_travel() {
+    let [fill, list] = FormClient::DESCRIPTOR.methods else {
+        panic!("not two methods");
+    };
+    let optional = |method: &MethodDescriptor| -> Vec<_> {
+        let arguments = method.arguments.iter();
+        (arguments
+            .filter(|argument| argument.optional)
+            .map(|argument| argument.name))
+        .collect()
+    };
+    assert_eq!(optional(fill), ["option", "default", "both"]);
+    assert_eq!(optional(list), ["option", "lent"]);
+    let flattened = fill.arguments.iter().filter(|argument| argument.flattened);
+    let flattened: Vec<_> = flattened.map(|argument| argument.name).collect();
+    assert_eq!(flattened, ["rest", "maybe"]);
+
+    let rpc = Rpc::connect("memory://").await.unwrap();
+    rpc.serve(FormServer::new(Clerk)).await.unwrap();
+    let all = json!({
+        "plain": 1, "option": 1, "default": 1, "with": 2, "both": 2, "one_way": 2, "in": 1, "a": 1
+    });
+    assert_eq!(rpc.call("fill", &all).await, Ok(json!(8)));
+    for argument in fill.arguments.iter().filter(|argument| !argument.flattened) {
+        let mut others = all.clone();
+        others
+            .as_object_mut()
+            .unwrap()
+            .remove(argument.name)
+            .unwrap();
+        let ended = rpc.call("fill", others).await;
+        assert_eq!(
+            ended.is_ok(),
+            argument.optional,
+            "{}: {ended:?}",
+            argument.name
+        );
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ItemTrait, TypeParamBound};
 
 use super::{client, generics, place_of};
@@ -12,11 +12,10 @@ use crate::model::{Arg, Method, Returns, Service, allowances, conditions, is_con
 
 /// Nothing, if a method has no error at all.
 pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
-    let all_fail = (service.methods.iter())
-        .all(|method| matches!(method.returns, Returns::Result { .. } | Returns::Alias(_)));
-    if !all_fail {
-        return None;
-    }
+    let failures: Option<Vec<_>> = (service.methods.iter())
+        .map(|method| Failure::of(service, &method.returns))
+        .collect();
+    let failures = failures?;
     let krate = &service.options.krate;
     let ItemTrait { ident, .. } = service.item;
     let client = client::ident_of(ident);
@@ -30,27 +29,16 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
 
     let mut aliases = Vec::new();
     let mut distinct = BTreeMap::new();
-    for (index, method) in service.methods.iter().enumerate() {
-        let (ty, bound) = match method.returns {
-            Returns::Result { err, .. } if !is_conditional(method.attrs) => {
-                (quote!(#err), quote!(__rpc::Failure))
-            }
-            _ => {
-                let mut ty = method.returns.ty().to_token_stream();
-                if is_conditional(method.attrs) {
-                    // A bound cannot have a condition, a type alias can.
-                    let alias = format_ident!("__Result{index}");
-                    aliases.push(expand_alias(service, method, &alias));
-                    ty = quote!(#alias<#(#names),*>);
-                }
-                let parts = quote!(<#ty as __rpc::ResultParts>);
-                let bound = quote!(__rpc::Fallible<#parts::Ok, #parts::Err>);
-                (ty, bound)
-            }
-        };
-        distinct.insert(ty.to_string(), (ty, bound));
+    for (index, (method, mut failure)) in service.methods.iter().zip(failures).enumerate() {
+        if is_conditional(method.attrs) {
+            // A bound cannot have a condition, a type alias can.
+            let alias = format_ident!("__Error{index}");
+            aliases.push(expand_alias(service, method, &alias, &failure));
+            failure.ty = quote!(#alias<#(#names),*>);
+        }
+        distinct.insert(failure.ty.to_string(), failure);
     }
-    let bounds = distinct.values().map(|(ty, bound)| {
+    let bounds = distinct.values().map(|Failure { ty, bound, .. }| {
         quote_spanned! {Span::mixed_site()=>
             for<'__a> <#ty as __rpc::Same<'__a>>::Type: #bound
         }
@@ -71,10 +59,47 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     })
 }
 
-/// What a method returns that may be absent; then it is something that is always fine.
-fn expand_alias(service: &Service<'_>, method: &Method<'_>, alias: &Ident) -> TokenStream {
-    let ty = method.returns.ty();
-    let fine = quote!(::core::result::Result<(), __rpc::RpcError>);
+/// What has to be able to say that a call failed.
+struct Failure {
+    ty: TokenStream,
+    bound: TokenStream,
+    /// A type that is always able to.
+    fine: TokenStream,
+}
+
+impl Failure {
+    /// The error of a method, or the whole type if it does not show the error; none if there is no error.
+    fn of(service: &Service<'_>, returns: &Returns<'_>) -> Option<Self> {
+        match returns {
+            Returns::Nothing | Returns::Value(_) => None,
+            Returns::Result { err, .. } => Some(Self {
+                ty: quote!(#err),
+                bound: quote!(__rpc::Failure),
+                fine: quote!(__rpc::RpcError),
+            }),
+            // A bound on the whole would hide of which types it is the `Result`.
+            Returns::Alias(ty) if generics::has_params_of(service.item, ty) => Some(Self {
+                ty: quote!(<#ty as __rpc::ResultParts>::Err),
+                bound: quote!(__rpc::Failure),
+                fine: quote!(__rpc::RpcError),
+            }),
+            Returns::Alias(ty) => Some(Self {
+                ty: quote!(#ty),
+                bound: quote!(__rpc::Fallible),
+                fine: quote!(::core::result::Result<(), __rpc::RpcError>),
+            }),
+        }
+    }
+}
+
+/// The error of a method that may be absent; then it is one that is always fine.
+fn expand_alias(
+    service: &Service<'_>,
+    method: &Method<'_>,
+    alias: &Ident,
+    failure: &Failure,
+) -> TokenStream {
+    let Failure { ty, fine, .. } = failure;
     let cfgs: Vec<_> = conditions(method.attrs).collect();
     let conditions = cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok());
     let conditions = conditions.map(|list| &list.tokens);
@@ -88,7 +113,7 @@ fn expand_alias(service: &Service<'_>, method: &Method<'_>, alias: &Ident) -> To
             type #alias = #fine;
         };
     }
-    // An alias has to name each of its parameters, which a result seldom does.
+    // An alias has to name each of its parameters, which an error seldom does.
     let params = generics::unbound(service.item);
     let phantom = generics::phantom(service.item);
     quote! {

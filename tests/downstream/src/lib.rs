@@ -41,6 +41,8 @@ pub use desk::{Desk, DeskClient, DeskServer, Refusal, Visitor};
 pub use diary::{Diary, DiaryClient, DiaryServer};
 #[expect(deprecated, reason = "those who know it by this name still find it")]
 pub use museum::{Annex, AnnexClient, AnnexServer};
+#[cfg(feature = "annex")]
+pub use museum::{Guide, GuideClient, GuideServer, Relic};
 pub use museum::{Museum, MuseumClient, MuseumServer};
 pub use post::{Parcel, Post, PostClient, PostServer};
 pub use press::{Press, PressClient, PressServer};

@@ -1,5 +1,7 @@
 //! A museum: what has attributes of its own.
 
+#[cfg(feature = "annex")]
+use serde::{Deserialize, Serialize};
 use wire::rpc_service;
 
 /// Shows old things.
@@ -32,7 +34,9 @@ pub trait Museum {
 
     /// What is in the annex, if there is one.
     #[cfg(feature = "annex")]
-    async fn annex(&self) -> Absent;
+    async fn annex(&self) -> [Relic; 1] {
+        [Relic { year: 1066 }]
+    }
 
     /// What is in the annex, if there is none: nothing.
     #[cfg(not(feature = "annex"))]
@@ -56,10 +60,26 @@ pub trait Annex {
     async fn Last(&self, #[serde(default)] Thing: u8) -> String;
 }
 
-/// A service that is not there, which names a type that is not there.
+/// What is only in the annex.
 #[cfg(feature = "annex")]
-#[rpc_service(crate = wire)]
-pub trait Unbuilt {
-    /// Nobody can call it.
-    async fn call(&self, absent: Absent);
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Relic {
+    /// When it was made.
+    pub year: u16,
+}
+
+/// A service that is there only with the annex, of whose type it tells.
+#[cfg(feature = "annex")]
+#[rpc_service(crate = wire, prefix = "museum.guide.")]
+pub trait Guide {
+    /// How old it is.
+    async fn age(&self, relic: Relic, #[serde(default = "this_year")] year: u16) -> u16 {
+        year - relic.year
+    }
+}
+
+/// When nobody says which year it is.
+#[cfg(feature = "annex")]
+const fn this_year() -> u16 {
+    2026
 }

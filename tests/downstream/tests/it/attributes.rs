@@ -50,7 +50,10 @@ on_both! {
         assert_eq!(fee.await, Ok(0));
         assert_eq!(museum.Show(3).await.unwrap(), "thing 3");
         assert_eq!(museum.find(1, 2, 3, 4, 5, 6, 7, 8).await, Ok(36));
+        #[cfg(not(feature = "annex"))]
         assert_eq!(museum.annex().await, Ok([]));
+        #[cfg(feature = "annex")]
+        assert_eq!(museum.annex().await, Ok([rpc_downstream::Relic { year: 1066 }]));
         assert_eq!(museum.cellar().await, Ok(1));
     }
 
@@ -64,6 +67,20 @@ on_both! {
         site.uses("", &descriptor).await;
         server.await.unwrap();
         assert_eq!(annex.Last(2).await.unwrap(), "brick 2");
+    }
+}
+
+#[cfg(feature = "annex")]
+on_both! {
+    async fn a_service_may_be_there_with_a_feature_only(site) {
+        use rpc_downstream::{Guide, GuideClient, GuideServer, Relic};
+        struct Volunteer;
+        impl Guide for Volunteer {}
+
+        let (client, server) = site.client_and_server(&GuideClient::DESCRIPTOR).await;
+        server.serve(GuideServer::new(Volunteer)).await.unwrap();
+        let age = GuideClient::new(&client).age(Relic { year: 1066 }, 2000);
+        assert_eq!(age.await, Ok(934));
     }
 }
 
