@@ -157,13 +157,25 @@ impl<T, E: Failure> Flatten<T, E> for Result<T, E> {
     }
 }
 
-/// The same of a `Result` behind an alias that does not show both types.
-pub trait Fallible: ResultParts + Flatten<Self::Ok, Self::Err> {}
-
-impl<R: ResultParts + Flatten<R::Ok, R::Err>> Fallible for R {}
-
 /// The end of a call as the trait itself declares it.
 pub async fn flatten<R: Flatten<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
+    R::flatten(call.await)
+}
+
+/// The same of a `Result` behind an alias that does not show both types.
+pub trait Fallible: ResultParts {
+    #[doc(hidden)]
+    fn flatten(result: Result<Self::Ok, CallError<Self::Err>>) -> Self;
+}
+
+impl<T, E: Failure> Fallible for Result<T, E> {
+    fn flatten(result: Result<T, CallError<E>>) -> Self {
+        Flatten::flatten(result)
+    }
+}
+
+/// The same as [`flatten`].
+pub async fn flatten_alias<R: Fallible>(call: Call<R::Ok, CallError<R::Err>>) -> R {
     R::flatten(call.await)
 }
 

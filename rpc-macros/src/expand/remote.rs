@@ -44,7 +44,10 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
         }
     });
     let supertraits = expand_supertraits(service);
-    let methods = service.methods.iter().map(|method| expand_method(method));
+    let methods = service
+        .methods
+        .iter()
+        .map(|method| expand_method(service, method));
     Some(quote_spanned! {Span::mixed_site()=>
         #(#aliases)*
 
@@ -133,7 +136,7 @@ fn expand_supertraits(service: &Service<'_>) -> Option<TokenStream> {
     Some(quote!(for<'__a> <Self as __rpc::Same<'__a>>::Type: #(#traits)+*,))
 }
 
-fn expand_method(method: &Method<'_>) -> TokenStream {
+fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let Method { ident, args, .. } = method;
     let cfgs = conditions(method.attrs);
     let allows = allowances(method.attrs);
@@ -141,9 +144,14 @@ fn expand_method(method: &Method<'_>) -> TokenStream {
     let names = args.iter().map(|arg| arg.ident);
     let output = method.returns.ty();
     let place = output.map_or_else(Span::mixed_site, place_of);
-    let flatten = quote_spanned!(place=> __rpc::flatten);
-    // What is called has the same name, and goes before that of the trait.
-    let call = quote_spanned!(Span::mixed_site()=> self.#ident(#(#names),*));
+    let flatten = match &method.returns {
+        Returns::Alias(ty) if !generics::has_params_of(service.item, ty) => {
+            quote_spanned!(place=> __rpc::flatten_alias::<#ty>)
+        }
+        _ => quote_spanned!(place=> __rpc::flatten),
+    };
+    // The client's own, which goes before that of the trait.
+    let call = quote_spanned!(Span::mixed_site()=> Self::#ident(self, #(#names),*));
     let body = match method.future {
         Some(future) => {
             quote_spanned!(Span::mixed_site()=> fn #ident(&self, #(#inputs),*) -> #future { #flatten(#call) })

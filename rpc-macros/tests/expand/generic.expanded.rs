@@ -155,14 +155,14 @@ const _: () = {
         for<'__a> <StoreError as __rpc::Same<'__a>>::Type: __rpc::Failure,
     {
         async fn get(&self, key: &K) -> Result<V, StoreError> {
-            __rpc::flatten(self.get(key)).await
+            __rpc::flatten(Self::get(self, key)).await
         }
         fn put(
             &self,
             key: K,
             value: V,
         ) -> impl Future<Output = Result<(), StoreError>> + Send {
-            __rpc::flatten(self.put(key, value))
+            __rpc::flatten(Self::put(self, key, value))
         }
     }
 };
