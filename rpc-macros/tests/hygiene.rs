@@ -237,7 +237,7 @@ pub trait Hedged {
     /// One whose name, error and queue need leave.
     #[cfg_attr(all(), cfg_attr(all(), allow(deprecated, non_snake_case)))]
     #[rpc(queue = old_queue())]
-    #[cfg(all())]
+    #[cfg(not(any()))]
     async fn Queued(&self, Tool: OldTool) -> ::core::result::Result<OldTool, OldTool>;
 
     /// One that is not there.
@@ -255,7 +255,7 @@ pub trait Hedged {
 
 #[deprecated]
 fn old_queue() -> ::rpc_core::QueueOptions {
-    ::core::default::Default::default()
+    ::rpc_core::QueueOptions::default()
 }
 
 /// Neither need an argument be used.

@@ -71,16 +71,22 @@ on_both! {
 }
 
 #[cfg(feature = "annex")]
-on_both! {
-    async fn a_service_may_be_there_with_a_feature_only(site) {
-        use rpc_downstream::{Guide, GuideClient, GuideServer, Relic};
-        struct Volunteer;
-        impl Guide for Volunteer {}
+mod annex {
+    use rpc_downstream::{Guide, GuideClient, GuideServer, Relic};
 
-        let (client, server) = site.client_and_server(&GuideClient::DESCRIPTOR).await;
-        server.serve(GuideServer::new(Volunteer)).await.unwrap();
-        let age = GuideClient::new(&client).age(Relic { year: 1066 }, 2000);
-        assert_eq!(age.await, Ok(934));
+    use crate::site::on_both;
+
+    struct Volunteer;
+
+    impl Guide for Volunteer {}
+
+    on_both! {
+        async fn a_service_may_be_there_with_a_feature_only(site) {
+            let (client, server) = site.client_and_server(&GuideClient::DESCRIPTOR).await;
+            server.serve(GuideServer::new(Volunteer)).await.unwrap();
+            let age = GuideClient::new(&client).age(Relic { year: 1066 }, 2000);
+            assert_eq!(age.await, Ok(934));
+        }
     }
 }
 
