@@ -241,21 +241,19 @@ pub trait Hedged {
     async fn Queued(&self, Tool: OldTool) -> ::core::result::Result<OldTool, OldTool>;
 
     /// One that is not there.
-    #[cfg_attr(any(), allow(dead_code))]
     #[cfg_attr(all(), cfg_attr(all(), cfg(any())))]
     async fn gone(&self) -> Absent;
-
     /// One that is there twice, once.
     #[cfg_attr(all(), cfg(any()))]
     async fn twice(&self, a: Absent);
-    /// One that is there once, twice.
+    /// The other.
     #[cfg_attr(any(), cfg(any()))]
     async fn twice(&self, a: u8) -> ::core::result::Result<u8, ::std::string::String>;
 }
 
 #[deprecated]
 fn old_queue() -> ::rpc_core::QueueOptions {
-    ::rpc_core::QueueOptions::default()
+    <::rpc_core::QueueOptions as ::core::default::Default>::default()
 }
 
 /// Neither need an argument be used.

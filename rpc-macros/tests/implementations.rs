@@ -81,7 +81,7 @@ async fn a_client_is_an_implementation() {
 #[rpc_service(prefix = "store.")]
 trait Store<T, const N: usize = 1>: Clone {
     async fn keep(&self, value: T) -> Result<T, Kept<T>>;
-    #[cfg(all())]
+    #[cfg(not(any()))]
     async fn hand_back(&self, value: T) -> Result<[T; 1], Kept<T>>;
     #[cfg_attr(all(), cfg(any()))]
     async fn absent(&self, value: T) -> Result<[T; N], Absent<T>>;

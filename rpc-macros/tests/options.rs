@@ -113,6 +113,7 @@ async fn options_act() {
 /// What serde says of arguments, in every way that changes how callers see them.
 #[rpc_service]
 trait Form {
+    #[allow(clippy::too_many_arguments)]
     async fn fill(
         &self,
         plain: u8,
