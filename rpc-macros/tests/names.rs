@@ -4,7 +4,7 @@ use rpc_core::{Rpc, RpcError, rpc_service};
 
 /// Methods that are named as the client, its calls, or the generated code might name something.
 #[rpc_service(prefix = "methods.")]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, clippy::wrong_self_convention)]
 trait Methods {
     async fn call(&self) -> u8;
     async fn timeout(&self) -> u8;
@@ -23,7 +23,6 @@ trait Methods {
     async fn T(&self) -> u8;
     async fn E(&self) -> u8;
     async fn S(&self) -> u8;
-    #[allow(clippy::wrong_self_convention)]
     async fn new(&self) -> u8;
     async fn DESCRIPTOR(&self) -> u8;
     /// A constant of the method before might be named so.
