@@ -15,7 +15,8 @@ use crate::client::{Answer, Limits};
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
 use crate::message::{
-    ATTEMPTS, Bounce, DEADLINE, FROM, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
+    ATTEMPTS, Bounce, DEADLINE, FROM, IDEMPOTENT, IN_TIME, JSON, Kind, Message, TIMEOUT,
+    headers_size, unix_millis,
 };
 use crate::pending::{Outcome, Over};
 use crate::progress::Progress;
@@ -39,6 +40,8 @@ pub(crate) struct Attempt<'a> {
 /// How far a call got on one connection.
 pub(crate) enum Published {
     Answered(Answer),
+    /// A server took it for late, which it is not, and did not run it.
+    TakenForLate,
     /// Nothing of it was sent, for this reason.
     NotSent(String),
     /// Its queue did not take it, but may do so later.
@@ -138,6 +141,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Waits before a call is sent again that was taken for late, and leaves it most of its time.
+    pub(crate) async fn wait_in_time(&self, pause: Duration) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.wait(pause.min(left / 4)).await;
+    }
+
     /// A session that takes calls, other than `not`.
     pub(crate) async fn session(
         &mut self,
@@ -181,6 +190,9 @@ impl<'a> Attempt<'a> {
         call.expiration = Some((left - early).max(SHORTEST));
         call.headers
             .insert(FROM.into(), session.channel.reply_queue().into());
+        if self.idempotent {
+            call.headers.insert(IDEMPOTENT.into(), true.into());
+        }
         let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         call.headers.insert(TIMEOUT.into(), millis.into());
         call.headers.insert(
@@ -208,7 +220,7 @@ impl<'a> Attempt<'a> {
             ended = sending => return ended,
             progress = self.time_out(session, early) => return Err(self.timed_out(progress)),
         };
-        self.answer(outcome).await.map(Published::Answered)
+        self.answer(outcome).await
     }
 
     /// Sends a call that is answered. Without confirmation it counts as taken when it is written.
@@ -240,7 +252,7 @@ impl<'a> Attempt<'a> {
         join(look, end).await.0
     }
 
-    async fn answer(&self, outcome: Outcome) -> Result<Answer, RpcError> {
+    async fn answer(&mut self, outcome: Outcome) -> Result<Published, RpcError> {
         let method = || self.method.clone();
         let message = match outcome {
             Outcome::Answered(message) => message,
@@ -248,7 +260,7 @@ impl<'a> Attempt<'a> {
             Outcome::Over(over) => return Err(self.over(over, true)),
         };
         match message.kind {
-            Kind::Result => Ok(Answer::Value(message.body)),
+            Kind::Result => Ok(Published::Answered(Answer::Value(message.body))),
             Kind::Error => match Fault::parse(&message.body) {
                 Ok(fault) => self.fault(fault).await,
                 Err(error) => Err(self.undecodable("an error", &error.to_string())),
@@ -267,17 +279,21 @@ impl<'a> Attempt<'a> {
     }
 
     /// Errors of this library's own servers that are outcomes of their own, not the remote's.
-    async fn fault(&self, fault: Fault) -> Result<Answer, RpcError> {
+    async fn fault(&mut self, fault: Fault) -> Result<Published, RpcError> {
         match &*fault.kind {
             kind::INTERRUPTED => Err(RpcError::Interrupted {
                 method: self.method.clone(),
             }),
+            kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
+                self.call.headers.insert(IN_TIME.into(), true.into());
+                Ok(Published::TakenForLate)
+            }
             kind::EXPIRED => Err(self.expired().await),
             kind::DEADLINE_EXCEEDED => {
                 sleep_until(self.deadline).await;
                 Err(self.timed_out(Progress::Stopped))
             }
-            _ => Ok(Answer::Fault(fault)),
+            _ => Ok(Published::Answered(Answer::Fault(fault))),
         }
     }
 
@@ -400,6 +416,9 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
 /// the bounce is usually here by then and tells an expired call from an unanswered one.
 const EXPIRES_EARLY: Duration = Duration::from_millis(500);
+
+/// A call that a server takes for late so shortly before its deadline is late: clocks are not more exact.
+const LAST_MOMENT: Duration = Duration::from_millis(10);
 
 /// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
 /// stays well below the 50 ms within which a call promises to end.

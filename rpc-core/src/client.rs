@@ -114,6 +114,8 @@ impl Client {
             };
             match published {
                 Ok(Published::Answered(answer)) => return Ok(answer),
+                // Servers believe it then; not all of those that others write need to.
+                Ok(Published::TakenForLate) => attempt.wait_in_time(backoff.next_wait()).await,
                 Ok(Published::NotSent(reason)) if self.limits.fail_fast => {
                     return Err(attempt.not_sent(reason));
                 }

@@ -6,159 +6,267 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::message::{DEADLINE, Message, TIMEOUT, unix_millis};
+use crate::message::{DEADLINE, Delivery, IN_TIME, TIMEOUT, unix_millis};
 
-/// Learns how the clocks of callers differ from ours, so that the time a call has spent on its way can be
-/// told from a clock that is wrong.
+/// Tells the time that a call has spent on its way from a clock that is wrong.
 ///
 /// A call says when it was sent, on its caller's clock. The difference to our clock at its arrival is the
-/// time on the way plus the clocks' difference; the smallest one seen of a caller is nearly the latter
-/// alone. What a later call has above that, it has spent on its way: in a queue, in the buffers of a
-/// connection that was blocked, or in those of a server that was stopped.
+/// time on the way plus the clocks' difference. The clocks count as right until a call shows that they are
+/// not: one that seems to come before it was sent, or one of which its caller says that it is in time. From
+/// then on the smallest difference seen of that caller counts as that of the clocks. What a call has above
+/// it, it has spent on its way: in a queue, in the buffers of a connection that was blocked, or in those of a
+/// server that was stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
     /// By reply queue, which each connection of a caller has for itself. At most [`MAX_CALLERS`].
-    smallest: HashMap<String, i64>,
+    known: HashMap<String, Known>,
+}
+
+/// What is known of a caller's clock.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// The smallest difference seen, in milliseconds: at least that of the clocks.
+    smallest: i64,
+    /// Whether its caller has said that a call was in time which we took for late.
+    is_wrong: bool,
 }
 
 impl Clocks {
-    /// The deadline of a call that has just arrived; `None` if its caller set no limit.
+    /// The deadline of a call that has just arrived; `None` if its caller set no limit. One that is not after
+    /// now means: it is late, or may be.
     ///
     /// Foreign callers set at most the broker's TTL, which then counts from the arrival.
-    pub(crate) fn deadline(&mut self, call: &Message) -> Option<Instant> {
+    pub(crate) fn deadline(&mut self, call: &Delivery) -> Option<Instant> {
         let left = self.left(call, unix_millis(SystemTime::now()))?;
         // A limit of centuries is none.
         Instant::now().checked_add(left)
     }
 
-    fn left(&mut self, call: &Message, now: u64) -> Option<Duration> {
-        let millis = |name| call.headers.get(name).and_then(Value::as_u64);
+    fn left(&mut self, call: &Delivery, now: u64) -> Option<Duration> {
+        let message = &call.message;
+        let millis = |name| message.headers.get(name).and_then(Value::as_u64);
         let Some(limit) = millis(TIMEOUT) else {
-            return call.expiration;
+            return message.expiration;
         };
-        let limit = Duration::from_millis(limit);
         let sent = millis(DEADLINE)
-            .and_then(|deadline| deadline.checked_sub(u64::try_from(limit.as_millis()).ok()?))
+            .and_then(|deadline| deadline.checked_sub(limit))
             .and_then(|sent| i64::try_from(sent).ok());
-        let (Some(sent), Some(caller), Ok(now)) = (sent, &call.reply_to, i64::try_from(now)) else {
-            return Some(limit);
+        let (Some(sent), Some(caller), Ok(now)) = (sent, &message.reply_to, i64::try_from(now))
+        else {
+            return Some(Duration::from_millis(limit));
         };
-        let on_the_way = self.on_the_way(caller, now.saturating_sub(sent), limit);
-        Some(limit.saturating_sub(on_the_way))
+        // What lasts longer than time itself has no limit that anybody could miss.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let difference = now.saturating_sub(sent);
+        // The word of a caller is good for the message's first way only.
+        let is_in_time = !call.redelivered && message.headers.contains_key(IN_TIME);
+        let left = match self.judge(caller, difference, limit) {
+            None if is_in_time => self.believe(caller, difference, limit),
+            left => left.unwrap_or_default(),
+        };
+        Some(Duration::from_millis(
+            u64::try_from(left).unwrap_or_default(),
+        ))
     }
 
-    fn on_the_way(&mut self, caller: &str, difference: i64, limit: Duration) -> Duration {
-        let millis =
-            |difference: i64| Duration::from_millis(u64::try_from(difference).unwrap_or(0));
-        if let Some(smallest) = self.smallest.get_mut(caller) {
-            *smallest = difference.min(*smallest);
-            return millis(difference.saturating_sub(*smallest));
-        }
-        if self.smallest.len() >= MAX_CALLERS {
+    /// What is left of a call's limit; `None` if it is over, or may be.
+    fn judge(&mut self, caller: &str, difference: i64, limit: i64) -> Option<i64> {
+        let Some(known) = self.known.get_mut(caller) else {
+            // One that comes before it was sent tells that the clocks differ, and not by how much.
+            if difference < -TOLERANCE || difference >= limit {
+                return None;
+            }
+            self.learn(caller, difference, false);
+            return Some(limit - difference.max(0));
+        };
+        known.smallest = known.smallest.min(difference);
+        let on_the_way = difference.saturating_sub(known.smallest);
+        // All calls so far may have been as late as this one.
+        let at_most = match known.is_wrong {
+            true => on_the_way,
+            false => on_the_way.max(difference),
+        };
+        (at_most < limit).then_some(limit - on_the_way)
+    }
+
+    /// Corrects what is known by a call that seems to be late and, as its caller says, is not.
+    fn believe(&mut self, caller: &str, difference: i64, limit: i64) -> i64 {
+        let smallest = self.known.get(caller).map(|known| known.smallest);
+        let on_the_way = smallest.map_or(0, |smallest| difference.saturating_sub(smallest));
+        // One of the clocks was set since, if the way is longer than it can have been.
+        let on_the_way = if on_the_way < limit { on_the_way } else { 0 };
+        self.learn(caller, difference - on_the_way, true);
+        limit - on_the_way
+    }
+
+    fn learn(&mut self, caller: &str, smallest: i64, is_wrong: bool) {
+        if self.known.len() >= MAX_CALLERS && !self.known.contains_key(caller) {
             // Those that are still there are learnt again by their next call.
-            self.smallest.clear();
+            self.known.clear();
         }
-        self.smallest.insert(caller.to_owned(), difference);
-        // Nothing is known of this caller. Its clock counts as right where that leaves the call time to
-        // run, and as wrong where it does not: a skew must not kill every first call.
-        Some(millis(difference))
-            .filter(|way| *way < limit)
-            .unwrap_or_default()
+        let known = Known { smallest, is_wrong };
+        self.known.insert(caller.to_owned(), known);
     }
 }
 
 const MAX_CALLERS: usize = 4096;
 
+/// By how many milliseconds a call of an unknown caller may seem to come before it was sent. Clocks that are kept right
+/// differ by less.
+const TOLERANCE: i64 = 100;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Message;
 
     /// A call of `caller`, sent at `sent` on its clock, with a limit of 500 ms.
-    fn call(caller: &str, sent: u64) -> Message {
-        let mut call = Message {
+    fn call(caller: &str, sent: u64) -> Delivery {
+        let mut message = Message {
             reply_to: Some(caller.into()),
             expiration: Some(Duration::from_millis(470)),
             ..Message::default()
         };
-        call.headers.insert(TIMEOUT.into(), 500.into());
-        call.headers.insert(DEADLINE.into(), (sent + 500).into());
-        call
+        message.headers.insert(TIMEOUT.into(), 500.into());
+        message.headers.insert(DEADLINE.into(), (sent + 500).into());
+        Delivery {
+            message,
+            redelivered: false,
+            tag: 1,
+        }
     }
 
-    fn left(clocks: &mut Clocks, sent: u64, now: u64) -> u128 {
-        clocks.left(&call("a", sent), now).unwrap().as_millis()
+    /// What is left of a call that was so long on its way, in milliseconds.
+    fn left(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
+        let now = u64::try_from(SENT + skew + way).unwrap();
+        let call = call("a", u64::try_from(SENT).unwrap());
+        clocks.left(&call, now).unwrap().as_millis()
     }
+
+    /// The same, if its caller says that it is in time.
+    fn left_in_time(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
+        let now = u64::try_from(SENT + skew + way).unwrap();
+        let mut call = call("a", u64::try_from(SENT).unwrap());
+        call.message.headers.insert(IN_TIME.into(), true.into());
+        clocks.left(&call, now).unwrap().as_millis()
+    }
+
+    const SENT: i64 = 10_000_000;
+    const HOUR: i64 = 3_600_000;
 
     #[test]
     fn time_on_the_way_is_taken_off() {
         let mut clocks = Clocks::default();
-        assert_eq!(left(&mut clocks, 10_000, 10_002), 498);
-        assert_eq!(left(&mut clocks, 20_000, 20_302), 200);
-        assert_eq!(
-            left(&mut clocks, 30_000, 30_900),
-            0,
-            "it has expired on the way"
-        );
+        assert_eq!(left(&mut clocks, 0, 2), 498);
+        assert_eq!(left(&mut clocks, 0, 302), 200);
+        assert_eq!(left(&mut clocks, 0, 900), 0, "it has expired on the way");
     }
 
     #[test]
-    fn a_wrong_clock_neither_shortens_nor_lengthens_calls() {
-        for skew in [-3_600_000i64, -400, 400, 3_600_000] {
-            let mut clocks = Clocks::default();
-            let now = |sent: u64, way: i64| {
-                u64::try_from(i64::try_from(sent).unwrap() + skew + way).unwrap()
-            };
-            let first = left(&mut clocks, 10_000_000, now(10_000_000, 2));
-            assert!(first > 0, "{skew}: a first call is never killed");
-            assert_eq!(
-                left(&mut clocks, 20_000_000, now(20_000_000, 2)),
-                500,
-                "{skew}"
-            );
-            assert_eq!(
-                left(&mut clocks, 30_000_000, now(30_000_000, 302)),
-                200,
-                "{skew}"
-            );
-            assert_eq!(
-                left(&mut clocks, 40_000_000, now(40_000_000, 900)),
-                0,
-                "{skew}"
-            );
+    fn no_call_is_late_and_runs_however_many_are() {
+        let mut clocks = Clocks::default();
+        for way in [1000, 900, 500] {
+            assert_eq!(left(&mut clocks, 0, way), 0, "{way}");
         }
+        // One that is just in time tells little of those that come with it.
+        assert_eq!(left(&mut clocks, 0, 450), 50);
+        assert_eq!(left(&mut clocks, 0, 501), 0);
+        assert_eq!(left(&mut clocks, 0, 2), 500);
+        assert_eq!(left(&mut clocks, 0, 498), 4);
+        // Nor where clocks are plainly wrong.
+        for skew in [-HOUR, HOUR] {
+            let mut clocks = Clocks::default();
+            for way in [1000, 900, 500, 450] {
+                assert_eq!(left(&mut clocks, skew, way), 0, "{skew} {way}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_costs_no_more_than_a_word_of_its_caller() {
+        for skew in [-HOUR, -400, 600, HOUR] {
+            let mut clocks = Clocks::default();
+            assert_eq!(left(&mut clocks, skew, 2), 0, "{skew}");
+            assert_eq!(left_in_time(&mut clocks, skew, 4), 500, "{skew}");
+            // Then it is known.
+            assert_eq!(left(&mut clocks, skew, 4), 500, "{skew}");
+            assert_eq!(left(&mut clocks, skew, 304), 200, "{skew}");
+            assert_eq!(left(&mut clocks, skew, 900), 0, "{skew}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_wrong_shortens_a_first_call_at_most() {
+        let mut clocks = Clocks::default();
+        assert_eq!(left(&mut clocks, 400, 2), 98);
+        assert_eq!(left(&mut clocks, 400, 2), 500);
+        // It could be late.
+        assert_eq!(left(&mut clocks, 400, 102), 0);
+        assert_eq!(left_in_time(&mut clocks, 400, 104), 398);
+        assert_eq!(left(&mut clocks, 400, 102), 400);
+        let mut clocks = Clocks::default();
+        assert_eq!(left(&mut clocks, -50, 2), 500);
+        assert_eq!(left(&mut clocks, -50, 302), 200);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_learnt_anew() {
+        for step in [HOUR, -HOUR] {
+            let mut clocks = Clocks::default();
+            assert_eq!(left(&mut clocks, 0, 2), 498);
+            let first = left(&mut clocks, step, 2);
+            assert!(first == 0 || step < 0);
+            assert_eq!(left_in_time(&mut clocks, step, 2), 500, "{step}");
+            assert_eq!(left(&mut clocks, step, 2), 500, "{step}");
+            assert_eq!(left(&mut clocks, step, 302), 200, "{step}");
+        }
+    }
+
+    #[test]
+    fn what_a_caller_said_of_a_message_is_old_when_that_comes_again() {
+        let mut clocks = Clocks::default();
+        let mut late = call("a", 1_000);
+        late.message.headers.insert(IN_TIME.into(), true.into());
+        late.redelivered = true;
+        assert_eq!(clocks.left(&late, 9_000), Some(Duration::ZERO));
     }
 
     #[test]
     fn foreign_callers_have_the_brokers_ttl_or_no_limit() {
         let mut clocks = Clocks::default();
-        let ttl = Message {
-            expiration: Some(Duration::from_millis(300)),
-            ..Message::default()
+        let foreign = |expiration| Delivery {
+            message: Message {
+                expiration,
+                ..Message::default()
+            },
+            redelivered: false,
+            tag: 1,
         };
-        assert_eq!(clocks.left(&ttl, 0), Some(Duration::from_millis(300)));
-        assert_eq!(clocks.deadline(&Message::default()), None);
-        let forever = Message {
-            expiration: Some(Duration::MAX),
-            ..Message::default()
-        };
-        assert_eq!(clocks.deadline(&forever), None);
+        let ttl = Some(Duration::from_millis(300));
+        assert_eq!(clocks.left(&foreign(ttl), 0), ttl);
+        assert_eq!(clocks.deadline(&foreign(None)), None);
+        assert_eq!(clocks.deadline(&foreign(Some(Duration::MAX))), None);
     }
 
     #[test]
     fn absurd_headers_are_no_panic() {
         let mut clocks = Clocks::default();
-        for (timeout, deadline) in [
-            (0, 0),
-            (u64::MAX, 0),
-            (0, u64::MAX),
-            (u64::MAX, u64::MAX),
-            (500, 1),
-        ] {
-            for now in [0, 1, u64::MAX] {
-                let mut call = call("a", 0);
-                call.headers.insert(TIMEOUT.into(), timeout.into());
-                call.headers.insert(DEADLINE.into(), deadline.into());
-                assert!(clocks.left(&call, now).is_some());
+        let numbers = [0, 1, 500, 1 << 63, u64::MAX];
+        for timeout in numbers {
+            for deadline in numbers {
+                for now in [0, 1, u64::MAX >> 1, u64::MAX] {
+                    for in_time in [false, true] {
+                        let mut call = call("a", 0);
+                        let headers = &mut call.message.headers;
+                        headers.insert(TIMEOUT.into(), timeout.into());
+                        headers.insert(DEADLINE.into(), deadline.into());
+                        if in_time {
+                            headers.insert(IN_TIME.into(), true.into());
+                        }
+                        assert!(clocks.left(&call, now).is_some());
+                        assert!(Clocks::default().left(&call, now).is_some());
+                    }
+                }
             }
         }
     }
@@ -168,7 +276,8 @@ mod tests {
         let mut clocks = Clocks::default();
         for n in 0..3 * MAX_CALLERS {
             clocks.left(&call(&n.to_string(), 1000), 1000);
-            assert!(clocks.smallest.len() <= MAX_CALLERS);
+            assert!(clocks.known.len() <= MAX_CALLERS);
         }
+        assert!(!clocks.known.is_empty());
     }
 }

@@ -28,6 +28,15 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
+impl Message {
+    /// The same call for another server, which takes its place in the queue.
+    pub(crate) fn for_another(mut self) -> Self {
+        // It has been on its way for longer.
+        self.headers.remove(IN_TIME);
+        self
+    }
+}
+
 /// The AMQP property `type`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -138,6 +147,12 @@ pub(crate) const DEADLINE: &str = "rpc-deadline";
 
 /// The header with what was left of the caller's time limit when it published, in milliseconds.
 pub(crate) const TIMEOUT: &str = "rpc-timeout";
+
+/// The header of a call that is sent again since a server took it for late, which it was not.
+pub(crate) const IN_TIME: &str = "rpc-in-time";
+
+/// The header of a call that its caller sends again itself if its server is lost.
+pub(crate) const IDEMPOTENT: &str = "rpc-idempotent";
 
 /// The header with how many servers were lost while they ran the call, if any.
 pub(crate) const ATTEMPTS: &str = "rpc-attempts";

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fault::{Fault, kind};
-use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, Message, TIMEOUT};
+use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, IDEMPOTENT, Message, TIMEOUT};
 use crate::service::Method;
 
 /// What to do with a delivery.
@@ -23,8 +23,10 @@ pub(crate) enum Verdict {
 ///
 /// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. A quorum queue
 /// says it, but counts too what it gave to servers of a node that had gone down, for a moment when the node
-/// comes back. So a copy takes its place that bears the count of servers that had it; if its server is lost
-/// too, it comes back with both.
+/// comes back. A caller that sends its call again counts by itself. For one that does not, a copy takes its place that
+/// bears the count of servers that had it; if its server is lost too, it comes back with both. That a copy was made cannot
+/// be told from the call itself, though: if the connection is lost before the call is acked, both are there, and count each
+/// by itself.
 pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     let message = &delivery.message;
     let by_broker = match message.user_id {
@@ -56,6 +58,12 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     if by_broker > 0 || !delivery.redelivered {
         return Verdict::Run;
     }
+    if message.reply_to.is_some() && message.headers.contains_key(IDEMPOTENT) {
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!("a server that had taken `{name}` was lost; its caller sends it again"),
+        ));
+    }
     if message.user_id.is_some() {
         return Verdict::Refuse(Fault::new(
             kind::INTERRUPTED,
@@ -65,7 +73,7 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
             ),
         ));
     }
-    let mut copy = message.clone();
+    let mut copy = message.clone().for_another();
     copy.headers.insert(ATTEMPTS.into(), lost.into());
     Verdict::Replace(Box::new(copy))
 }
@@ -91,10 +99,11 @@ mod tests {
     use crate::message::Headers;
 
     fn verdict(idempotent: bool, redelivered: bool, headers: &[(&str, u64)]) -> &'static str {
-        verdict_for(None, idempotent, redelivered, headers)
+        verdict_for(None, None, idempotent, redelivered, headers)
     }
 
     fn verdict_for(
+        reply_to: Option<&str>,
         user_id: Option<&str>,
         idempotent: bool,
         redelivered: bool,
@@ -106,6 +115,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).into()));
         let message = Message {
+            reply_to: reply_to.map(str::to_owned),
             headers: headers.collect::<Headers>(),
             user_id: user_id.map(str::to_owned),
             ..Message::default()
@@ -153,9 +163,27 @@ mod tests {
 
     #[test]
     fn a_call_that_cannot_be_copied_goes_by_what_the_broker_counts() {
-        let verdict = |headers| verdict_for(Some("carol"), true, true, headers);
+        let verdict = |headers| verdict_for(None, Some("carol"), true, true, headers);
         assert_eq!(verdict(&[]), "interrupted");
         assert_eq!(verdict(&[(DELIVERY_COUNT, 1)]), "run");
         assert_eq!(verdict(&[(DELIVERY_COUNT, 2)]), "bury");
+    }
+
+    #[test]
+    fn a_caller_that_sends_its_call_again_counts_by_itself() {
+        let again = |redelivered, attempts| {
+            let headers = [(IDEMPOTENT, 1), (ATTEMPTS, attempts)];
+            verdict_for(Some("caller"), None, true, redelivered, &headers)
+        };
+        assert_eq!(again(false, 0), "run");
+        assert_eq!(again(true, 0), "interrupted");
+        assert_eq!(again(false, 1), "run");
+        assert_eq!(again(true, 1), "bury");
+        // Nobody waits for one that is one-way.
+        assert_eq!(verdict(true, true, &[(IDEMPOTENT, 1)]), "count one");
+        // What a quorum queue counts makes no difference.
+        let headers = [(IDEMPOTENT, 1), (DELIVERY_COUNT, 3)];
+        let verdict = verdict_for(Some("caller"), None, true, true, &headers);
+        assert_eq!(verdict, "interrupted");
     }
 }

@@ -145,7 +145,7 @@ impl Subscription {
                     // As a fresh message it would lose the mark that it may have run before.
                     channel.requeue(tag).await
                 } else {
-                    channel.replace(queue, message, tag).await
+                    channel.replace(queue, message.for_another(), tag).await
                 };
                 if let Err(error) = handed_back {
                     debug!(queue = %queue, reason = error.reason, "a call could not be handed back");

@@ -121,6 +121,8 @@ impl Worker {
     fn start(&mut self, subscription: &Subscription, method: usize, delivery: Delivery) {
         let method = Arc::clone(&self.methods[method]);
         let verdict = redelivery::judge(&method, &delivery);
+        // At the arrival: what a call waits for its turn on this machine counts too.
+        let deadline = self.clocks.deadline(&delivery);
         let Delivery {
             mut message,
             redelivered,
@@ -148,8 +150,6 @@ impl Worker {
                 return;
             }
         };
-        // At the arrival: what a call waits for its turn on this machine counts too.
-        let deadline = self.clocks.deadline(&message);
         let reply_to = message.reply_to.take();
         let arrived = Arrived {
             redelivered: redelivered || message.headers.contains_key(ATTEMPTS),

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rpc_core::{QueueOptions, Rpc, RpcError};
-use rpc_tests::RawPeer;
-use serde_json::json;
+use lapin::types::AMQPValue;
+use rpc_core::{Call, QueueOptions, Rpc, RpcError};
+use rpc_tests::{RawPeer, reply_properties};
+use serde_json::{Value, json};
 
 use crate::probe::{METHODS, Nap, Tally};
 use crate::site::{Site, eventually, on_both};
@@ -22,12 +23,20 @@ async fn serve_again(rpc: &Rpc, tally: &Tally, options: QueueOptions) {
 
 /// Loses two servers with one call, while a third waits.
 async fn lose_two_servers(site: &Site, options: QueueOptions) {
+    lose_two_servers_with(site, options, |call| call).await;
+}
+
+async fn lose_two_servers_with(
+    site: &Site,
+    options: QueueOptions,
+    with: impl Fn(Call<Value>) -> Call<Value>,
+) {
     site.uses(&["nap.lost"]).await;
     let client = site.rpc().await;
     let tally = Tally::default();
     let first = site.rpc().await;
     serve_again(&first, &tally, options.clone()).await;
-    let call = tokio::spawn(client.call("nap", json!({"millis": 600_000})));
+    let call = tokio::spawn(with(client.call("nap", json!({"millis": 600_000}))));
     eventually("it runs", || async { tally.started() == 1 }).await;
     let second = site.rpc().await;
     serve_again(&second, &tally, options.clone()).await;
@@ -55,6 +64,11 @@ async fn lose_two_servers(site: &Site, options: QueueOptions) {
 on_both! {
     async fn a_call_that_takes_its_servers_with_it_is_given_up(site) {
         lose_two_servers(site, QueueOptions::default()).await;
+    }
+
+    /// The count is kept by the caller here.
+    async fn a_call_that_is_sent_again_takes_no_more_servers_with_it(site) {
+        lose_two_servers_with(site, QueueOptions::default(), Call::idempotent).await;
     }
 
     /// Two servers, ten restarts, 200 calls in flight at any time.
@@ -102,6 +116,44 @@ on_both! {
 async fn a_call_in_a_quorum_queue_that_takes_its_servers_with_it_is_given_up() {
     let site = Site::rabbitmq().await;
     lose_two_servers(&site, QueueOptions::default().quorum()).await;
+}
+
+/// As where a server is lost after it has told the caller, and before it has acked.
+#[tokio::test]
+async fn an_interrupted_call_that_was_not_acked_runs_as_the_one_that_was_sent_again_only() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("nap").await.unwrap();
+    let mut calls = peer.consume("nap").await.unwrap();
+    let client = site.rpc().await;
+    let nap = client.call("nap", json!({"millis": 1})).idempotent();
+    let nap = tokio::spawn(nap);
+    let call = calls.next().await.unwrap();
+    let properties = reply_properties("error", call.correlation_id().unwrap());
+    let interrupted = json!({"error": {"type": "rpc.Interrupted", "message": "lost", "args": []}});
+    let reply_to = call.reply_to().unwrap();
+    peer.publish(reply_to, properties, interrupted.to_string())
+        .await
+        .unwrap();
+    let again = calls.next().await.unwrap();
+    assert_ne!(again.correlation_id(), call.correlation_id());
+    assert_eq!(
+        again.header("rpc-attempts"),
+        Some(&AMQPValue::LongLongInt(1))
+    );
+    // The first goes back to its queue as delivered before, the second as if it had never been taken.
+    let (properties, body) = (again.0.properties.clone(), again.0.data.clone());
+    again.ack().await.unwrap();
+    peer.close().await.unwrap();
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.publish("nap", properties, body).await.unwrap();
+
+    let tally = Tally::default();
+    let server = site.rpc().await;
+    serve_again(&server, &tally, QueueOptions::default()).await;
+    assert_eq!(nap.await.unwrap(), Ok(json!(1)));
+    eventually("nothing is left", || async { site.depth("nap").await == 0 }).await;
+    assert_eq!((tally.started(), tally.finished()), (1, 1));
 }
 
 #[tokio::test]

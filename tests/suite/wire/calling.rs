@@ -8,6 +8,7 @@ use rpc_core::{CallError, Rpc, RpcError};
 use rpc_tests::{RawConsumer, RawMessage, RawPeer, long, reply_properties};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::probe::{PayError, ProbeClient};
 use crate::site::Site;
@@ -19,7 +20,7 @@ struct Taken {
     peer: RawPeer,
     client: Rpc,
     _site: Site,
-    _consumer: RawConsumer,
+    consumer: RawConsumer,
 }
 
 impl Taken {
@@ -41,7 +42,7 @@ impl Taken {
             peer,
             client,
             _site: site,
-            _consumer: consumer,
+            consumer,
         }
     }
 
@@ -278,4 +279,52 @@ async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
             panic!("not remote")
         }
     }
+}
+
+/// An answer `rpc.Expired` to a call that has time left.
+fn expired() -> String {
+    json!({"error": {"type": "rpc.Expired", "message": "late", "args": []}}).to_string()
+}
+
+#[tokio::test]
+async fn a_call_that_a_server_takes_for_late_is_sent_again_and_says_that_it_is_not() {
+    let mut taken = Taken::new().await;
+    assert_eq!(taken.message.header("rpc-in-time"), None);
+    let answer = reply_properties("error", taken.id());
+    taken.reply(answer, expired()).await;
+    let again = taken.consumer.next().await.unwrap();
+    assert_eq!(again.header("rpc-in-time"), Some(&AMQPValue::Boolean(true)));
+    assert_ne!(again.correlation_id(), Some(taken.id()));
+    assert_eq!(again.json().unwrap(), json!({"a": 1, "b": 2}));
+    let answer = reply_properties("result", again.correlation_id().unwrap());
+    taken.reply(answer, "3").await;
+    assert_eq!(taken.end().await.unwrap(), json!(3));
+}
+
+#[tokio::test]
+async fn a_server_that_never_believes_its_caller_makes_it_expire_at_its_deadline() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("add").await.unwrap();
+    let mut consumer = peer.consume("add").await.unwrap();
+    let client = site.rpc().await;
+    let limit = Duration::from_millis(500);
+    let start = Instant::now();
+    let call = tokio::spawn(client.call("add", ()).timeout(limit));
+    let mut times = 0;
+    while !call.is_finished() {
+        let next = tokio::time::timeout(Duration::from_millis(50), consumer.next());
+        if let Ok(message) = next.await {
+            let message = message.unwrap();
+            let answer = reply_properties("error", message.correlation_id().unwrap());
+            let reply_to = message.reply_to().unwrap();
+            peer.publish(reply_to, answer, expired()).await.unwrap();
+            message.ack().await.unwrap();
+            times += 1;
+        }
+    }
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
+    assert!(start.elapsed() >= limit);
+    assert!((2..100).contains(&times), "{times}");
 }

@@ -1,8 +1,9 @@
 //! What a server of ours answers to anything.
 
 use lapin::BasicProperties;
+use lapin::types::AMQPValue;
 use rpc_core::Rpc;
-use rpc_tests::{RawConsumer, RawPeer, call_properties, shared_node};
+use rpc_tests::{RawConsumer, RawPeer, call_properties, shared_node, table};
 use serde_json::{Value, json};
 
 use crate::site::{Site, eventually};
@@ -214,6 +215,35 @@ async fn foreign_callers_may_send_bare_messages() {
     let gone = BasicProperties::default().with_reply_to("gone".into());
     caller.peer.publish("add", gone, body).await.unwrap();
     caller.all_is_settled().await;
+}
+
+#[tokio::test]
+async fn a_call_that_seems_late_is_refused_until_its_caller_says_that_it_is_not() {
+    for deadline in [1_000, i64::MAX / 2] {
+        let mut caller = Caller::new().await;
+        let properties = |in_time: bool| {
+            let mut headers = table(&[
+                ("rpc-timeout", AMQPValue::LongLongInt(1_000)),
+                ("rpc-deadline", AMQPValue::LongLongInt(deadline)),
+            ]);
+            if in_time {
+                headers.insert("rpc-in-time".into(), AMQPValue::Boolean(true));
+            }
+            call_properties(&caller.queue, "id").with_headers(headers)
+        };
+        let (plain, in_time) = (properties(false), properties(true));
+        let body = br#"{"a": 1, "b": 2}"#;
+        for _ in 0..2 {
+            let (kind, error) = caller.answer(plain.clone(), body).await;
+            assert_eq!(kind.as_deref(), Some("error"));
+            assert_eq!(error["error"]["type"], "rpc.Expired", "{error}");
+        }
+        let sum = (Some("result".into()), json!(3));
+        assert_eq!(caller.answer(in_time, body).await, sum);
+        // Now it is known.
+        assert_eq!(caller.answer(plain, body).await, sum);
+        caller.all_is_settled().await;
+    }
 }
 
 #[tokio::test]
