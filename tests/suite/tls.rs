@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use crate::site::eventually;
+
 /// The user of the client certificates.
 const USER: &str = "carol";
 const EXTERNAL: &str = "?auth_mechanism=external";
@@ -246,4 +248,28 @@ async fn amqps_never_speaks_plain_text() {
             "{start:?}"
         );
     }
+}
+
+/// A client tries for as long as a broker is away, or has another certificate.
+#[tokio::test]
+async fn hosts_that_cannot_be_reached_or_trusted_leave_no_tasks_behind() {
+    let tasks = || {
+        let runtime = tokio::runtime::Handle::current();
+        runtime.metrics().num_alive_tasks()
+    };
+    let node = node().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let refusing = || Rpc::builder(format!("amqps://localhost:{port}")).tls_ca(CA.pem());
+    let before = tasks();
+    for _ in 0..20 {
+        let error = refusing().connect().await.unwrap_err();
+        assert!(
+            matches!(error, ConnectError::Unreachable { .. }),
+            "{error:?}"
+        );
+        refused(builder(node).tls_ca(STRANGER.pem())).await;
+    }
+    eventually("what was begun has ended", || async { tasks() <= before }).await;
 }

@@ -17,8 +17,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, RootCertStore};
 
-use super::Failure;
 use super::url::Host;
+use super::{Failure, connecting_on, starting_with};
 use crate::connect_error::ConnectError;
 
 /// What the user has set, as it was given.
@@ -125,20 +125,17 @@ impl Tls {
         let shaken = Arc::new(AtomicBool::new(false));
         let tell_shaken = Arc::clone(&shaken);
         let connecting = async move {
-            Connection::connector(
-                uri,
-                default_runtime()?,
-                async move |uri, runtime| {
-                    let host = uri.authority.host;
-                    let address = runtime.to_socket_addrs((host.clone(), uri.authority.port));
-                    let stream = AsyncTcpStream::connect(&runtime, address).await?;
-                    let stream = stream.into_rustls(&connector, &host).await?;
-                    tell_shaken.store(true, Ordering::Relaxed);
-                    Ok(stream)
-                },
-                properties,
-            )
-            .await
+            let runtime = default_runtime()?;
+            let connect = connecting_on(&runtime, async move |uri: AMQPUri, runtime| {
+                let host = uri.authority.host;
+                let address = runtime.to_socket_addrs((host.clone(), uri.authority.port));
+                let stream = AsyncTcpStream::connect(&runtime, address).await?;
+                let stream = stream.into_rustls(&connector, &host).await?;
+                tell_shaken.store(true, Ordering::Relaxed);
+                Ok(stream)
+            });
+            let stream = connect(uri.clone(), runtime.clone()).await?;
+            Connection::connector(uri, runtime, starting_with(stream, connect), properties).await
         };
         connecting.map_err(move |error| Failure {
             error,
