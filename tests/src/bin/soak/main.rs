@@ -4,7 +4,6 @@
 //! `soak orchestrate --minutes N [--seed S]` runs it and ends with a report; the status is that of the proof. It starts
 //! itself again for the processes of clients and servers.
 
-mod acquaintance;
 mod client;
 mod crew;
 mod kinds;

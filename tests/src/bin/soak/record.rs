@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::kinds::{FaultKind, Method, Outcome};
 
 /// The size of a record in its file.
-pub(crate) const SIZE: usize = 40;
+pub(crate) const SIZE: usize = 32;
 
 /// Something that happened to a call, or to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +28,14 @@ pub(crate) enum Event {
     Begun { method: Method, limit: Duration },
     /// The call ended at its caller.
     Ended { outcome: Outcome },
-    /// A handler started. `message` tells the messages of a call that was sent again from each other, `caller`
-    /// the connections over which they came.
-    Started {
-        message: u64,
-        caller: u64,
-        redelivered: bool,
-    },
+    /// A handler started. `message` tells the messages of a call that was sent again from each other.
+    Started { message: u64, redelivered: bool },
     /// It came to its end.
     Finished,
     /// The call was given up and kept in the dead-letter queue.
     Buried,
-    /// The process got no processor time for so long, which no promise can cover.
-    Stalled { gap: Duration },
+    /// The process had no processor for so long just now, which no promise can cover.
+    Stalled { time: Duration },
     /// A client process was killed: its calls end with it.
     Killed,
     /// A fault, and when it was over.
@@ -53,11 +48,7 @@ pub(crate) struct Moment(pub(crate) u64);
 
 impl Moment {
     pub(crate) fn now() -> Self {
-        let now = clock_gettime(ClockId::Monotonic);
-        // Neither is ever negative.
-        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-        let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
-        Self(seconds * 1_000_000_000 + nanos)
+        Self(read(ClockId::Monotonic))
     }
 
     /// The time since an earlier moment; zero if that is the later one.
@@ -74,25 +65,37 @@ impl Moment {
     }
 }
 
+/// The time for which this process had a processor, all its threads together.
+pub(crate) fn processor_time() -> Duration {
+    Duration::from_nanos(read(ClockId::ProcessCPUTime))
+}
+
+fn read(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    // Neither is ever negative.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds * 1_000_000_000 + nanos
+}
+
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Record {
     pub(crate) fn encode(&self) -> [u8; SIZE] {
-        let (event, detail, first, second) = match self.event {
-            Event::Begun { method, limit } => (0, method as u8, nanos(limit), 0),
-            Event::Ended { outcome } => (1, outcome as u8, 0, 0),
+        let (event, detail, number) = match self.event {
+            Event::Begun { method, limit } => (0, method as u8, nanos(limit)),
+            Event::Ended { outcome } => (1, outcome as u8, 0),
             Event::Started {
                 message,
-                caller,
                 redelivered,
-            } => (2, u8::from(redelivered), message, caller),
-            Event::Finished => (3, 0, 0, 0),
-            Event::Buried => (4, 0, 0, 0),
-            Event::Stalled { gap } => (5, 0, nanos(gap), 0),
-            Event::Killed => (6, 0, 0, 0),
-            Event::Fault { kind, until } => (7, kind as u8, until.0, 0),
+            } => (2, u8::from(redelivered), message),
+            Event::Finished => (3, 0, 0),
+            Event::Buried => (4, 0, 0),
+            Event::Stalled { time } => (5, 0, nanos(time)),
+            Event::Killed => (6, 0, 0),
+            Event::Fault { kind, until } => (7, kind as u8, until.0),
         };
         let mut bytes = [0; SIZE];
         bytes[..8].copy_from_slice(&self.call.to_le_bytes());
@@ -100,46 +103,44 @@ impl Record {
         bytes[16..20].copy_from_slice(&self.process.to_le_bytes());
         bytes[20] = event;
         bytes[21] = detail;
-        bytes[24..32].copy_from_slice(&first.to_le_bytes());
-        bytes[32..].copy_from_slice(&second.to_le_bytes());
+        bytes[24..].copy_from_slice(&number.to_le_bytes());
         bytes
     }
 
     pub(crate) fn decode(bytes: &[u8; SIZE]) -> Result<Self> {
-        let number = |from: usize| {
+        let field = |from: usize| {
             let mut field = [0; 8];
             field.copy_from_slice(&bytes[from..from + 8]);
             u64::from_le_bytes(field)
         };
-        let (first, second, detail) = (number(24), number(32), bytes[21]);
+        let (number, detail) = (field(24), bytes[21]);
         let event = match bytes[20] {
             0 => Event::Begun {
                 method: nth(Method::ALL, detail)?,
-                limit: Duration::from_nanos(first),
+                limit: Duration::from_nanos(number),
             },
             1 => Event::Ended {
                 outcome: nth(Outcome::ALL, detail)?,
             },
             2 => Event::Started {
-                message: first,
-                caller: second,
+                message: number,
                 redelivered: detail != 0,
             },
             3 => Event::Finished,
             4 => Event::Buried,
             5 => Event::Stalled {
-                gap: Duration::from_nanos(first),
+                time: Duration::from_nanos(number),
             },
             6 => Event::Killed,
             7 => Event::Fault {
                 kind: nth(FaultKind::ALL, detail)?,
-                until: Moment(first),
+                until: Moment(number),
             },
             other => bail!("there is no event {other}"),
         };
         Ok(Self {
-            call: number(0),
-            at: Moment(number(8)),
+            call: field(0),
+            at: Moment(field(8)),
             process: u32::from_le_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]),
             event,
         })
@@ -161,12 +162,11 @@ mod tests {
         let mut events = vec![
             Event::Started {
                 message: u64::MAX,
-                caller: 3,
                 redelivered: true,
             },
             Event::Finished,
             Event::Buried,
-            Event::Stalled { gap: limit },
+            Event::Stalled { time: limit },
             Event::Killed,
         ];
         let until = Moment(77);

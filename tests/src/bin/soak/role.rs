@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::ledger::Ledger;
-use crate::record::Event;
+use crate::record::{Event, processor_time};
 
 /// The place of a process in the soak.
 #[derive(Debug)]
@@ -44,17 +44,21 @@ impl Role {
         ]
     }
 
-    /// Writes down when this process gets no processor time. A call may then be late, and it is nobody's fault.
+    /// Writes down when this process has no processor. A call may then be late, and it is nobody's fault.
+    ///
+    /// A thread of its own sleeps a little, again and again. It wakes late if the machine is busy or stands still; that it
+    /// was not late tells that the process could run, whatever its other threads and tasks waited for. What the process
+    /// itself has used of that time does not count: one that keeps all processors busy must not seem to have none.
     pub(crate) fn watch_for_stalls(&self, ledger: &Arc<Ledger>) {
         let ledger = Arc::clone(ledger);
-        // A thread of its own: tasks that block the runtime must not look like a machine that is busy.
         std::thread::spawn(move || {
             loop {
-                let due = Instant::now() + TICK;
+                let (due, used) = (Instant::now() + TICK, processor_time());
                 std::thread::sleep(TICK);
-                let gap = due.elapsed();
-                if gap >= STALL {
-                    ledger.write(0, Event::Stalled { gap });
+                let used = processor_time().saturating_sub(used);
+                let time = due.elapsed().saturating_sub(used);
+                if time >= STALL {
+                    ledger.write(0, Event::Stalled { time });
                 }
             }
         });

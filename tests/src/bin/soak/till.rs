@@ -71,10 +71,6 @@ impl Clerk {
         let context = Context::current();
         let started = Event::Started {
             message: hash(&context.correlation_id()),
-            caller: context
-                .header("From")
-                .and_then(|queue| queue.as_str())
-                .map_or(0, |queue| hash(&queue)),
             redelivered: context.redelivered(),
         };
         // Before anything else: what is not written down cannot be held against anybody.

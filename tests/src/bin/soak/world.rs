@@ -19,11 +19,11 @@ impl World {
     pub(crate) fn add(&mut self, record: &Record) -> bool {
         let Record { process, at, .. } = *record;
         match record.event {
-            Event::Stalled { gap } => {
+            Event::Stalled { time } => {
                 self.stalls
                     .entry(process)
                     .or_default()
-                    .push((at.minus(gap), at));
+                    .push((at.minus(time), at));
             }
             Event::Killed => drop(self.killed.insert(process)),
             Event::Fault { kind, until } => self.faults.push((kind, at, until)),
@@ -41,7 +41,14 @@ impl World {
         met.map(|(kind, ..)| cost(*kind)).sum()
     }
 
-    /// How long a process had no processor time between two moments.
+    /// How long the process was without a processor that was so for the longest time.
+    pub(crate) fn longest_stalled(&self) -> Duration {
+        let processes = self.stalls.keys();
+        let stalled = processes.map(|process| self.stalled(*process, Moment(0), Moment(u64::MAX)));
+        stalled.max().unwrap_or_default()
+    }
+
+    /// How long a process had no processor between two moments.
     pub(crate) fn stalled(&self, process: u32, from: Moment, to: Moment) -> Duration {
         let stalls = self.stalls.get(&process);
         let within = |stall: &(Moment, Moment)| stall.1.min(to).since(stall.0.max(from));

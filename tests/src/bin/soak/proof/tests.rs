@@ -34,7 +34,6 @@ fn ended(millis: u64, outcome: Outcome) -> Record {
 fn started(millis: u64, message: u64) -> Record {
     let event = Event::Started {
         message,
-        caller: 1,
         redelivered: false,
     };
     at(millis, event)
@@ -48,8 +47,8 @@ fn fault(kind: FaultKind, from: u64, until: u64) -> Record {
     }
 }
 
-/// A call of another number that took a millisecond to its server, which so knows the clock.
-fn known() -> [Record; 3] {
+/// A good call of another number.
+fn other() -> [Record; 3] {
     [
         Record {
             at: Moment(9_000 * MILLI),
@@ -62,7 +61,7 @@ fn known() -> [Record; 3] {
 }
 
 fn found(records: &[Record]) -> Vec<Violation> {
-    let mut records = [records, &known()].concat();
+    let mut records = [records, &other()].concat();
     records.sort_by_key(|record| record.at);
     prove(&records).violations.into_keys().collect()
 }
@@ -81,7 +80,7 @@ fn a_good_call_is_good() {
         found(&[begun(Method::Note), ended(10_020, Outcome::Answered)]),
         []
     );
-    let proof = prove(&known());
+    let proof = prove(&other());
     assert_eq!(
         (proof.calls, proof.executions, proof.repeats, proof.late),
         (1, 1, 0, 0)
@@ -117,13 +116,13 @@ fn a_call_that_ends_late_is_late_or_hangs() {
 }
 
 #[test]
-fn time_without_a_processor_does_not_count_but_for_ever_is_a_hang() {
+fn time_without_a_processor_does_not_count_but_no_end_is_a_hang() {
     let stall = |until, millis| Record {
         call: 0,
         ..at(
             until,
             Event::Stalled {
-                gap: Duration::from_millis(millis),
+                time: Duration::from_millis(millis),
             },
         )
     };
@@ -150,10 +149,9 @@ fn time_without_a_processor_does_not_count_but_for_ever_is_a_hang() {
         found(&[&end(12_001)[..], &[stall(11_000, 1000)]].concat()),
         [Violation::Hang]
     );
-    assert_eq!(
-        found(&[&end(16_001)[..], &[stall(16_001, 5000)]].concat()),
-        [Violation::Hang]
-    );
+    let never = [begun(Method::Pay), stall(16_001, 5000)];
+    assert_eq!(found(&never), [Violation::Hang]);
+    assert_eq!(prove(&never).stalled, Duration::from_secs(5));
 }
 
 #[test]
@@ -235,6 +233,23 @@ fn a_call_that_expired_ran_only_if_a_server_was_lost() {
         found(&[&records[..], &[other]].concat()),
         [Violation::Wrong]
     );
+}
+
+#[test]
+fn a_call_that_was_given_up_took_two_servers_with_it() {
+    let given_up = |kind, faults| {
+        let records = [
+            begun(Method::Look),
+            started(10_010, 1),
+            ended(10_900, Outcome::Poisoned),
+        ];
+        let faults = [fault(kind, 10_100, 10_100), fault(kind, 10_200, 10_200)][..faults].to_vec();
+        found(&[&records[..], &faults].concat())
+    };
+    assert_eq!(given_up(FaultKind::KillServer, 2), []);
+    assert_eq!(given_up(FaultKind::KillServer, 1), [Violation::Wrong]);
+    assert_eq!(given_up(FaultKind::CutServers, 1), []);
+    assert_eq!(given_up(FaultKind::CutClients, 2), [Violation::Wrong]);
 }
 
 #[test]
