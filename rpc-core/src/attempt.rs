@@ -12,16 +12,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::call::Request;
 use crate::call_session::CallSession;
 use crate::client::{Answer, Limits};
-use crate::error::{RpcError, shorten};
-use crate::fault::{Fault, kind};
+use crate::error::RpcError;
 use crate::message::{
-    ATTEMPTS, Bounce, DEADLINE, FROM, IDEMPOTENT, IN_TIME, JSON, Kind, Message, TIMEOUT,
-    headers_size, unix_millis,
+    ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, JSON, Kind, Message, TIMEOUT, headers_size, unix_millis,
 };
-use crate::pending::{Outcome, Over};
+use crate::pending::Over;
 use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
 use crate::transport::{PublishError, Receipt};
+
+mod answer;
 
 /// A call on its way, with its deadline running.
 pub(crate) struct Attempt<'a> {
@@ -252,51 +252,6 @@ impl<'a> Attempt<'a> {
         join(look, end).await.0
     }
 
-    async fn answer(&mut self, outcome: Outcome) -> Result<Published, RpcError> {
-        let method = || self.method.clone();
-        let message = match outcome {
-            Outcome::Answered(message) => message,
-            Outcome::Returned => return Err(self.unroutable()),
-            Outcome::Over(over) => return Err(self.over(over, true)),
-        };
-        match message.kind {
-            Kind::Result => Ok(Published::Answered(Answer::Value(message.body))),
-            Kind::Error => match Fault::parse(&message.body) {
-                Ok(fault) => self.fault(fault).await,
-                Err(error) => Err(self.undecodable("an error", &error.to_string())),
-            },
-            Kind::Call => match Bounce::of(&message.headers) {
-                Bounce::Expired => Err(self.expired().await),
-                Bounce::Overflowed => Err(self.overloaded(FULL.into())),
-                Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
-            },
-            Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
-            Kind::Unknown(kind) => {
-                let words = format!("the message has the unknown type `{}`", shorten(&kind));
-                Err(self.undecodable("a reply", &words))
-            }
-        }
-    }
-
-    /// Errors of this library's own servers that are outcomes of their own, not the remote's.
-    async fn fault(&mut self, fault: Fault) -> Result<Published, RpcError> {
-        match &*fault.kind {
-            kind::INTERRUPTED => Err(RpcError::Interrupted {
-                method: self.method.clone(),
-            }),
-            kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
-                self.call.headers.insert(IN_TIME.into(), true.into());
-                Ok(Published::TakenForLate)
-            }
-            kind::EXPIRED => Err(self.expired().await),
-            kind::DEADLINE_EXCEEDED => {
-                sleep_until(self.deadline).await;
-                Err(self.timed_out(Progress::Stopped))
-            }
-            _ => Ok(Published::Answered(Answer::Fault(fault))),
-        }
-    }
-
     /// Headers travel in one frame with the other properties; one that does not fit would cost the whole
     /// connection.
     pub(crate) fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
@@ -384,24 +339,6 @@ impl<'a> Attempt<'a> {
             progress,
         }
     }
-
-    /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
-    /// before its deadline.
-    async fn expired(&self) -> RpcError {
-        sleep_until(self.deadline).await;
-        RpcError::Expired {
-            method: self.method.clone(),
-            after: self.timeout,
-        }
-    }
-
-    fn undecodable(&self, expected: &str, reason: &str) -> RpcError {
-        RpcError::Decode {
-            method: self.method.clone(),
-            expected: expected.to_owned(),
-            reason: reason.to_owned(),
-        }
-    }
 }
 
 /// Why a call bounces that finds no room.
@@ -416,9 +353,6 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
 /// the bounce is usually here by then and tells an expired call from an unanswered one.
 const EXPIRES_EARLY: Duration = Duration::from_millis(500);
-
-/// A call that a server takes for late so shortly before its deadline is late: clocks are not more exact.
-const LAST_MOMENT: Duration = Duration::from_millis(10);
 
 /// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
 /// stays well below the 50 ms within which a call promises to end.

@@ -17,8 +17,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, RootCertStore};
 
+use super::Failure;
+use super::opening::{connecting_on, starting_with};
 use super::url::Host;
-use super::{Failure, connecting_on, starting_with};
 use crate::connect_error::ConnectError;
 
 /// What the user has set, as it was given.

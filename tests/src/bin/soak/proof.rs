@@ -1,6 +1,6 @@
 //! What the ledger proves, and what in it must not be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::kinds::{FaultKind, Method, Outcome, kinds};
@@ -44,10 +44,10 @@ pub(crate) struct Proof {
     pub(crate) worst_own: Duration,
     /// Calls that ended more than [`HANG`] after their deadline, for whatever reason.
     pub(crate) starved: usize,
+    /// How long a client had no processor at the most, at a time and in all.
     pub(crate) worst_stall: Duration,
-    /// In all, of the process that had it worst.
     pub(crate) stalled: Duration,
-    /// How long after the deadline a handler started at the most, by the time that its server had a processor.
+    /// How long after the deadline a handler started at the most.
     pub(crate) worst_start: Duration,
     /// Each with what happened to the call.
     pub(crate) violations: BTreeMap<Violation, Vec<String>>,
@@ -73,7 +73,6 @@ struct Begun {
 #[derive(Clone, Copy, Debug)]
 struct Run {
     at: Moment,
-    process: u32,
     message: u64,
 }
 
@@ -86,15 +85,19 @@ pub(crate) fn prove(records: &[Record]) -> Proof {
             calls.entry(record.call).or_default().add(record);
         }
     }
-    let mut proof = Proof {
-        stalled: world.longest_stalled(),
-        ..Proof::default()
-    };
+    let mut proof = Proof::default();
     for (kind, ..) in &world.faults {
         *proof.faults.entry(*kind).or_default() += 1;
     }
-    for (from, to) in world.stalls.values().flatten() {
-        proof.worst_stall = proof.worst_stall.max(to.since(*from));
+    // Servers are stopped on purpose, too.
+    let begun = calls.values().filter_map(|call| call.begun);
+    let clients: BTreeSet<_> = begun.map(|begun| begun.process).collect();
+    for stalls in clients.iter().filter_map(|client| world.stalls.get(client)) {
+        let times = stalls.iter().map(|(from, to)| to.since(*from));
+        proof.worst_stall = proof
+            .worst_stall
+            .max(times.clone().max().unwrap_or_default());
+        proof.stalled = proof.stalled.max(times.sum());
     }
     for (number, call) in &calls {
         for (violation, words) in proof.add(call, &world) {
@@ -118,11 +121,7 @@ impl Call {
                 });
             }
             Event::Ended { outcome } => self.ends.push((at, outcome)),
-            Event::Started { message, .. } => self.runs.push(Run {
-                at,
-                process,
-                message,
-            }),
+            Event::Started { message, .. } => self.runs.push(Run { at, message }),
             Event::Buried => self.is_buried = true,
             Event::Finished | Event::Stalled { .. } | Event::Killed | Event::Fault { .. } => {}
         }
@@ -171,8 +170,8 @@ impl Proof {
         }
         found.extend(check_runs(call, begun, world));
         for run in call.runs.iter().filter(|_| !begun.method.is_one_way()) {
-            let stalled = world.stalled(run.process, deadline, run.at);
-            let late = run.at.since(deadline).saturating_sub(stalled);
+            // A server that had no processor must look at the time when it has one again, so nothing is taken off.
+            let late = run.at.since(deadline);
             if late > GRANULARITY {
                 found.push((Violation::StartedLate, format!("started {late:?} late")));
             }

@@ -41,13 +41,6 @@ impl World {
         met.map(|(kind, ..)| cost(*kind)).sum()
     }
 
-    /// How long the process was without a processor that was so for the longest time.
-    pub(crate) fn longest_stalled(&self) -> Duration {
-        let processes = self.stalls.keys();
-        let stalled = processes.map(|process| self.stalled(*process, Moment(0), Moment(u64::MAX)));
-        stalled.max().unwrap_or_default()
-    }
-
     /// How long a process had no processor between two moments.
     pub(crate) fn stalled(&self, process: u32, from: Moment, to: Moment) -> Duration {
         let stalls = self.stalls.get(&process);
