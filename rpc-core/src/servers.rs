@@ -146,7 +146,11 @@ impl Servers {
                 ends.push(running.ended.clone());
             }
         }
-        join_all(ends.iter_mut().map(|ended| ended.wait_for(Option::is_some))).await;
+        // What `wait_for` returns is a lock, which must not be held until the others have ended, too.
+        join_all(ends.iter_mut().map(|ended| async {
+            drop(ended.wait_for(Option::is_some).await);
+        }))
+        .await;
         if let Some(connection) = self.connection.get() {
             connection.close().await;
         }

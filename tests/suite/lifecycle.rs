@@ -240,7 +240,9 @@ on_both! {
         assert_eq!(probe.add(1, 2).await.unwrap(), 3);
         let call = tokio::spawn(probe.nap(20_000));
         eventually("the call is in flight", || async { client.in_flight() == 1 }).await;
-        client.close().await;
+        // A task, which takes a future that is `Send`.
+        let closing = client.clone();
+        tokio::spawn(async move { closing.close().await }).await.unwrap();
         let closed = |error: RpcError| matches!(error, RpcError::Closed { .. });
         assert!(closed(call.await.unwrap().unwrap_err()));
         assert!(closed(probe.add(1, 2).await.unwrap_err()));
