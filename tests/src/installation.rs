@@ -74,7 +74,8 @@ impl Installation {
     }
 }
 
-fn in_path(name: &str) -> Option<PathBuf> {
+/// The first program of that name in `$PATH`.
+pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())

@@ -7,7 +7,8 @@
 //! - [`Log`]: what was logged, for a test to read.
 //! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
 //! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
-//! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end.
+//! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end; [`python`] is what runs it.
+//! - [`NatsServer`]: what the benchmarks compare with.
 //!
 //! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
 
@@ -19,6 +20,7 @@ mod guard;
 mod handshake;
 mod installation;
 mod log;
+mod nats;
 mod node;
 mod port;
 mod python;
@@ -31,8 +33,9 @@ pub use authority::{Authority, Identity};
 pub use cluster::Cluster;
 pub use config::TlsListener;
 pub use log::Log;
+pub use nats::NatsServer;
 pub use node::RabbitNode;
-pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer};
+pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer, python};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};
 pub use raw_peer::RawPeer;
 pub use relay::{TcpRelay, Way};

@@ -144,6 +144,14 @@ impl RabbitNode {
         self.config.port
     }
 
+    /// Its process.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn id(&self) -> Result<u32> {
+        Ok(self.guard.as_ref().context("the node does not run")?.id())
+    }
+
     /// The node's name, as `rabbitmqctl join_cluster` takes it. All nodes of a process share a cookie.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -30,7 +30,7 @@ struct Script {
 
 impl Script {
     async fn start(name: &'static str, url: &str, options: &[&str]) -> Result<Self> {
-        let python = interpreter()?;
+        let python = python()?;
         let folder = tempfile::Builder::new().prefix("rpc-python-").tempdir()?;
         let mut process = Command::new(&python)
             .arg(
@@ -225,14 +225,17 @@ impl PythonClient {
 }
 
 /// The Python that has `aio-pika`: `$RPC_TESTS_PYTHON`, else that of `tests/.venv`.
-fn interpreter() -> Result<PathBuf> {
+///
+/// # Errors
+/// If there is none; it says how to get one.
+pub fn python() -> Result<PathBuf> {
     if let Some(named) = env::var_os("RPC_TESTS_PYTHON") {
         return Ok(named.into());
     }
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     if !python.exists() {
         bail!(
-            "the interop tests need aio-pika, and {} does not exist. Run tests/install, or set RPC_TESTS_PYTHON to a \
+            "aio-pika is needed, and {} does not exist. Run tests/install, or set RPC_TESTS_PYTHON to a \
              Python that has the packages of tests/python/requirements.txt",
             python.display()
         );
