@@ -103,6 +103,9 @@ mod serve_error;
 
 #[doc(hidden)]
 pub mod private;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use builder::RpcBuilder;
 pub use call::Call;

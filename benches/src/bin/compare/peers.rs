@@ -1,0 +1,17 @@
+//! Those that are compared, each written as its own documentation advises.
+
+pub(crate) mod amqp;
+pub(crate) mod channel;
+pub(crate) mod nats;
+pub(crate) mod rpc;
+pub(crate) mod tcp;
+
+use futures_util::future::BoxFuture;
+
+/// A server that runs.
+pub(crate) struct Served {
+    /// Where clients reach it.
+    pub(crate) url: String,
+    /// Leaves the broker in order, so that nothing is sent to it any more.
+    pub(crate) close: BoxFuture<'static, ()>,
+}
