@@ -109,6 +109,18 @@ pub const fn describe(name: &'static str, returns: &'static str) -> MethodDescri
     }
 }
 
+/// The type of a returned value, as it is written. A `Result` would reach callers as a value too, with its errors.
+#[must_use]
+#[track_caller]
+pub const fn value_type(ty: &'static str, is_result: bool) -> &'static str {
+    assert!(
+        !is_result,
+        "this is a `Result` by another name, which its caller would get as a value: write `Result<T, E>`, or name the \
+         alias `Result`"
+    );
+    ty
+}
+
 /// An argument that is not optional.
 #[must_use]
 pub const fn arg(name: &'static str, ty: &'static str) -> ArgumentDescriptor {
@@ -200,15 +212,16 @@ impl ArgumentDescriptor {
     }
 }
 
-/// Tells the real `Option` from a type that only has its name: `IsOption::<T>::YES`, with [`NoOption`] in scope.
+/// Tells the real `Option` and `Result` from types that only have their names, and from aliases of other names:
+/// `TypeOf::<T>::IS_OPTION`, with [`Other`] in scope.
 ///
 /// What an `impl` of the type itself has goes before what a trait has.
 #[derive(Debug)]
-pub struct IsOption<T: ?Sized>(PhantomData<T>);
+pub struct TypeOf<T: ?Sized>(PhantomData<T>);
 
-impl<T> IsOption<Option<T>> {
-    /// It is.
-    pub const YES: bool = true;
+impl<T> TypeOf<Option<T>> {
+    /// It is one.
+    pub const IS_OPTION: bool = true;
 
     /// Whether the argument is left out.
     #[must_use]
@@ -217,10 +230,17 @@ impl<T> IsOption<Option<T>> {
     }
 }
 
-/// What [`IsOption`] says of all other types.
-pub trait NoOption {
-    /// It is not.
-    const YES: bool = false;
+impl<T, E> TypeOf<Result<T, E>> {
+    /// It is one.
+    pub const IS_RESULT: bool = true;
+}
+
+/// What [`TypeOf`] says of all other types.
+pub trait Other {
+    /// It is none.
+    const IS_OPTION: bool = false;
+    /// It is none.
+    const IS_RESULT: bool = false;
 
     /// An argument that is no `Option` is always there.
     fn left_out<V>(_value: &V) -> bool {
@@ -228,4 +248,4 @@ pub trait NoOption {
     }
 }
 
-impl<T: ?Sized> NoOption for IsOption<T> {}
+impl<T: ?Sized> Other for TypeOf<T> {}

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use crate::descriptor::{IsOption, NoOption, arg, args, describe, describe_service};
+pub use crate::descriptor::{Other, TypeOf, arg, args, describe, describe_service, value_type};
 pub use crate::{
     Call, CallError, Method, MethodDescriptor as Descriptor, Rpc, RpcError, Service,
     ServiceDescriptor,

@@ -117,7 +117,7 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
             arg.owned()
         };
         let skip = (encode && leaves_out_none(arg)).then(|| {
-            let path = descriptor::is_option(arg.ty).to_string() + "::left_out";
+            let path = descriptor::type_of(arg.ty).to_string() + "::left_out";
             quote!(#[serde(skip_serializing_if = #path)])
         });
         quote!(#(#serde)* #skip #ident: #ty)

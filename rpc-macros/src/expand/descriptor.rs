@@ -14,16 +14,18 @@ use crate::model::{
 /// The constants of the methods. They are those of a type, since an argument may have any name, and would be
 /// taken for a constant in scope that has the same.
 pub(super) fn expand_methods(service: &Service<'_>) -> TokenStream {
-    let has_options = (service.methods.iter()).any(|method| method.args.iter().any(may_be_option));
-    let import = has_options.then(|| {
+    let asks = (service.methods.iter()).any(|method| {
+        method.args.iter().any(may_be_option) || unknown_value(service, method).is_some()
+    });
+    let import = asks.then(|| {
         quote!(
-            use __rpc::NoOption as _;
+            use __rpc::Other as _;
         )
     });
     let methods = service.methods.iter().map(|method| {
         let Method { ident, name, .. } = method;
         let (cfgs, allows) = (conditions(method.attrs), allowances(method.attrs));
-        let returns = method.returns.ty().map_or_else(|| "()".into(), of_type);
+        let returns = expand_returns(service, method);
         let args = expand_args(service, method);
         let docs = (method.attrs.iter().any(is_text)).then(|| {
             let docs = of_docs(method.attrs);
@@ -65,6 +67,25 @@ pub(super) fn path_of(method: &Method<'_>) -> TokenStream {
     quote!(__Method::#ident)
 }
 
+/// The type that is returned, as it is written.
+fn expand_returns(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+    let text = method.returns.ty().map_or_else(|| "()".into(), of_type);
+    match unknown_value(service, method) {
+        Some(ty) => {
+            let known = type_of(ty);
+            quote_spanned!(place_of(ty)=> __rpc::value_type(#text, #known::IS_RESULT))
+        }
+        None => quote!(#text),
+    }
+}
+
+/// The type that counts as a value, if the compiler has to see to it that it is no `Result`. The constants have no
+/// parameters, so a type that names one goes by its own name alone.
+fn unknown_value<'a>(service: &Service<'_>, method: &Method<'a>) -> Option<&'a Type> {
+    let unknown = method.returns.of_unknown_kind();
+    unknown.filter(|ty| !generics::has_params_of(service.item, ty))
+}
+
 fn expand_args(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
     let args = &method.args;
     let names = args.iter().map(|arg| (&arg.name, of_type(arg.ty)));
@@ -94,12 +115,12 @@ fn expand_options_of(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream
         Optional::No => None,
         Optional::Option => {
             // The constants have no parameters, and what is in an `Option` makes no difference.
-            let is_option = if generics::has_params_of(service.item, arg.ty) {
-                is_option(&arg.option_of_nothing())
+            let known = if generics::has_params_of(service.item, arg.ty) {
+                type_of(&arg.option_of_nothing())
             } else {
-                is_option(arg.ty)
+                type_of(arg.ty)
             };
-            Some(quote_spanned!(place_of(arg.ty)=> .optional(#is_option::YES)))
+            Some(quote_spanned!(place_of(arg.ty)=> .optional(#known::IS_OPTION)))
         }
         Optional::Default => Some(quote!(.optional(true))),
     }
@@ -109,9 +130,9 @@ fn may_be_option(arg: &Arg<'_>) -> bool {
     matches!(arg.optional, Optional::Option) || args::leaves_out_none(arg)
 }
 
-/// What knows whether a type is an `Option`.
-pub(super) fn is_option(ty: &Type) -> TokenStream {
-    quote_spanned!(place_of(ty)=> __rpc::IsOption::<#ty>)
+/// What knows whether a type is an `Option` or a `Result`.
+pub(super) fn type_of(ty: &Type) -> TokenStream {
+    quote_spanned!(place_of(ty)=> __rpc::TypeOf::<#ty>)
 }
 
 fn expand_options(options: &MethodOptions) -> TokenStream {

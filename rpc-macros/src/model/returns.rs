@@ -5,6 +5,12 @@ use syn::{
     TypeImplTrait, TypeParamBound,
 };
 
+/// Types that are sure to be no `Result`; of others, their names do not tell.
+const VALUES: [&str; 19] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize", "Option", "String", "Vec",
+];
+
 /// What a method returns.
 pub(crate) enum Returns<'a> {
     Nothing,
@@ -48,6 +54,18 @@ impl<'a> Returns<'a> {
             Self::Nothing => None,
             Self::Value(ty) | Self::Result { whole: ty, .. } | Self::Alias(ty) => Some(ty),
         }
+    }
+
+    /// The type that counts as a value and may be a `Result` by another name.
+    pub(crate) fn of_unknown_kind(&self) -> Option<&'a Type> {
+        let &Self::Value(ty) = self else {
+            return None;
+        };
+        let Type::Path(path) = visible(ty) else {
+            return None;
+        };
+        let last = path.path.segments.last()?;
+        VALUES.iter().all(|name| last.ident != name).then_some(ty)
     }
 }
 

@@ -37,7 +37,7 @@ struct ShopServer<S> {
 #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
-    use __rpc::NoOption as _;
+    use __rpc::Other as _;
     enum __Method {}
     impl __Method {
         const find: __rpc::Descriptor = __rpc::describe("find", "Vec<String>")
@@ -45,9 +45,9 @@ const _: () = {
                 &[
                     __rpc::arg("text", "&str"),
                     __rpc::arg("shelf", "Option<&str>")
-                        .optional(__rpc::IsOption::<Option<&str>>::YES),
+                        .optional(__rpc::TypeOf::<Option<&str>>::IS_OPTION),
                     __rpc::arg("limit", "Option<u32>")
-                        .optional(__rpc::IsOption::<Option<u32>>::YES),
+                        .optional(__rpc::TypeOf::<Option<u32>>::IS_OPTION),
                 ],
             );
         const label: __rpc::Descriptor = __rpc::describe("label", "String")
@@ -58,7 +58,7 @@ const _: () = {
                     __rpc::arg("item", "&str"),
                     __rpc::arg("count", "u32").optional(true),
                     __rpc::arg("in", "Option<String>")
-                        .optional(__rpc::IsOption::<Option<String>>::YES),
+                        .optional(__rpc::TypeOf::<Option<String>>::IS_OPTION),
                 ],
             );
     }
@@ -113,7 +113,7 @@ const _: () = {
                         count: u32,
                         #[serde(rename = "in")]
                         #[serde(
-                            skip_serializing_if = "__rpc :: IsOption :: < Option < String > >::left_out"
+                            skip_serializing_if = "__rpc :: TypeOf :: < Option < String > >::left_out"
                         )]
                         place: Option<String>,
                     }

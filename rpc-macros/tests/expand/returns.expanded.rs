@@ -8,6 +8,10 @@ trait Bank: std::fmt::Debug + ::core::marker::Send + ::core::marker::Sync + 'sta
     ) -> impl ::core::future::Future<
         Output = Result<Receipt, Refusal>,
     > + ::core::marker::Send;
+    fn last(
+        &self,
+        account: Account,
+    ) -> impl ::core::future::Future<Output = Receipt> + ::core::marker::Send;
     fn balance(
         &self,
         account: Account,
@@ -31,6 +35,7 @@ struct BankServer<S> {
 #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
 const _: () = {
     use ::rpc_core::private as __rpc;
+    use __rpc::Other as _;
     enum __Method {}
     impl __Method {
         const audit: __rpc::Descriptor = __rpc::describe("audit", "()");
@@ -38,6 +43,11 @@ const _: () = {
             .args(
                 &__rpc::args([("from", "Account"), ("to", "Account"), ("amount", "u64")]),
             );
+        const last: __rpc::Descriptor = __rpc::describe(
+                "last",
+                __rpc::value_type("Receipt", __rpc::TypeOf::<Receipt>::IS_RESULT),
+            )
+            .args(&__rpc::args([("account", "Account")]));
         const balance: __rpc::Descriptor = __rpc::describe(
                 "balance",
                 "bank::Result<u64>",
@@ -49,7 +59,7 @@ const _: () = {
         const DESCRIPTOR: __rpc::ServiceDescriptor = __rpc::describe_service(
             "Bank",
             "",
-            &[__Method::audit, __Method::pay, __Method::balance],
+            &[__Method::audit, __Method::pay, __Method::last, __Method::balance],
         );
         /// A client that calls through `rpc`.
         #[must_use]
@@ -75,6 +85,11 @@ const _: () = {
                     __rpc::owned().of(&to),
                     __rpc::owned().of(&amount),
                 ])
+        }
+        /// Calls `last`.
+        fn last(&self, account: Account) -> __rpc::Call<Receipt> {
+            __rpc::call(&self.rpc, &__Method::last, __rpc::value())
+                .args([__rpc::owned().of(&account)])
         }
         /// Calls `balance`.
         fn balance(
@@ -144,6 +159,9 @@ const _: () = {
                     .run(|s, (from, (to, (amount, ())))| __rpc::pin(
                         Bank::pay(s, from, to, amount),
                     )),
+                __rpc::method(s, &__Method::last, __rpc::value())
+                    .args((__rpc::owned(), ()))
+                    .run(|s, (account, ())| __rpc::pin(Bank::last(s, account))),
                 __rpc::method(s, &__Method::balance, __rpc::alias::<bank::Result<u64>>())
                     .args((__rpc::owned(), ()))
                     .run(|s, (account, ())| __rpc::pin(Bank::balance(s, account))),

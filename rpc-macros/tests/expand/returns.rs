@@ -4,5 +4,7 @@ trait Bank: std::fmt::Debug {
 
     async fn pay(&self, from: Account, to: Account, amount: u64) -> Result<Receipt, Refusal>;
 
+    async fn last(&self, account: Account) -> Receipt;
+
     async fn balance(&self, account: Account) -> bank::Result<u64>;
 }
