@@ -5,6 +5,7 @@ mod attributes;
 mod duration;
 mod method;
 mod options;
+mod passing;
 mod returns;
 mod text;
 mod travel;
@@ -18,10 +19,11 @@ use syn::visit::Visit;
 use syn::{Attribute, Error, GenericParam, ItemTrait, Path, Result, TraitItem};
 
 use crate::mistakes::Mistakes;
-pub(crate) use arg::{Arg, Optional, Passing};
+pub(crate) use arg::{Arg, Optional};
 pub(crate) use attributes::{allowances, conditions, is_conditional, is_hidden, is_text, shared};
 pub(crate) use method::Method;
 pub(crate) use options::{MethodOptions, ServiceOptions};
+pub(crate) use passing::Passing;
 pub(crate) use returns::Returns;
 pub(crate) use text::{of_docs, of_type};
 

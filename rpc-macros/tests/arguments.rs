@@ -30,6 +30,8 @@ trait Arguments {
         #[serde(default = "seven")] c: u8,
     ) -> u8;
     async fn renamed(&self, #[serde(rename = "from")] sender: &str, to: Option<&str>) -> String;
+    async fn nested(&self, a: Option<Option<u8>>, #[serde(default)] b: Option<Option<u8>>)
+    -> Value;
     async fn with(&self, #[serde(with = "hex")] number: u32, more: Option<&u32>) -> u32;
     async fn rest(&self, a: u8, #[serde(flatten)] rest: BTreeMap<String, Value>) -> Value;
     fn future(&self, text: &str) -> impl Future<Output = Result<usize, String>> + Send;
@@ -87,6 +89,9 @@ impl Arguments for Echo {
     }
     async fn renamed(&self, sender: &str, to: Option<&str>) -> String {
         format!("{sender} to {to:?}")
+    }
+    async fn nested(&self, a: Option<Option<u8>>, b: Option<Option<u8>>) -> Value {
+        json!([format!("{a:?}"), format!("{b:?}")])
     }
     async fn with(&self, number: u32, more: Option<&u32>) -> u32 {
         number + more.unwrap_or(&1)
@@ -149,11 +154,25 @@ async fn optional_arguments_are_left_out() {
     );
 }
 
+/// JSON has one `null`, so of an option within an option only what is in both arrives.
+#[tokio::test]
+async fn an_option_of_nothing_is_nothing() {
+    let (_rpc, echo) = serve().await;
+    assert_eq!(
+        echo.nested(Some(None), Some(None)).await.unwrap(),
+        json!(["None", "None"])
+    );
+    assert_eq!(
+        echo.nested(Some(Some(1)), Some(Some(2))).await.unwrap(),
+        json!(["Some(Some(1))", "Some(Some(2))"])
+    );
+}
+
 /// What the body of a call is, as somebody else's server sees it.
 #[tokio::test]
 async fn absent_arguments_are_not_sent() {
     let rpc = Rpc::connect("memory://").await.expect("needs no broker");
-    for name in ["option", "renamed", "with", "defaults"] {
+    for name in ["option", "renamed", "nested", "with", "defaults"] {
         let show = async |args: Value| Err::<(), _>(args.to_string());
         let registered = rpc.register(name, show).await;
         registered.expect("nothing else is served");
@@ -169,6 +188,8 @@ async fn absent_arguments_are_not_sent() {
     assert_eq!(seen(option), r#"{"a":1,"c":[]}"#);
     let renamed = echo.renamed("ann", None).await.unwrap_err();
     assert_eq!(seen(renamed), r#"{"from":"ann"}"#);
+    let nested = echo.nested(Some(None), None).await.unwrap_err();
+    assert_eq!(seen(nested), r#"{"a":null}"#);
     let with = echo.with(255, Some(&2)).await.unwrap_err();
     assert_eq!(seen(with), r#"{"more":2,"number":"ff"}"#);
     // A default is the server's.

@@ -8,7 +8,6 @@ use serde_json::json;
 
 mod bank {
     pub(crate) type Result<T, E = super::Refusal> = std::result::Result<T, E>;
-    pub(crate) type Done = Result<()>;
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -33,8 +32,6 @@ trait Bank {
     async fn pay(&self, to: String, amount: u32) -> Result<(String, u32), Refusal>;
     async fn close(&self, now: Option<bool>) -> bank::Result<()>;
     async fn reopen(&self) -> bank::Result<u32, String>;
-    /// Not seen to be a `Result`, so the caller gets it as a value.
-    async fn done(&self) -> bank::Done;
     async fn twice(&self, amount: u32) -> bank::Result<u32> {
         let (_, amount) = self.pay("myself".into(), amount).await?;
         Ok(2 * amount)
@@ -65,10 +62,6 @@ impl Bank for Vault {
 
     async fn reopen(&self) -> bank::Result<u32, String> {
         Err("never".into())
-    }
-
-    async fn done(&self) -> bank::Done {
-        Err(Refusal::Closed)
     }
 }
 
@@ -102,7 +95,6 @@ async fn errors_arrive_as_the_very_value() {
     assert_eq!(error, CallError::Service(Refusal::Closed));
     let error = bank.reopen().await.unwrap_err();
     assert_eq!(error, CallError::Service("never".to_owned()));
-    assert_eq!(bank.done().await, Ok(Err(Refusal::Closed)));
 }
 
 #[tokio::test]

@@ -3,12 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{
-    Attribute, GenericArgument, Ident, Lifetime, Lit, Pat, PatType, PathArguments, PathSegment,
-    Type, TypeReference, parse_quote,
-};
+use syn::{Attribute, Ident, Lit, Pat, PatType, PathArguments, Type, parse_quote};
 
-use super::returns::{type_args, visible};
+use super::passing::{Passing, cow_with, may_be_cow, option_of};
+use super::returns::visible;
 use super::{options, travel};
 use crate::mistakes::Mistakes;
 
@@ -49,18 +47,6 @@ pub(crate) enum Optional {
     Option,
     /// It has a default.
     Default,
-}
-
-/// How an argument is passed to the method.
-pub(crate) enum Passing<'a> {
-    /// By value.
-    Owned,
-    /// As a `&T`.
-    Lent(&'a Type),
-    /// As an `Option<&T>`.
-    LentOption(&'a Type),
-    /// As a `Cow<'_, T>`, which is by value, but borrows where the caller has it.
-    Cow(&'a Type),
 }
 
 impl<'a> Arg<'a> {
@@ -215,91 +201,6 @@ impl<'a> Arg<'a> {
             Passing::LentOption(_) => quote!(#value.as_deref()),
         }
     }
-}
-
-impl<'a> Passing<'a> {
-    fn of(ty: &'a Type) -> Self {
-        if let Some(lent) = lent(ty) {
-            return Self::Lent(lent);
-        }
-        if let Some(lent) = option_of(ty).and_then(lent) {
-            return Self::LentOption(lent);
-        }
-        cow_of(ty).map_or(Self::Owned, Self::Cow)
-    }
-}
-
-/// The `T` of `&T`.
-fn lent(ty: &Type) -> Option<&Type> {
-    match visible(ty) {
-        Type::Reference(TypeReference {
-            lifetime: None,
-            mutability: None,
-            elem,
-            ..
-        }) => Some(elem),
-        _ => None,
-    }
-}
-
-/// The `T` of `Option<T>`.
-fn option_of(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = visible(ty) else {
-        return None;
-    };
-    let last = path.path.segments.last()?;
-    match type_args(last)[..] {
-        [ty] if last.ident == "Option" => Some(ty),
-        _ => None,
-    }
-}
-
-/// The `T` of `Cow<'_, T>`.
-fn cow_of(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = visible(ty) else {
-        return None;
-    };
-    let last = path.path.segments.last()?;
-    let [ty] = type_args(last)[..] else {
-        return None;
-    };
-    let mut lifetimes = lifetimes_of(last);
-    (last.ident == "Cow" && lifetimes.next()?.ident == "_").then_some(ty)
-}
-
-/// Whether it may be a `Cow` with a lifetime that is not written.
-fn may_be_cow(ty: &Type) -> bool {
-    let Type::Path(path) = visible(ty) else {
-        return false;
-    };
-    let last = path.path.segments.last();
-    last.is_some_and(|last| {
-        last.ident == "Cow" && type_args(last).len() == 1 && lifetimes_of(last).next().is_none()
-    })
-}
-
-fn lifetimes_of(segment: &PathSegment) -> impl Iterator<Item = &Lifetime> {
-    let args = match &segment.arguments {
-        PathArguments::AngleBracketed(args) => Some(&args.args),
-        _ => None,
-    };
-    args.into_iter().flatten().filter_map(|arg| match arg {
-        GenericArgument::Lifetime(lifetime) => Some(lifetime),
-        _ => None,
-    })
-}
-
-/// A `Cow` that borrows, with a lifetime of its own.
-fn cow_with(ty: &Type, lifetime: &TokenStream) -> TokenStream {
-    let mut ty = visible(ty).clone();
-    if let Type::Path(path) = &mut ty
-        && let Some(last) = path.path.segments.last_mut()
-        && let PathArguments::AngleBracketed(args) = &mut last.arguments
-    {
-        let types = (args.args.iter()).filter(|arg| matches!(arg, GenericArgument::Type(_)));
-        args.args = parse_quote!(#lifetime, #(#types),*);
-    }
-    ty.into_token_stream()
 }
 
 #[cfg(test)]
