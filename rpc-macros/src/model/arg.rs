@@ -60,7 +60,7 @@ impl<'a> Arg<'a> {
             other => {
                 mistakes.push(
                     other,
-                    "an argument has a plain name, which is its name on the wire: a pattern goes into the body",
+                    "an argument has a plain name, which is its name on the wire: a pattern, or `mut`, goes into the body",
                 );
                 return None;
             }
