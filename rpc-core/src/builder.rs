@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::client::{Client, Limits};
 use crate::connect_error::ConnectError;
 use crate::error::shorten;
+use crate::lane::options::Batching;
 use crate::rpc::Rpc;
 use crate::servers::Servers;
 use crate::transport::Transport;
@@ -35,6 +36,7 @@ pub struct RpcBuilder {
     timeout: Duration,
     grace: Duration,
     limits: Limits,
+    batching: Batching,
     amqp: AmqpOptions,
 }
 
@@ -49,6 +51,7 @@ impl RpcBuilder {
                 in_flight: 65_536,
                 fail_fast: false,
             },
+            batching: Batching::default(),
             amqp: AmqpOptions {
                 name: None,
                 connect_timeout: Duration::from_secs(10),
@@ -101,6 +104,15 @@ impl RpcBuilder {
     /// Defaults to 65,536.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.limits.in_flight = calls.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Sets whether and how calls that wait at the same time travel together, and whether servers take such
+    /// batches.
+    ///
+    /// Defaults to [`Batching::default`]: on.
+    pub fn batching(mut self, batching: Batching) -> Self {
+        self.batching = batching;
         self
     }
 
@@ -229,8 +241,9 @@ impl RpcBuilder {
             None => return refuse("...", "it must start with amqp://, amqps:// or memory://"),
         };
         let size = self.limits.message_size;
-        let client = Client::connect(Arc::clone(&transport), self.limits).await?;
-        let servers = Servers::new(transport, size, self.grace);
+        let batching = self.batching.clone();
+        let client = Client::connect(Arc::clone(&transport), self.limits, batching).await?;
+        let servers = Servers::new(transport, size, self.grace, self.batching);
         Ok(Rpc::new(client, servers, self.timeout))
     }
 }
@@ -242,6 +255,7 @@ impl fmt::Debug for RpcBuilder {
             .field("timeout", &self.timeout)
             .field("grace", &self.grace)
             .field("limits", &self.limits)
+            .field("batching", &self.batching)
             .field("amqp", &self.amqp)
             .finish_non_exhaustive()
     }

@@ -60,11 +60,11 @@ pub struct Call<T, Err = RpcError> {
 }
 
 /// Makes the end of a call of what came back.
-pub(crate) type Finish<T, Err> = fn(String, Result<Answer, RpcError>) -> Result<T, Err>;
+pub(crate) type Finish<T, Err> = fn(Cow<'static, str>, Result<Answer, RpcError>) -> Result<T, Err>;
 
 enum State {
     Ready(Rpc, Box<Request>),
-    Running(BoxFuture<'static, (String, Result<Answer, RpcError>)>),
+    Running(BoxFuture<'static, (Cow<'static, str>, Result<Answer, RpcError>)>),
     Done,
 }
 
@@ -286,8 +286,8 @@ impl<T, Err> Future for Call<T, Err> {
             && let State::Ready(rpc, request) = std::mem::replace(&mut self.state, State::Done)
         {
             self.state = State::Running(Box::pin(async move {
-                let method = shorten(&request.method);
-                let answer = rpc.client().call(*request).await;
+                let method = request.method.clone();
+                let answer = rpc.client().call(request).await;
                 (method, answer)
             }));
         }
@@ -320,12 +320,12 @@ fn is_reserved(name: &str) -> bool {
 
 /// The end of a method that returns a plain value.
 pub(crate) fn plain<T: DeserializeOwned>(
-    method: String,
+    method: Cow<'static, str>,
     answer: Result<Answer, RpcError>,
 ) -> Result<T, RpcError> {
     match answer? {
         Answer::Value(body) => codec::decode_result(&body).map_err(|reason| RpcError::Decode {
-            method,
+            method: method.into_owned(),
             expected: type_name::<T>().to_owned(),
             reason,
         }),
@@ -335,7 +335,7 @@ pub(crate) fn plain<T: DeserializeOwned>(
 
 /// The end of a method that returns a `Result`.
 pub(crate) fn fallible<T, E>(
-    method: String,
+    method: Cow<'static, str>,
     answer: Result<Answer, RpcError>,
 ) -> Result<T, CallError<E>>
 where

@@ -5,10 +5,14 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::connect_error::ConnectError;
+use crate::lane::batch::unpack;
+use crate::lane::options::Batching;
+use crate::lane::sender::Lanes;
 use crate::lookout::Lookout;
-use crate::message::Incoming;
+use crate::message::{Incoming, Kind, Message};
 use crate::pending::{Outcome, Over, PendingCalls};
 use crate::supervisor::{OwnedTask, Session};
 use crate::transport::{CallChannel, ConfirmChannel, Link, Loss, OpenCalls};
@@ -21,6 +25,7 @@ pub(crate) struct CallSession {
     pub(crate) pending: Arc<PendingCalls>,
     pub(crate) lookout: Lookout,
     pub(crate) confirms: Box<dyn ConfirmChannel>,
+    pub(crate) lanes: Arc<Lanes>,
     /// Cancelled when nothing can come in any more.
     silent: CancellationToken,
     /// Why that is, if it is known.
@@ -31,7 +36,9 @@ pub(crate) struct CallSession {
 
 #[async_trait]
 impl Session for CallSession {
-    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError> {
+    type Options = Batching;
+
+    async fn open(link: Arc<dyn Link>, batching: &Batching) -> Result<Self, ConnectError> {
         let OpenCalls {
             channel,
             mut incoming,
@@ -40,13 +47,18 @@ impl Session for CallSession {
         let silent = CancellationToken::new();
         let silenced = silent.clone();
         let calls = Arc::clone(&pending);
+        let lanes = Arc::new(Lanes::start(&channel, &pending, batching));
+        let lanes_of_pump = Arc::clone(&lanes);
         let why = Arc::new(OnceLock::new());
         let tell_why = Arc::clone(&why);
         let host = link.host().to_owned();
         let pump = tokio::spawn(async move {
             while let Some(incoming) = incoming.next().await {
                 match incoming {
-                    Incoming::Reply(message) => calls.deliver(message, Outcome::Answered),
+                    Incoming::Reply(message) => deliver(&calls, message),
+                    Incoming::Returned(message) if message.kind == Kind::Batch => {
+                        lanes_of_pump.returned(&message);
+                    }
                     Incoming::Returned(message) => calls.deliver(message, |_| Outcome::Returned),
                     Incoming::Ended(reason) => {
                         tell_why.get_or_init(|| reason);
@@ -55,6 +67,8 @@ impl Session for CallSession {
             }
             // Whoever else notices the loss, and when: no call may wait here any longer.
             let reason = tell_why.get().map_or(SILENCE, String::as_str);
+            // First what was never sent, which another connection may have.
+            lanes_of_pump.end(reason);
             calls.end(Over::Lost(format!("{host}: {reason}")));
             silenced.cancel();
         });
@@ -64,6 +78,7 @@ impl Session for CallSession {
             link,
             channel,
             pending,
+            lanes,
             silent,
             why,
             _pump: OwnedTask(pump),
@@ -83,6 +98,9 @@ impl Session for CallSession {
     }
 
     fn end(&self, over: Over) {
+        if let Over::Lost(reason) = &over {
+            self.lanes.end(reason);
+        }
         self.pending.end(over);
     }
 }
@@ -91,6 +109,22 @@ impl Drop for CallSession {
     fn drop(&mut self) {
         // The last owner may be the runtime that shuts down: callers elsewhere must not wait for it.
         self.pending.end(Over::Closed);
+    }
+}
+
+/// Hands a reply, or each reply of a batch, to its caller. A batch of calls is one that bounced, and all of
+/// them did for the same reason.
+fn deliver(calls: &PendingCalls, message: Message) {
+    if message.kind != Kind::Batch {
+        return calls.deliver(message, Outcome::Answered);
+    }
+    match unpack(&message) {
+        Ok(messages) => {
+            for message in messages {
+                calls.deliver(message, Outcome::Answered);
+            }
+        }
+        Err(reason) => debug!(reason, "dropped a batch of replies"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
@@ -12,6 +13,7 @@ use crate::call_session::CallSession;
 use crate::connect_error::ConnectError;
 use crate::error::RpcError;
 use crate::fault::Fault;
+use crate::lane::options::Batching;
 use crate::progress::Progress;
 use crate::supervisor::{State, Supervisor};
 use crate::transport::{Purpose, Transport};
@@ -40,7 +42,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The body of a result.
-    Value(Vec<u8>),
+    Value(Bytes),
     Fault(Fault),
 }
 
@@ -48,8 +50,9 @@ impl Client {
     pub(crate) async fn connect(
         transport: Arc<dyn Transport>,
         limits: Limits,
+        batching: Batching,
     ) -> Result<Self, ConnectError> {
-        let supervisor = Supervisor::start(transport, Purpose::Calling).await?;
+        let supervisor = Supervisor::start(transport, Purpose::Calling, batching).await?;
         Ok(Self {
             supervisor,
             room: Semaphore::new(limits.in_flight),
@@ -71,7 +74,7 @@ impl Client {
     }
 
     /// Makes one call. Ends by the deadline plus a moment for the broker's word; dropping it forgets the call.
-    pub(crate) async fn call(&self, request: Request) -> Result<Answer, RpcError> {
+    pub(crate) async fn call(&self, request: Box<Request>) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
         let _room = attempt.room(&self.room).await?;
         let mut backoff = Backoff::default();
@@ -92,9 +95,12 @@ impl Client {
             if let Some(RpcError::Interrupted { .. }) = doubt {
                 attempt.count_interruption();
             }
-            debug!(method = attempt.method, "an idempotent call is sent again");
+            debug!(
+                method = &*attempt.method,
+                "an idempotent call is sent again"
+            );
             // Where there is no time left, the next attempt says so at once.
-            attempt.wait(backoff.next_wait()).await;
+            Box::pin(attempt.wait(backoff.next_wait())).await;
         }
     }
 
@@ -108,14 +114,16 @@ impl Client {
         loop {
             let session = attempt.session(lost.as_ref()).await?;
             let published = if attempt.one_way {
-                attempt.publish_one_way(&session).await
+                Box::pin(attempt.publish_one_way(&session)).await
             } else {
                 attempt.publish(&session).await
             };
             match published {
                 Ok(Published::Answered(answer)) => return Ok(answer),
                 // Servers believe it then; not all of those that others write need to.
-                Ok(Published::TakenForLate) => attempt.wait_in_time(backoff.next_wait()).await,
+                Ok(Published::TakenForLate) => {
+                    Box::pin(attempt.wait_in_time(backoff.next_wait())).await;
+                }
                 Ok(Published::NotSent(reason)) if self.limits.fail_fast => {
                     return Err(attempt.not_sent(reason));
                 }
@@ -123,10 +131,10 @@ impl Client {
                 Ok(Published::NotSent(_)) => *lost = Some(session),
                 Ok(Published::Refused) => {
                     debug!(
-                        method = attempt.method,
+                        method = &*attempt.method,
                         "a call that its queue refused is sent again"
                     );
-                    attempt.wait_for_queue(backoff.next_wait()).await?;
+                    Box::pin(attempt.wait_for_queue(backoff.next_wait())).await?;
                 }
                 Err(error) => {
                     if let RpcError::ConnectionLost { .. } = error {

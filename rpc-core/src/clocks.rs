@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::message::{DEADLINE, Delivery, IN_TIME, TIMEOUT, unix_millis};
+use crate::message::{Delivery, IN_TIME, Limit, unix_millis};
 
 /// Tells the time that a call has spent on its way from a clock that is wrong.
 ///
@@ -44,19 +43,18 @@ impl Clocks {
 
     fn left(&mut self, call: &Delivery, now: u64) -> Option<Duration> {
         let message = &call.message;
-        let millis = |name| message.headers.get(name).and_then(Value::as_u64);
-        let Some(limit) = millis(TIMEOUT) else {
+        let Some(Limit { timeout, deadline }) = message.limit else {
             return message.expiration;
         };
-        let sent = millis(DEADLINE)
-            .and_then(|deadline| deadline.checked_sub(limit))
+        let sent = deadline
+            .and_then(|deadline| deadline.checked_sub(timeout))
             .and_then(|sent| i64::try_from(sent).ok());
         let (Some(sent), Some(caller), Ok(now)) = (sent, &message.reply_to, i64::try_from(now))
         else {
-            return Some(Duration::from_millis(limit));
+            return Some(Duration::from_millis(timeout));
         };
         // What lasts longer than time itself has no limit that anybody could miss.
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = i64::try_from(timeout).unwrap_or(i64::MAX);
         let difference = now.saturating_sub(sent);
         // The word of a caller is good for the message's first way only.
         let is_in_time = !call.redelivered && message.headers.contains_key(IN_TIME);
@@ -122,13 +120,15 @@ mod tests {
 
     /// A call of `caller`, sent at `sent` on its clock, with a limit of 500 ms.
     fn call(caller: &str, sent: u64) -> Delivery {
-        let mut message = Message {
+        let message = Message {
             reply_to: Some(caller.into()),
+            limit: Some(Limit {
+                timeout: 500,
+                deadline: Some(sent + 500),
+            }),
             expiration: Some(Duration::from_millis(470)),
             ..Message::default()
         };
-        message.headers.insert(TIMEOUT.into(), 500.into());
-        message.headers.insert(DEADLINE.into(), (sent + 500).into());
         Delivery {
             message,
             redelivered: false,
@@ -257,10 +257,12 @@ mod tests {
                 for now in [0, 1, u64::MAX >> 1, u64::MAX] {
                     for in_time in [false, true] {
                         let mut call = call("a", 0);
-                        let headers = &mut call.message.headers;
-                        headers.insert(TIMEOUT.into(), timeout.into());
-                        headers.insert(DEADLINE.into(), deadline.into());
+                        call.message.limit = Some(Limit {
+                            timeout,
+                            deadline: Some(deadline),
+                        });
                         if in_time {
+                            let headers = &mut call.message.headers;
                             headers.insert(IN_TIME.into(), true.into());
                         }
                         assert!(clocks.left(&call, now).is_some());

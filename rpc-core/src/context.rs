@@ -1,5 +1,6 @@
 //! What a handler can know of the call it serves.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub struct Context {
 
 #[derive(Debug, Default)]
 pub(crate) struct Served {
-    pub(crate) method: String,
+    pub(crate) method: Cow<'static, str>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
@@ -75,7 +76,7 @@ impl Context {
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// The headers of the call.
+    /// The headers of the call, without those that say who its caller is and how long it may take.
     #[must_use]
     pub fn headers(&self) -> &BTreeMap<String, Value> {
         &self.call.headers

@@ -1,9 +1,12 @@
 //! From one call that has arrived to its reply.
 
 use std::any::Any;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +24,6 @@ pub(crate) struct Arrived {
     pub(crate) redelivered: bool,
     /// Why it must not run.
     pub(crate) refused: Option<Fault>,
-    /// Whether anybody waits for the answer.
-    pub(crate) awaited: bool,
     /// By the clock of this machine; `None` if the caller set no limit.
     pub(crate) deadline: Option<Instant>,
 }
@@ -33,98 +34,114 @@ pub(crate) struct Arrived {
 pub(crate) async fn answer(
     method: &Method,
     arrived: Arrived,
+    is_awaited: bool,
     message_size: usize,
     abandon: &CancellationToken,
 ) -> Option<Message> {
-    let name = &*method.name;
     let persistent = arrived.message.persistent;
     let correlation_id = arrived.message.correlation_id.clone();
-    let awaited = arrived.awaited;
-    let running = async {
-        tokio::select! {
-            biased;
-            result = run(method, arrived) => Some(result),
-            () = abandon.cancelled() => None,
-        }
-    };
-    // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
-    // panic, so nobody can see it broken.
-    let result = match AssertUnwindSafe(running).catch_unwind().await {
-        Ok(Some(result)) => result,
-        Ok(None) if method.options.idempotent => return None,
-        Ok(None) => Err(Fault::new(
-            kind::INTERRUPTED,
-            format!("the server shut down while `{name}` ran; it may have run in part"),
-        )),
-        Err(panic) => Err(panicked(name, &*panic)),
-    };
-    let result = result.and_then(|body| {
-        if body.len() <= message_size {
-            Ok(body)
-        } else {
-            Err(too_large(name, body.len(), message_size))
-        }
-    });
-    let (kind, body) = match result {
-        Ok(body) => (Kind::Result, body),
-        Err(fault) => {
-            if awaited {
-                debug!(method = name, kind = %fault.kind, "answered with an error");
-            } else {
-                // Nobody else will say so.
-                warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
+    let result = match prepare(method, arrived) {
+        Err(fault) => Err(fault),
+        Ok((context, body)) => {
+            // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
+            // panic, so nobody can see it broken.
+            let running = AssertUnwindSafe(run(method, context, body, abandon));
+            match running.catch_unwind().await {
+                Ok(Some(result)) => result,
+                Ok(None) if method.options.idempotent => return None,
+                Ok(None) => Err(abandoned(&method.name)),
+                Err(panic) => Err(panicked(&method.name, &*panic)),
             }
-            (Kind::Error, encode(name, &fault, message_size))
         }
     };
+    let (kind, body) = encode_result(method, result, is_awaited, message_size);
     Some(Message {
         kind,
         correlation_id,
         content_type: Some(JSON.into()),
         persistent,
-        body,
+        body: body.into(),
         ..Message::default()
     })
 }
 
-async fn run(method: &Method, arrived: Arrived) -> Result<Vec<u8>, Fault> {
-    let name = &*method.name;
+/// What the handler gets, unless the call must not run.
+fn prepare(method: &Method, arrived: Arrived) -> Result<(Context, Bytes), Fault> {
     let Arrived {
         message: call,
         redelivered,
         refused,
         deadline,
-        ..
     } = arrived;
     if let Some(fault) = refused {
         return Err(fault);
     }
     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        let name = &method.name;
         return Err(Fault::new(
             kind::EXPIRED,
             format!("the deadline of `{name}` passed before it could start"),
         ));
     }
     let context = Context::new(Served {
-        method: name.to_owned(),
+        method: method.name.clone(),
         correlation_id: call.correlation_id,
         deadline,
         redelivered,
         user_id: call.user_id,
         headers: call.headers,
     });
+    Ok((context, call.body))
+}
+
+/// Runs the handler, until its deadline; `None` if it is abandoned.
+async fn run(
+    method: &Method,
+    context: Context,
+    body: Bytes,
+    abandon: &CancellationToken,
+) -> Option<Result<Vec<u8>, Fault>> {
+    let deadline = context.deadline();
     // Made inside the scope, since a handler may look at its context before its first await.
-    let handler = context.scope(async { (method.handler)(call.body).await });
-    tokio::select! {
-        // The deadline wins over a handler that is done at that very moment, perhaps since a call that it
-        // made has just timed out: what ends by the deadline must not depend on chance.
-        biased;
-        () = until(deadline) => Err(Fault::new(
-            kind::DEADLINE_EXCEEDED,
-            format!("the handler of `{name}` was stopped at the deadline of the call"),
-        )),
-        result = handler => result,
+    let mut handler = pin!(context.scope(async { (method.handler)(body).await }));
+    // Most handlers are done at once, and need no timer.
+    let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx)));
+    if let Poll::Ready(result) = first.await {
+        return Some(result);
     }
+    let rest = async {
+        tokio::select! {
+            // The deadline wins over a handler that is done at that very moment, perhaps since a call that it
+            // made has just timed out: what ends by the deadline must not depend on chance.
+            biased;
+            () = until(deadline) => Some(Err(stopped(&method.name))),
+            result = handler => Some(result),
+            () = abandon.cancelled() => None,
+        }
+    };
+    Box::pin(rest).await
+}
+
+/// The type and the body of the reply.
+fn encode_result(
+    method: &Method,
+    result: Result<Vec<u8>, Fault>,
+    is_awaited: bool,
+    message_size: usize,
+) -> (Kind, Vec<u8>) {
+    let name = &*method.name;
+    let fault = match result {
+        Ok(body) if body.len() <= message_size => return (Kind::Result, body),
+        Ok(body) => too_large(name, body.len(), message_size),
+        Err(fault) => fault,
+    };
+    if is_awaited {
+        debug!(method = name, kind = %fault.kind, "answered with an error");
+    } else {
+        // Nobody else will say so.
+        warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
+    }
+    (Kind::Error, encode(name, &fault, message_size))
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -132,6 +149,20 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
     }
+}
+
+fn stopped(method: &str) -> Fault {
+    Fault::new(
+        kind::DEADLINE_EXCEEDED,
+        format!("the handler of `{method}` was stopped at the deadline of the call"),
+    )
+}
+
+fn abandoned(method: &str) -> Fault {
+    Fault::new(
+        kind::INTERRUPTED,
+        format!("the server shut down while `{method}` ran; it may have run in part"),
+    )
 }
 
 fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {

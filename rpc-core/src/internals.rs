@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{Arrived, answer};
@@ -47,14 +48,13 @@ pub async fn dispatch(method: &Method, body: &[u8]) -> bool {
     let call = Arrived {
         message: Message {
             kind: Kind::Call,
-            body: body.to_vec(),
+            body: Bytes::copy_from_slice(body),
             ..Message::default()
         },
         redelivered: false,
         refused: None,
-        awaited: true,
         deadline: None,
     };
-    let reply = answer(method, call, usize::MAX, &CancellationToken::new()).await;
+    let reply = answer(method, call, true, usize::MAX, &CancellationToken::new()).await;
     reply.is_some_and(|reply| reply.kind == Kind::Result)
 }

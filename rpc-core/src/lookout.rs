@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::progress::Progress;
 use crate::supervisor::OwnedTask;
-use crate::transport::{Link, QueueLook};
+use crate::transport::{self, Link, QueueLook};
 
 /// Looks at the queues of one connection, at one after the other, and at none more often than every
 /// [`FRESH`].
@@ -21,7 +21,10 @@ pub(crate) struct Lookout {
 
 #[derive(Debug)]
 struct Request {
+    /// The queue of the method.
     queue: String,
+    /// That of its batches, if the call may be in one.
+    lane: Option<String>,
     tell: oneshot::Sender<Progress>,
 }
 
@@ -36,10 +39,14 @@ impl Lookout {
     }
 
     /// How far a call of this method got, by that time.
-    pub(crate) async fn progress(&self, method: &str, by: Instant) -> Progress {
+    pub(crate) async fn progress(&self, method: &str, lane: Option<&str>, by: Instant) -> Progress {
         let (tell, told) = oneshot::channel();
-        let queue = method.to_owned();
-        if self.requests.try_send(Request { queue, tell }).is_err() {
+        let request = Request {
+            queue: method.to_owned(),
+            lane: lane.map(str::to_owned),
+            tell,
+        };
+        if self.requests.try_send(request).is_err() {
             return Progress::Unknown;
         }
         match timeout_at(by, told).await {
@@ -50,32 +57,53 @@ impl Lookout {
 }
 
 async fn look_at_all(link: Arc<dyn Link>, mut waiting: mpsc::Receiver<Request>) {
-    let mut lookout = link.lookout();
-    let mut seen: HashMap<String, (Instant, Progress)> = HashMap::new();
-    while let Some(Request { queue, tell }) = waiting.recv().await {
+    let mut looks = Looks {
+        lookout: link.lookout(),
+        link,
+        seen: HashMap::new(),
+    };
+    while let Some(Request { queue, lane, tell }) = waiting.recv().await {
         // Its caller may have lost patience.
         if tell.is_closed() {
             continue;
         }
-        let known = seen.get(&queue).filter(|(at, _)| at.elapsed() < FRESH);
-        let progress = match known {
-            Some((_, progress)) => progress.clone(),
-            None => {
-                let progress = match timeout(LOOK_LIMIT, lookout.look(&queue)).await {
-                    Ok(look) => progress_by(look),
-                    Err(_) => {
-                        // An answer that comes later would be taken for that to the next question.
-                        lookout = link.lookout();
-                        Progress::Unknown
-                    }
-                };
-                seen.retain(|_, (at, _)| at.elapsed() < FRESH);
-                seen.insert(queue, (Instant::now(), progress.clone()));
-                progress
+        let mut progress = looks.progress(queue).await;
+        if let (Progress::Taken { .. }, Some(lane)) = (&progress, lane) {
+            // Nothing waits there; it may wait in a batch.
+            let in_lane = looks.progress(lane).await;
+            if let Progress::Queued { .. } | Progress::Unknown = in_lane {
+                progress = in_lane;
             }
-        };
+        }
         // Who has left does not ask.
         let _ = tell.send(progress);
+    }
+}
+
+/// What was seen of queues.
+struct Looks {
+    link: Arc<dyn Link>,
+    lookout: Box<dyn transport::Lookout>,
+    seen: HashMap<String, (Instant, Progress)>,
+}
+
+impl Looks {
+    async fn progress(&mut self, queue: String) -> Progress {
+        let known = self.seen.get(&queue).filter(|(at, _)| at.elapsed() < FRESH);
+        if let Some((_, progress)) = known {
+            return progress.clone();
+        }
+        let progress = match timeout(LOOK_LIMIT, self.lookout.look(&queue)).await {
+            Ok(look) => progress_by(look),
+            Err(_) => {
+                // An answer that comes later would be taken for that to the next question.
+                self.lookout = self.link.lookout();
+                Progress::Unknown
+            }
+        };
+        self.seen.retain(|_, (at, _)| at.elapsed() < FRESH);
+        self.seen.insert(queue, (Instant::now(), progress.clone()));
+        progress
     }
 }
 

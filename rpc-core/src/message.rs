@@ -1,8 +1,11 @@
 //! The messages of the wire as plain data: no I/O, no AMQP library. `PROTOCOL.md` is their spec.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,8 +17,12 @@ pub(crate) type Headers = BTreeMap<String, Value>;
 pub(crate) struct Message {
     pub(crate) kind: Kind,
     pub(crate) correlation_id: Option<String>,
-    pub(crate) reply_to: Option<String>,
-    pub(crate) content_type: Option<String>,
+    pub(crate) reply_to: Option<Arc<str>>,
+    /// The header [`FROM`] of a call.
+    pub(crate) from: Option<Arc<str>>,
+    /// The headers [`TIMEOUT`] and [`DEADLINE`] of a call.
+    pub(crate) limit: Option<Limit>,
+    pub(crate) content_type: Option<Cow<'static, str>>,
     /// 0 to 255; acts only on queues declared with `x-max-priority`.
     pub(crate) priority: Option<u8>,
     /// Delivery mode 2. Calls and replies of this crate are transient (mode 1).
@@ -24,8 +31,19 @@ pub(crate) struct Message {
     pub(crate) expiration: Option<Duration>,
     /// The publisher's user name, which RabbitMQ has verified if it is present.
     pub(crate) user_id: Option<String>,
+    /// In a reply, the header [`LANE`]: whether its server takes batches of the method at this time.
+    pub(crate) lane: Option<bool>,
     pub(crate) headers: Headers,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
+}
+
+/// The time limit of a call, as its caller has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// What was left when the call was published, in milliseconds.
+    pub(crate) timeout: u64,
+    /// When it is over, in milliseconds since the Unix epoch on the caller's clock.
+    pub(crate) deadline: Option<u64>,
 }
 
 impl Message {
@@ -46,6 +64,8 @@ pub(crate) enum Kind {
     Result,
     /// A reply that carries an error.
     Error,
+    /// Several calls, or several replies, as one message.
+    Batch,
     /// No type at all, as foreign peers send.
     #[default]
     Absent,
@@ -59,6 +79,7 @@ impl Kind {
             Some("call") => Self::Call,
             Some("result") => Self::Result,
             Some("error") => Self::Error,
+            Some("batch") => Self::Batch,
             Some(other) => Self::Unknown(other.to_owned()),
             None => Self::Absent,
         }
@@ -69,6 +90,7 @@ impl Kind {
             Self::Call => Some("call"),
             Self::Result => Some("result"),
             Self::Error => Some("error"),
+            Self::Batch => Some("batch"),
             Self::Absent => None,
             Self::Unknown(other) => Some(other),
         }
@@ -128,7 +150,7 @@ pub(crate) enum Bounce {
 impl Bounce {
     /// A bounce without a reason, or with one that is not known, counts as a rejection.
     pub(crate) fn of(headers: &Headers) -> Self {
-        match headers.get("x-first-death-reason").and_then(Value::as_str) {
+        match headers.get(DEATH_REASON).and_then(Value::as_str) {
             Some("expired") => Self::Expired,
             Some("maxlen") => Self::Overflowed,
             _ => Self::Rejected,
@@ -160,11 +182,23 @@ pub(crate) const ATTEMPTS: &str = "rpc-attempts";
 /// The header in which a quorum queue says how often it has delivered the call before.
 pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// The header with the name of the method, of a call in a dead-letter queue.
+/// The header that says of a reply whether its server takes batches of the method.
+pub(crate) const LANE: &str = "rpc-lane";
+
+/// What goes before the name of a method in that of the queue for its batches.
+pub(crate) const LANE_PREFIX: &str = "rpc.lane.";
+
+/// The header in which the broker says why a message came back.
+pub(crate) const DEATH_REASON: &str = "x-first-death-reason";
+
+/// The header with the name of the method, of a batch and of a call in a dead-letter queue.
 pub(crate) const METHOD: &str = "rpc-method";
 
-/// The content type of every body.
+/// The content type of every body but that of a batch.
 pub(crate) const JSON: &str = "application/json";
+
+/// The content type of a batch.
+pub(crate) const BATCH: &str = "application/vnd.rpc-batch";
 
 /// The longest AMQP short string, in bytes: queue names, header names, correlation ids.
 pub(crate) const SHORT_STRING: usize = 255;

@@ -1,5 +1,6 @@
 //! One call that is not answered, on its way.
 
+use bytes::Bytes;
 use tokio::time::timeout_at;
 
 use crate::attempt::{Attempt, FULL, Published};
@@ -29,7 +30,9 @@ impl Attempt<'_> {
         self.check_headers(&call, session.channel.header_limit())?;
         let publishing = session.confirms.publish(&self.method, call);
         match timeout_at(self.deadline, publishing).await {
-            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(NOTHING.to_vec()))),
+            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(Bytes::from_static(
+                NOTHING,
+            )))),
             Ok(Ok(Receipt::Unroutable)) => Err(self.unroutable()),
             Ok(Ok(Receipt::Refused)) if self.confirmed => Ok(Published::Refused),
             Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::message::{CorrelationId, Message};
+use crate::transport::PublishError;
 
 /// Maps correlation ids to the callers that wait. The only place that does.
 ///
@@ -30,6 +31,8 @@ pub(crate) enum Outcome {
     Answered(Message),
     /// The broker could not route the call.
     Returned,
+    /// It could not be sent.
+    Unsent(PublishError),
     /// No answer can come any more.
     Over(Over),
 }
@@ -65,11 +68,7 @@ impl PendingCalls {
     /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
     /// no id that is known: they are dropped.
     pub(crate) fn deliver(&self, message: Message, outcome: impl FnOnce(Message) -> Outcome) {
-        let id = message
-            .correlation_id
-            .as_deref()
-            .and_then(CorrelationId::parse);
-        match id.and_then(|id| self.lock().callers.remove(&id)) {
+        match id_of(&message).and_then(|id| self.lock().callers.remove(&id)) {
             // A caller that left at this moment does not mind.
             Some(caller) => drop(caller.send(outcome(message))),
             None => debug!(
@@ -78,6 +77,11 @@ impl PendingCalls {
                 "dropped a message that no call waits for"
             ),
         }
+    }
+
+    /// Whether the caller of this call still waits.
+    pub(crate) fn waits_for(&self, call: &Message) -> bool {
+        id_of(call).is_some_and(|id| self.lock().callers.contains_key(&id))
     }
 
     /// Ends every call that waits, and the table. The first reason stays.
@@ -101,6 +105,11 @@ impl PendingCalls {
         // No code that can panic runs under the lock.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn id_of(message: &Message) -> Option<CorrelationId> {
+    let id = message.correlation_id.as_deref();
+    id.and_then(CorrelationId::parse)
 }
 
 /// A call in the table; leaves it when dropped.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fault::{Fault, kind};
-use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, IDEMPOTENT, Message, TIMEOUT};
+use crate::message::{ATTEMPTS, DELIVERY_COUNT, Delivery, IDEMPOTENT, METHOD, Message};
 use crate::service::Method;
 
 /// What to do with a delivery.
@@ -78,10 +78,26 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     Verdict::Replace(Box::new(copy))
 }
 
+/// The copy of a call that is kept for somebody to look into.
+pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
+    let mut letter = Message {
+        reply_to: None,
+        from: None,
+        expiration: None,
+        user_id: None,
+        persistent: true,
+        ..call.clone()
+    };
+    letter
+        .headers
+        .insert(METHOD.into(), method.name.clone().into());
+    letter
+}
+
 /// Whether a copy of the call would be another call: then it is not handed to another server.
 pub(crate) fn is_unique(message: &Message) -> bool {
     // Its time would start anew.
-    let foreign_limit = message.expiration.is_some() && !message.headers.contains_key(TIMEOUT);
+    let foreign_limit = message.expiration.is_some() && message.limit.is_none();
     message.user_id.is_some() || foreign_limit
 }
 
@@ -115,7 +131,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).into()));
         let message = Message {
-            reply_to: reply_to.map(str::to_owned),
+            reply_to: reply_to.map(Into::into),
             headers: headers.collect::<Headers>(),
             user_id: user_id.map(str::to_owned),
             ..Message::default()

@@ -17,7 +17,9 @@ pub(crate) struct ServeSession {
 
 #[async_trait]
 impl Session for ServeSession {
-    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError> {
+    type Options = ();
+
+    async fn open(link: Arc<dyn Link>, (): &()) -> Result<Self, ConnectError> {
         Ok(Self { link })
     }
 

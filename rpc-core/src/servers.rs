@@ -11,16 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connect_error::ConnectError;
 use crate::error::shorten;
+use crate::lane::options::Batching;
 use crate::message::{SHORT_STRING, longest_name};
 use crate::options::FOREVER;
 use crate::serve_error::ServeError;
 use crate::serve_session::ServeSession;
 use crate::server::Ended;
 use crate::service::Method;
-use crate::subscription::Subscription;
 use crate::supervisor::{OwnedTask, State, Supervisor, session_by};
 use crate::transport::{Purpose, Transport};
-use crate::worker::Worker;
+use crate::worker::{Limits, Worker};
 
 /// Starts servers and shuts them down. The connection is made for the first of them.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Servers {
     transport: Arc<dyn Transport>,
     message_size: usize,
     grace: Duration,
+    batching: Batching,
     connection: OnceCell<Supervisor<ServeSession>>,
     registry: Arc<Mutex<Registry>>,
 }
@@ -49,11 +50,17 @@ struct Running {
 }
 
 impl Servers {
-    pub(crate) fn new(transport: Arc<dyn Transport>, message_size: usize, grace: Duration) -> Self {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        message_size: usize,
+        grace: Duration,
+        batching: Batching,
+    ) -> Self {
         Self {
             transport,
             message_size,
             grace: grace.min(FOREVER),
+            batching,
             connection: OnceCell::new(),
             registry: Arc::default(),
         }
@@ -69,20 +76,25 @@ impl Servers {
         let names = Names::take(&self.registry, &methods)?;
         let connection = self
             .connection
-            .get_or_try_init(|| Supervisor::start(Arc::clone(&self.transport), Purpose::Serving))
+            .get_or_try_init(|| {
+                Supervisor::start(Arc::clone(&self.transport), Purpose::Serving, ())
+            })
             .await?;
         let mut state = connection.watch();
         let limit = Instant::now() + UP_LIMIT;
         let worker = Worker::new(
             methods,
-            self.message_size,
-            self.grace,
+            Limits {
+                message_size: self.message_size,
+                grace: self.grace,
+                batching: self.batching.clone(),
+            },
             state.clone(),
             stop.clone(),
         );
         let mut session = up(&mut state, None, limit).await?;
         let first = loop {
-            match Subscription::open(&session.link, worker.methods()).await {
+            match worker.subscribe(&session.link).await {
                 Ok(first) => break first,
                 // The connection is gone, which was not known yet.
                 Err(ServeError::Connect(_)) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +36,7 @@ pub struct Method {
 
 /// From the body of a call to the body of its result.
 pub(crate) type Handler =
-    Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
+    Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
 
 /// Runs a method of a trait on the service. A plain function and a boxed future, since closures and futures
 /// of types of their own take the compiler far longer.
@@ -97,7 +98,7 @@ impl Method {
 
     fn new<F>(name: Cow<'static, str>, handler: F) -> Self
     where
-        F: Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync + 'static,
+        F: Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync + 'static,
     {
         Self {
             name,

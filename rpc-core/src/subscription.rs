@@ -2,27 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::{pending, ready};
+use std::future::ready;
 use std::slice;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream::{SelectAll, once};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use crate::lane::inlet::{Channel, Inlet};
 use crate::message::Delivery;
 use crate::options::QueueOptions;
 use crate::redelivery::is_unique;
 use crate::serve_error::ServeError;
 use crate::service::Method;
+use crate::settlement::Settlement;
 use crate::transport::{Link, Messages, ServeChannel};
 
 /// Where the calls of a server come from.
 pub(crate) struct Subscription {
     pub(crate) channel: Arc<dyn ServeChannel>,
     arrivals: SelectAll<Messages<Arrival>>,
+    pub(crate) inlet: Inlet,
     /// Told when a reply or an ack could not be sent, with the reason. The channel is given up then, so
     /// that the broker hands its calls to a server that can answer. One reason is enough, so it holds one.
     pub(crate) broken: mpsc::Sender<String>,
@@ -36,6 +39,11 @@ pub(crate) enum Arrival {
         method: usize,
         delivery: Box<Delivery>,
     },
+    Batch {
+        method: usize,
+        batch: Box<Delivery>,
+        channel: Channel,
+    },
     /// The subscription of a method is over: the broker cancelled it, or the channel is gone.
     Ended { method: usize },
     /// An answer could not be sent.
@@ -47,12 +55,14 @@ impl Subscription {
     pub(crate) async fn open(
         link: &Arc<dyn Link>,
         methods: &[Arc<Method>],
+        inlet: Inlet,
     ) -> Result<Self, ServeError> {
         let channel = link.serve_channel().await?;
         let (broken, breaks) = mpsc::channel(1);
         let mut subscription = Self {
             channel,
             arrivals: SelectAll::new(),
+            inlet,
             broken,
             breaks,
         };
@@ -118,11 +128,27 @@ impl Subscription {
     /// What comes next; nothing, where there is no method. Cancel safe.
     pub(crate) async fn next(&mut self) -> Arrival {
         tokio::select! {
-            biased;
             Some(reason) = self.breaks.recv() => Arrival::Broken { reason },
             Some(arrival) = self.arrivals.next() => arrival,
-            else => pending().await,
+            (method, batch, channel) = self.inlet.next() => Arrival::Batch {
+                method,
+                batch,
+                channel,
+            },
         }
+    }
+
+    /// What settles a call that came by itself.
+    pub(crate) fn settlement(&self, delivery: &Delivery) -> Settlement {
+        Settlement::Alone {
+            channel: Arc::clone(&self.channel),
+            tag: delivery.tag,
+        }
+    }
+
+    /// Closes the channels.
+    pub(crate) async fn close(&mut self) {
+        join(self.channel.close(), self.inlet.close()).await;
     }
 
     /// Hands back all that has arrived and was not taken, and returns what is better run here. Only after the

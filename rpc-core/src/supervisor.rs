@@ -19,7 +19,10 @@ use crate::transport::{Link, Loss, Purpose, Transport};
 /// What is set up on each new connection, and taken down with it.
 #[async_trait]
 pub(crate) trait Session: fmt::Debug + Send + Sync + Sized + 'static {
-    async fn open(link: Arc<dyn Link>) -> Result<Self, ConnectError>;
+    /// How all sessions of one supervisor are set up.
+    type Options: fmt::Debug + Send + Sync + 'static;
+
+    async fn open(link: Arc<dyn Link>, options: &Self::Options) -> Result<Self, ConnectError>;
 
     fn link(&self) -> &Arc<dyn Link>;
 
@@ -62,10 +65,12 @@ impl<S: Session> Supervisor<S> {
     pub(crate) async fn start(
         transport: Arc<dyn Transport>,
         purpose: Purpose,
+        options: S::Options,
     ) -> Result<Self, ConnectError> {
         let mut hosts = Hosts {
             transport,
             purpose,
+            options,
             next: 0,
         };
         let session = Arc::new(hosts.connect().await?);
@@ -121,7 +126,7 @@ pub(crate) async fn session_by<S: Session>(
 }
 
 async fn supervise<S: Session>(
-    mut hosts: Hosts,
+    mut hosts: Hosts<S>,
     mut session: Arc<S>,
     publish: watch::Sender<State<S>>,
     stop: CancellationToken,
@@ -174,15 +179,16 @@ async fn supervise<S: Session>(
 
 /// The hosts of a broker, tried in turn.
 #[derive(Debug)]
-struct Hosts {
+struct Hosts<S: Session> {
     transport: Arc<dyn Transport>,
     purpose: Purpose,
+    options: S::Options,
     next: usize,
 }
 
-impl Hosts {
+impl<S: Session> Hosts<S> {
     /// Tries each host once, starting with the one that was used last.
-    async fn connect<S: Session>(&mut self) -> Result<S, ConnectError> {
+    async fn connect(&mut self) -> Result<S, ConnectError> {
         let count = self.transport.hosts();
         let mut errors = Vec::with_capacity(count);
         for _ in 0..count {
@@ -202,9 +208,9 @@ impl Hosts {
         })
     }
 
-    async fn open<S: Session>(&self, host: usize) -> Result<S, ConnectError> {
+    async fn open(&self, host: usize) -> Result<S, ConnectError> {
         let link = self.transport.connect(host, self.purpose).await?;
-        match S::open(Arc::clone(&link)).await {
+        match S::open(Arc::clone(&link), &self.options).await {
             Ok(session) => Ok(session),
             Err(error) => {
                 link.close().await;

@@ -83,12 +83,12 @@ pub(crate) struct OpenCalls {
 #[async_trait]
 pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     /// The queue on which replies and bounced calls arrive, a new name for each channel.
-    fn reply_queue(&self) -> &str;
+    fn reply_queue(&self) -> &Arc<str>;
 
     /// The most that properties and headers of a message may take together, in bytes.
     fn header_limit(&self) -> usize;
 
-    /// Sends a call to the queue of its method and returns when it is written. A call that no queue
+    /// Sends a call to the queue of its method, without waiting until it is written. A call that no queue
     /// takes comes back as [`Incoming::Returned`].
     async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
 }
@@ -149,7 +149,7 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// connection, whose heartbeats bound them otherwise.
     async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError>;
 
-    /// Settles a delivery that was answered.
+    /// Settles a delivery that was answered, without waiting until that is written.
     async fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.

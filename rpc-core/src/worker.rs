@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -11,32 +12,47 @@ use tracing::{debug, error, info, warn};
 
 use crate::backoff::Backoff;
 use crate::clocks::Clocks;
-use crate::dispatch::{self, Arrived};
-use crate::message::{ATTEMPTS, Delivery, FROM, METHOD, Message};
+use crate::dispatch::Arrived;
+use crate::lane::batch::unpack;
+use crate::lane::inlet::{Channel, Inlet, Lane};
+use crate::lane::options::Batching;
+use crate::message::{ATTEMPTS, Delivery, Kind, Message};
 use crate::redelivery::{self, Verdict};
 use crate::serve_error::ServeError;
 use crate::serve_session::ServeSession;
 use crate::service::Method;
+use crate::settlement::{Batch, Settlement};
+use crate::station::Station;
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
-use crate::transport::PublishError;
+use crate::transport::Link;
 
 /// What a server is and how it stops.
 #[derive(Debug)]
 pub(crate) struct Worker {
     methods: Vec<Arc<Method>>,
-    /// The largest reply, in bytes.
-    message_size: usize,
-    /// How long running calls may go on after a shutdown began.
-    grace: Duration,
+    /// By the index of the method.
+    lanes: Arc<[Option<Arc<Lane>>]>,
+    stations: Vec<Arc<Station>>,
+    limits: Limits,
     state: watch::Receiver<State<ServeSession>>,
     stop: CancellationToken,
     /// Tells the handlers that the grace period is over.
     abandon: CancellationToken,
     clocks: Clocks,
-    /// The handlers that run, over all connections; at most the sum of the methods' concurrency for each
-    /// connection that was lost while they ran, and one.
+    /// The calls that run or wait for their turn, over all connections: at most what the prefetches allow for each
+    /// connection that was lost meanwhile, and one.
     calls: JoinSet<()>,
+}
+
+/// What bounds a server.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// The largest reply, in bytes.
+    pub(crate) message_size: usize,
+    /// How long running calls may go on after a shutdown began.
+    pub(crate) grace: Duration,
+    pub(crate) batching: Batching,
 }
 
 enum Pause {
@@ -47,25 +63,42 @@ enum Pause {
 impl Worker {
     pub(crate) fn new(
         methods: Vec<Method>,
-        message_size: usize,
-        grace: Duration,
+        limits: Limits,
         state: watch::Receiver<State<ServeSession>>,
         stop: CancellationToken,
     ) -> Self {
+        let methods: Vec<_> = methods.into_iter().map(Arc::new).collect();
+        let lanes = methods
+            .iter()
+            .map(|method| Lane::of(method, &limits.batching));
+        let lanes: Arc<[_]> = lanes.collect();
+        let abandon = CancellationToken::new();
+        let stations = methods.iter().zip(&*lanes).map(|(method, lane)| {
+            Arc::new(Station {
+                method: Arc::clone(method),
+                lane: lane.clone(),
+                message_size: limits.message_size,
+                stop: stop.clone(),
+                abandon: abandon.clone(),
+            })
+        });
         Self {
-            methods: methods.into_iter().map(Arc::new).collect(),
-            message_size,
-            grace,
+            stations: stations.collect(),
+            methods,
+            lanes,
+            limits,
             state,
             stop,
-            abandon: CancellationToken::new(),
+            abandon,
             clocks: Clocks::default(),
             calls: JoinSet::new(),
         }
     }
 
-    pub(crate) fn methods(&self) -> &[Arc<Method>] {
-        &self.methods
+    /// Opens the channels of the server on a connection and subscribes to every method.
+    pub(crate) async fn subscribe(&self, link: &Arc<dyn Link>) -> Result<Subscription, ServeError> {
+        let inlet = Inlet::new(link, &self.lanes, &self.limits.batching);
+        Subscription::open(link, &self.methods, inlet).await
     }
 
     /// Serves until it is told to stop.
@@ -77,7 +110,7 @@ impl Worker {
             match self.serve(&mut current).await {
                 Pause::Stopped => return self.drain(Some(current)).await,
                 Pause::Lost => {
-                    current.channel.close().await;
+                    current.close().await;
                     // A channel that breaks again and again, as where the broker refuses every reply, is
                     // not opened in a hurry.
                     if since.elapsed() > STABLE {
@@ -95,9 +128,20 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Pause::Stopped,
-                Some(ended) = self.calls.join_next() => log_if_panicked(ended),
+                Some(ended) = self.calls.join_next() => {
+                    log_if_panicked(ended);
+                    while let Some(ended) = self.calls.try_join_next() {
+                        log_if_panicked(ended);
+                    }
+                }
                 arrival = subscription.next() => match arrival {
-                    Arrival::Call { method, delivery } => self.start(subscription, method, *delivery),
+                    Arrival::Call { method, delivery } => {
+                        let settlement = subscription.settlement(&delivery);
+                        self.start(&subscription.broken, method, *delivery, settlement);
+                    }
+                    Arrival::Batch { method, batch, channel } => {
+                        self.start_batch(&subscription.broken, method, *batch, channel);
+                    }
                     Arrival::Broken { reason } => {
                         warn!(reason, "an answer could not be sent; opening another channel");
                         return Pause::Lost;
@@ -118,18 +162,64 @@ impl Worker {
         }
     }
 
-    fn start(&mut self, subscription: &Subscription, method: usize, delivery: Delivery) {
-        let method = Arc::clone(&self.methods[method]);
-        let verdict = redelivery::judge(&method, &delivery);
+    /// Starts each call of a batch.
+    fn start_batch(
+        &mut self,
+        broken: &mpsc::Sender<String>,
+        method: usize,
+        batch: Delivery,
+        channel: Channel,
+    ) {
+        let Delivery {
+            message,
+            redelivered,
+            tag,
+        } = batch;
+        let Channel { channel, replies } = channel;
+        let calls = match unpack(&message) {
+            Ok(calls) if !calls.is_empty() && calls.iter().all(is_call) => calls,
+            // Nobody can be answered: the ids are in what cannot be read.
+            unreadable => {
+                let name = &self.methods[method].name;
+                let reason = unreadable.err().unwrap_or("it is no batch of calls");
+                warn!(method = %name, reason, "dropped a batch");
+                let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
+                self.calls.spawn(async move {
+                    station.tell_if_broken(channel.ack(tag).await, &broken);
+                });
+                return;
+            }
+        };
+        let batch = Arc::new(Batch::new(channel, tag, calls.len(), replies));
+        for message in calls {
+            let delivery = Delivery {
+                message,
+                redelivered,
+                tag,
+            };
+            let settlement = Settlement::InBatch(Arc::clone(&batch));
+            self.start(broken, method, delivery, settlement);
+        }
+    }
+
+    fn start(
+        &mut self,
+        broken: &mpsc::Sender<String>,
+        index: usize,
+        delivery: Delivery,
+        settlement: Settlement,
+    ) {
+        let station = &self.stations[index];
+        let method = &station.method;
+        let verdict = redelivery::judge(method, &delivery);
         // At the arrival: what a call waits for its turn on this machine counts too.
         let deadline = self.clocks.deadline(&delivery);
         let Delivery {
-            mut message,
+            message,
             redelivered,
-            tag,
+            ..
         } = delivery;
-        let channel = Arc::clone(&subscription.channel);
-        let broken = subscription.broken.clone();
+        let broken = broken.clone();
         let mut dead_letter = None;
         let refused = match verdict {
             Verdict::Run => None,
@@ -137,47 +227,29 @@ impl Worker {
             Verdict::Bury(fault) => {
                 error!(method = %method.name, fault.message, "a call is given up");
                 dead_letter = method.options.dead_letters.clone().map(|queue| {
-                    let letter = dead_letter_of(&method, &message);
-                    (queue, letter)
+                    let letter = redelivery::dead_letter_of(method, &message);
+                    Box::new((queue, letter))
                 });
                 Some(fault)
             }
             Verdict::Replace(copy) => {
+                let station = Arc::clone(station);
                 self.calls.spawn(async move {
-                    let replaced = channel.replace(&method.name, *copy, tag).await;
-                    tell_if_broken(&method, replaced, &broken);
+                    let replaced = settlement.replace(&station.method.name, *copy).await;
+                    station.tell_if_broken(replaced, &broken);
                 });
                 return;
             }
         };
-        let reply_to = message.reply_to.take();
         let arrived = Arrived {
             redelivered: redelivered || message.headers.contains_key(ATTEMPTS),
             message,
             refused,
-            awaited: reply_to.is_some(),
             deadline,
         };
-        let abandon = self.abandon.clone();
-        let message_size = self.message_size;
-        self.calls.spawn(async move {
-            let answer = dispatch::answer(&method, arrived, message_size, &abandon).await;
-            // Without an answer it stays unsettled, and goes to another server with the channel's end.
-            let Some(reply) = answer else {
-                return;
-            };
-            // The reply first: a call that is acked and not answered would be lost in silence.
-            let settled = async {
-                if let Some((queue, letter)) = dead_letter {
-                    channel.reply(&queue, letter).await?;
-                }
-                if let Some(reply_to) = reply_to {
-                    channel.reply(&reply_to, reply).await?;
-                }
-                channel.ack(tag).await
-            };
-            tell_if_broken(&method, settled.await, &broken);
-        });
+        let station = Arc::clone(station);
+        self.calls
+            .spawn(station.serve(arrived, settlement, dead_letter, broken));
     }
 
     /// Waits for the connection to come back and subscribes again; `None` if told to stop first.
@@ -199,7 +271,7 @@ impl Worker {
             let Ok(State::Up(session)) = up else {
                 return None;
             };
-            match Subscription::open(&session.link, &self.methods).await {
+            match self.subscribe(&session.link).await {
                 Ok(subscription) => {
                     info!(methods = self.methods.len(), "serving again");
                     return Some(subscription);
@@ -210,28 +282,25 @@ impl Worker {
     }
 
     /// Stops taking calls, hands back what was not started, and finishes what was.
-    async fn drain(&mut self, subscription: Option<Subscription>) -> Result<(), ServeError> {
-        let channel = match subscription {
-            Some(mut subscription) => {
-                let channel = Arc::clone(&subscription.channel);
-                channel.cancel().await;
-                // Streams end soon after a cancel; those of a broker that is stuck may not.
-                let handed_back = timeout(HAND_BACK_LIMIT, subscription.hand_back(&self.methods));
-                match handed_back.await {
-                    Ok(kept) => {
-                        for (method, delivery) in kept {
-                            self.start(&subscription, method, delivery);
-                        }
+    async fn drain(&mut self, mut subscription: Option<Subscription>) -> Result<(), ServeError> {
+        let end = Instant::now() + self.limits.grace;
+        if let Some(subscription) = &mut subscription {
+            subscription.channel.cancel().await;
+            // Streams end soon after a cancel; those of a broker that is stuck may not.
+            let handed_back = timeout(HAND_BACK_LIMIT, subscription.hand_back(&self.methods));
+            match handed_back.await {
+                Ok(kept) => {
+                    for (method, delivery) in kept {
+                        let settlement = subscription.settlement(&delivery);
+                        self.start(&subscription.broken, method, delivery, settlement);
                     }
-                    Err(_) => warn!(
-                        "the broker did not end the subscriptions; it will redeliver what was not started"
-                    ),
                 }
-                Some(channel)
+                Err(_) => warn!(
+                    "the broker did not end the subscriptions; it will redeliver what was not started"
+                ),
             }
-            None => None,
-        };
-        let result = match timeout_at(Instant::now() + self.grace, self.finish_calls()).await {
+        }
+        let result = match timeout_at(end, self.finish(subscription.as_mut())).await {
             Ok(()) => Ok(()),
             Err(_) => {
                 let unfinished = self.calls.len();
@@ -240,16 +309,30 @@ impl Worker {
                 if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
                     self.calls.abort_all();
                 }
-                Err(ServeError::GraceExceeded {
-                    unfinished,
-                    grace: self.grace,
-                })
+                Err(unfinished)
             }
         };
-        if let Some(channel) = channel {
-            channel.close().await;
+        if let Some(mut subscription) = subscription {
+            subscription.close().await;
         }
-        result
+        match result {
+            Err(unfinished) if unfinished > 0 => Err(ServeError::GraceExceeded {
+                unfinished,
+                grace: self.limits.grace,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves the lanes and finishes the calls that run.
+    async fn finish(&mut self, subscription: Option<&mut Subscription>) {
+        let methods = self.methods.clone();
+        let leave = async {
+            if let Some(Subscription { inlet, .. }) = subscription {
+                inlet.leave(&methods).await;
+            }
+        };
+        join(leave, self.finish_calls()).await;
     }
 
     async fn finish_calls(&mut self) {
@@ -259,29 +342,8 @@ impl Worker {
     }
 }
 
-/// Gives the channel up on which something could not be sent.
-fn tell_if_broken(method: &Method, sent: Result<(), PublishError>, broken: &mpsc::Sender<String>) {
-    if let Err(error) = sent {
-        let reason = format!("`{}`: {}", method.name, error.reason);
-        // Full means that the reason is known already.
-        drop(broken.try_send(reason));
-    }
-}
-
-/// The copy of a call that is kept for somebody to look into.
-fn dead_letter_of(method: &Method, call: &Message) -> Message {
-    let mut letter = Message {
-        reply_to: None,
-        expiration: None,
-        user_id: None,
-        persistent: true,
-        ..call.clone()
-    };
-    letter.headers.remove(FROM);
-    letter
-        .headers
-        .insert(METHOD.into(), method.name.clone().into());
-    letter
+fn is_call(message: &Message) -> bool {
+    message.kind == Kind::Call
 }
 
 /// Handlers' panics are caught where they run; this is for a defect of the library.

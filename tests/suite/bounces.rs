@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::probe::{Nap, Tally};
-use crate::site::{Site, eventually, on_both};
+use crate::site::{Site, builder, eventually, on_both};
 
 on_both! {
     async fn a_call_that_no_server_takes_in_time_expires_and_never_runs(site) {
@@ -78,7 +78,7 @@ on_both! {
         let error = nap(2).timeout(limit).await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
-        let hasty = Rpc::builder(site.url()).fail_fast(true).connect().await.unwrap();
+        let hasty = builder(site.url()).fail_fast(true).connect().await.unwrap();
         let error = hasty.call("nap", json!({"millis": 3})).confirmed().await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         assert_eq!(tally.started(), 1);
@@ -90,7 +90,7 @@ on_both! {
 
     async fn a_client_has_no_more_in_flight_than_it_may(site) {
         let (_client, _server) = site.client_and_server().await;
-        let client = Rpc::builder(site.url()).max_in_flight(2).connect().await.unwrap();
+        let client = builder(site.url()).max_in_flight(2).connect().await.unwrap();
         let nap = |millis| client.call("nap", json!({"millis": millis}));
         let running = [tokio::spawn(nap(60_000)), tokio::spawn(nap(60_000))];
         eventually("two are in flight", || async { client.in_flight() == 2 }).await;
@@ -101,7 +101,7 @@ on_both! {
         running.iter().for_each(tokio::task::JoinHandle::abort);
         assert_eq!(waiting.await.unwrap().unwrap(), json!(1));
 
-        let hasty = Rpc::builder(site.url()).max_in_flight(0).fail_fast(true).connect().await.unwrap();
+        let hasty = builder(site.url()).max_in_flight(0).fail_fast(true).connect().await.unwrap();
         let running = tokio::spawn(hasty.call("nap", json!({"millis": 60_000})));
         eventually("one is in flight", || async { hasty.in_flight() == 1 }).await;
         let error = hasty.call("nap", json!({"millis": 1})).await.unwrap_err();

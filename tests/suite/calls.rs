@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rpc_core::{Call, CallError, Rpc, RpcError};
+use rpc_core::{Call, CallError, RpcError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::probe::{Nap, PayError, ProbeClient, Real, Tally};
-use crate::site::{eventually, on_both, serve};
+use crate::site::{builder, eventually, on_both, serve};
 
 on_both! {
     /// Typed and untyped calls of the same methods.
@@ -168,7 +168,7 @@ on_both! {
     }
 
     async fn what_is_too_large_is_a_clear_local_error(site) {
-        let client = Rpc::builder(site.url()).max_message_size(1000).connect().await.unwrap();
+        let client = builder(site.url()).max_message_size(1000).connect().await.unwrap();
         let too_large = |error: RpcError| match error {
             RpcError::TooLarge { what, size, limit, .. } => (what, size, limit),
             other => panic!("{other:?}"),
@@ -201,7 +201,7 @@ on_both! {
 
     async fn a_reply_larger_than_the_limit_is_the_callers_error(site) {
         let client = site.rpc().await;
-        let server = Rpc::builder(site.url()).max_message_size(1000).connect().await.unwrap();
+        let server = builder(site.url()).max_message_size(1000).connect().await.unwrap();
         let server = serve(&server, Real).await;
         let probe = ProbeClient::new(&client);
         let RpcError::Remote(remote) = probe.echo(json!("x".repeat(2000))).await.unwrap_err() else {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::site::eventually;
+use crate::site::{connect, eventually};
 
 #[rpc_service]
 trait Bank {
@@ -100,7 +100,7 @@ impl Callers {
 }
 
 async fn serve(url: String, book: Book) -> Server {
-    let rpc = Rpc::connect(url).await.unwrap();
+    let rpc = connect(url).await.unwrap();
     rpc.serve(BankServer::new(book)).await.unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn serve(url: String, book: Book) -> Server {
 async fn calls_go_on_while_one_node_at_a_time_is_killed() {
     let mut cluster = Cluster::start().await.unwrap();
     // Client and servers begin on different nodes, so that a kill does not hit all of them.
-    let client = Rpc::connect(cluster.url(0)).await.unwrap();
+    let client = connect(cluster.url(0)).await.unwrap();
     let book = Book::default();
     let servers = [cluster.url(1), cluster.url(2)].map(|url| serve(url, book.clone()));
     let _servers = join_all(servers).await;

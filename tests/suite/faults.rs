@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::probe::{Nap, ProbeClient, Real, Tally};
-use crate::site::{Site, assert_lost, eventually, port_of, serve};
+use crate::site::{Site, assert_lost, connect, eventually, port_of, serve};
 
 /// A client behind a relay, and a server that is not.
 struct Scene {
@@ -24,12 +24,13 @@ impl Scene {
     async fn new(query: &str) -> Self {
         let site = Site::rabbitmq().await;
         let relay = TcpRelay::start(port_of(site.url())).await.unwrap();
-        let client = Rpc::connect(relay.url(site.url()) + query).await.unwrap();
+        let client = connect(relay.url(site.url()) + query).await.unwrap();
         let rpc = site.rpc().await;
         let tally = Tally::default();
         let handler = tally.clone();
         let server = rpc.register("nap", move |nap: Nap| handler.clone().nap(nap));
         let _server = server.await.unwrap();
+        site.lanes("nap", 1).await;
         Self {
             site,
             relay,
@@ -201,8 +202,8 @@ async fn a_channel_that_the_broker_closes_ends_its_calls_and_no_others() {
         .await
         .unwrap();
     let (client, other) = (
-        Rpc::connect(node.url()).await.unwrap(),
-        Rpc::connect(node.url()).await.unwrap(),
+        connect(node.url()).await.unwrap(),
+        connect(node.url()).await.unwrap(),
     );
     serve(&other, Real).await;
     let spared = tokio::spawn(ProbeClient::new(&other).nap(1_500));
@@ -225,8 +226,8 @@ async fn a_channel_that_the_broker_closes_ends_its_calls_and_no_others() {
 async fn a_broker_that_is_stopped_for_a_while_is_a_timeout() {
     let mut node = RabbitNode::start().await.unwrap();
     let (client, server) = (
-        Rpc::connect(node.url()).await.unwrap(),
-        Rpc::connect(node.url()).await.unwrap(),
+        connect(node.url()).await.unwrap(),
+        connect(node.url()).await.unwrap(),
     );
     serve(&server, Real).await;
     let probe = ProbeClient::new(&client);

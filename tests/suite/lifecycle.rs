@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::probe::{Nap, ProbeClient, ProbeServer, Real, Tally};
-use crate::site::{eventually, on_both, serve};
+use crate::site::{builder, connect, eventually, on_both, serve};
 
 on_both! {
     async fn a_client_may_come_before_its_server(site) {
@@ -72,7 +72,7 @@ on_both! {
 
     async fn shutdown_drops_what_outlives_the_grace_period(site) {
         let client = site.rpc().await;
-        let rpc = Rpc::builder(site.url()).shutdown_grace(Duration::from_millis(50)).connect().await.unwrap();
+        let rpc = builder(site.url()).shutdown_grace(Duration::from_millis(50)).connect().await.unwrap();
         let tally = Tally::default();
         let handler = tally.clone();
         let server = rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
@@ -106,7 +106,8 @@ on_both! {
     }
 
     async fn a_server_that_cannot_start_takes_no_call(site) {
-        let client = site.rpc().await;
+        // Not in batches: they are counted.
+        let client = Rpc::connect(site.url()).await.unwrap();
         site.uses(&["taken"]).await;
         let options = QueueOptions::default().argument("x-max-length", 7);
         let other = client.register("taken", |_: Value| async { Ok::<_, String>(1) }).queue(options).await.unwrap();
@@ -145,7 +146,7 @@ on_both! {
     }
 
     async fn an_endless_grace_period_is_no_panic(site) {
-        let rpc = Rpc::builder(site.url()).shutdown_grace(Duration::MAX).connect().await.unwrap();
+        let rpc = builder(site.url()).shutdown_grace(Duration::MAX).connect().await.unwrap();
         let server = rpc.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
         server.shutdown().await.unwrap();
     }
@@ -153,7 +154,7 @@ on_both! {
     async fn an_idempotent_call_of_a_lost_server_runs_again(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
-        let first = Rpc::builder(site.url()).shutdown_grace(Duration::ZERO).connect().await.unwrap();
+        let first = builder(site.url()).shutdown_grace(Duration::ZERO).connect().await.unwrap();
         let handler = tally.clone();
         let server = first.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent().await.unwrap();
         let call = tokio::spawn(client.call("nap", json!({"millis": 200})));
@@ -210,6 +211,7 @@ on_both! {
             let handler = tally.clone();
             servers.push(rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap());
         }
+        site.lanes("nap", 2).await;
         for answer in join_all((0..200).map(|_| client.call("nap", json!({"millis": 1})))).await {
             answer.unwrap();
         }
@@ -289,7 +291,7 @@ impl Drop for Bomb {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_name_is_free_when_its_server_has_ended() {
-    let rpc = Rpc::connect("memory://").await.unwrap();
+    let rpc = connect("memory://").await.unwrap();
     for _ in 0..2000 {
         let server = rpc
             .register("nap", |_: Value| async { Ok::<_, String>(1) })
@@ -301,7 +303,7 @@ async fn a_name_is_free_when_its_server_has_ended() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_blocks_its_thread_does_not_hold_up_a_shutdown() {
-    let rpc = Rpc::builder("memory://")
+    let rpc = builder("memory://")
         .shutdown_grace(Duration::from_millis(50))
         .connect()
         .await
@@ -336,7 +338,7 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_a_shutdown() {
 #[tokio::test]
 async fn serving_on_a_closed_handle_leaves_nothing_behind() {
     let broker = MemoryBroker::named("closed");
-    let rpc = Rpc::connect("memory://closed").await.unwrap();
+    let rpc = connect("memory://closed").await.unwrap();
     rpc.close().await;
     let error = rpc
         .register("nap", |_: Value| async { Ok::<_, String>(1) })

@@ -11,6 +11,7 @@ mod cluster;
 mod faults;
 mod harness;
 mod interop;
+mod lanes;
 mod late;
 mod lifecycle;
 mod losses;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::probe::{Nap, ProbeClient, Tally};
-use crate::site::{Line, Site, eventually, on_both};
+use crate::site::{Line, Site, connect, eventually, on_both};
 
 /// All numbers that a server of `note` was given.
 #[derive(Clone, Default)]
@@ -216,7 +216,7 @@ on_both! {
         let server = site.rpc().await;
         notes.serve(&server).await.unwrap();
         let line = Line::to(site).await;
-        let client = Rpc::connect(line.url(site)).await.unwrap();
+        let client = connect(line.url(site)).await.unwrap();
         note(&client, 1).await.unwrap();
         notes.are(&[1]).await;
         line.cut().await;

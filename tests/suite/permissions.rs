@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use lapin::types::AMQPValue;
 use rpc_core::{Progress, Rpc, RpcError};
 use rpc_tests::{RabbitNode, RawPeer, reply_properties, shared_node};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::site::{Site, eventually};
+use crate::site::{Site, connect, eventually};
 
 mod missing;
 
@@ -18,6 +19,7 @@ const PASSWORD: &str = "hunter2";
 
 const REPLY: &str = r"rpc\.reply\..*";
 const DLX: &str = r"rpc\.dlx";
+const LANES: &str = r"rpc\.lane\.(pay|balance)";
 const DEFAULT: &str = r"amq\.default";
 
 /// What a user may configure, write and read.
@@ -123,18 +125,57 @@ fn the_page_says_what_these_tests_grant() {
     }
 }
 
+/// Whether the reply to a call says that its server takes batches.
+async fn takes_batches(bank: &Bank) -> bool {
+    let peer = RawPeer::connect(bank.site.url()).await.unwrap();
+    let queue = peer.reply_queue().await.unwrap();
+    let mut replies = peer.consume_no_ack(&queue).await.unwrap();
+    let limit = rpc_tests::table(&[("rpc-timeout", AMQPValue::LongLongInt(5_000))]);
+    let call = rpc_tests::call_properties(&queue, "1").with_headers(limit);
+    peer.publish("pay", call, "{\"amount\": 1}").await.unwrap();
+    let reply = replies.next().await.unwrap();
+    assert_eq!(reply.json().unwrap(), json!(1));
+    reply.header("rpc-lane").unwrap().as_bool().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
+    let bank = Bank::open().await;
+    let mut grants = server();
+    for kind in [0, 2] {
+        assert!(PAGE.contains(LANES));
+        grants.0[kind].push(LANES);
+    }
+    let url = bank.user("server", &grants).await;
+    let serves = |url: String| async move {
+        let rpc = connect(url).await.unwrap();
+        rpc.register("pay", pay).await.unwrap();
+        rpc
+    };
+    let rpc = serves(url).await;
+    eventually("it takes batches", || takes_batches(&bank)).await;
+    rpc.close().await;
+    for kind in [0, 2] {
+        let some = grants.clone().without(kind, LANES);
+        let name = format!("server-{}", KINDS[kind]);
+        let rpc = serves(bank.user(&name, &some).await).await;
+        for _ in 0..20 {
+            assert!(!takes_batches(&bank).await);
+        }
+        rpc.close().await;
+    }
+}
+
 #[tokio::test]
 async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     let bank = Bank::open().await;
     let server_url = bank.user("server", &server()).await;
-    let client = Rpc::connect(bank.user("caller", &caller()).await)
-        .await
-        .unwrap();
+    let client = connect(bank.user("caller", &caller()).await).await.unwrap();
 
     let error = client.call("pay", amount(1)).await.unwrap_err();
     assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}");
 
-    let first = Rpc::connect(&server_url).await.unwrap();
+    let first = connect(&server_url).await.unwrap();
     serve(&first).await;
     assert_eq!(client.call("pay", amount(1)).await.unwrap(), json!(1));
     let error = client.call("pay", amount(0)).await.unwrap_err();
@@ -154,7 +195,7 @@ async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     })
     .await;
     drop(first);
-    let second = Rpc::connect(&server_url).await.unwrap();
+    let second = connect(&server_url).await.unwrap();
     let server = serve(&second).await;
     assert_eq!(running.await.unwrap().unwrap(), json!(1_500));
 
@@ -173,7 +214,7 @@ async fn calls_of_every_kind_need_no_more_than_the_page_says() {
         .map(|_| tokio::spawn(client.call("pay", amount(20))))
         .collect();
     for _ in 0..3 {
-        let rpc = Rpc::connect(&server_url).await.unwrap();
+        let rpc = connect(&server_url).await.unwrap();
         let next = serve(&rpc).await;
         servers.push((rpc, next));
         servers.remove(0).1.shutdown().await.unwrap();
@@ -200,7 +241,7 @@ async fn a_timeout_without_the_permission_to_look() {
     peer.method_queue("pay").await.unwrap();
     let mut calls = peer.consume("pay").await.unwrap();
     let url = bank.user("caller", &caller()).await;
-    let client = Rpc::connect(&url).await.unwrap();
+    let client = connect(&url).await.unwrap();
 
     // One that is answered after the others have timed out, on the same connection.
     let patient = tokio::spawn(
@@ -235,7 +276,7 @@ async fn a_timeout_without_the_permission_to_look() {
         let mut grants = caller();
         grants.0[kind].push("pay");
         let url = bank.user(&format!("looker-{name}"), &grants).await;
-        let client = Rpc::connect(&url).await.unwrap();
+        let client = connect(&url).await.unwrap();
         // A busy machine may be late with one.
         let allowed = format!("`{name}` allows to look");
         eventually(&allowed, || async { progress_of(&client).await == TAKEN }).await;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rpc_core::{Progress, Rpc, RpcError};
+use rpc_core::{Progress, RpcError};
 use rpc_tests::{RabbitNode, RawPeer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::probe::{ProbeClient, Real};
-use crate::site::{Site, eventually, on_both, serve};
+use crate::site::{Site, connect, eventually, on_both, serve};
 
 /// How far the call got.
 fn progress(error: &RpcError) -> &Progress {
@@ -107,8 +107,8 @@ async fn a_server_that_is_silent_has_taken_the_call() {
 #[tokio::test]
 async fn a_broker_that_is_frozen_says_nothing() {
     let mut node = RabbitNode::start().await.unwrap();
-    let client = Rpc::connect(node.url()).await.unwrap();
-    let server = Rpc::connect(node.url()).await.unwrap();
+    let client = connect(node.url()).await.unwrap();
+    let server = connect(node.url()).await.unwrap();
     serve(&server, Real).await;
     let nap = tokio::spawn(
         ProbeClient::new(&client)

@@ -11,7 +11,7 @@ use rpc_tests::{RawPeer, reply_properties};
 use serde_json::{Value, json};
 
 use crate::probe::{METHODS, Nap, Tally};
-use crate::site::{Site, eventually, on_both};
+use crate::site::{Site, builder, eventually, on_both};
 
 /// Serves `nap` so that it may run again, and keeps what no server survives.
 async fn serve_again(rpc: &Rpc, tally: &Tally, options: QueueOptions) {
@@ -173,7 +173,7 @@ async fn a_dead_letter_says_what_it_was() {
 #[tokio::test]
 async fn the_broker_vouches_for_the_caller() {
     let site = Site::rabbitmq().await;
-    let client = Rpc::builder(site.url())
+    let client = builder(site.url())
         .send_user_id(true)
         .connect()
         .await
@@ -191,7 +191,7 @@ async fn the_broker_vouches_for_the_caller() {
 async fn a_call_with_a_user_id_outlives_a_rolling_restart() {
     let site = Site::rabbitmq().await;
     site.uses(METHODS).await;
-    let client = Rpc::builder(site.url())
+    let client = builder(site.url())
         .send_user_id(true)
         .connect()
         .await

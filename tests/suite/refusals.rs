@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
-use rpc_core::{ConnectError, QueueOptions, Rpc, RpcError, ServeError};
+use rpc_core::{ConnectError, QueueOptions, RpcError, ServeError};
 use rpc_tests::{RabbitNode, RawPeer, shared_node, table};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::site::Site;
+use crate::site::{Site, builder, connect};
 
 const PASSWORD: &str = "hunter2";
 
 async fn refused(url: &str) -> ConnectError {
-    let error = Rpc::connect(url).await.unwrap_err();
+    let error = connect(url).await.unwrap_err();
     assert_no_password(&error);
     error
 }
@@ -66,10 +66,7 @@ async fn urls_that_name_no_broker() {
             "{url}: {error:?}"
         );
     }
-    assert_no_password(&UrlOnly(format!(
-        "{:?}",
-        Rpc::builder("amqp://u:hunter2@h")
-    )));
+    assert_no_password(&UrlOnly(format!("{:?}", builder("amqp://u:hunter2@h"))));
 }
 
 struct UrlOnly(String);
@@ -107,7 +104,7 @@ async fn a_port_where_nobody_listens() {
 async fn a_port_that_never_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let connecting = Rpc::builder(format!("amqp://guest:{PASSWORD}@127.0.0.1:{port}"))
+    let connecting = builder(format!("amqp://guest:{PASSWORD}@127.0.0.1:{port}"))
         .connect_timeout(Duration::from_millis(200))
         .connect();
     let error = connecting.await.unwrap_err();
@@ -163,7 +160,7 @@ async fn a_user_without_permissions() {
     node.ctl(&["set_permissions", "-p", vhost, "bob", mine, mine, mine])
         .await
         .unwrap();
-    let rpc = Rpc::connect(&url).await.unwrap();
+    let rpc = connect(&url).await.unwrap();
     let error = rpc.register("pay", one).await.unwrap_err();
     assert!(
         matches!(&error, ServeError::Queue { queue, .. } if queue == "pay"),
@@ -202,7 +199,7 @@ async fn a_server_that_may_not_answer_tries_again_without_hurry() {
     ])
     .await
     .unwrap();
-    let server = Rpc::connect(node.url_for("dora", PASSWORD, vhost))
+    let server = connect(node.url_for("dora", PASSWORD, vhost))
         .await
         .unwrap();
     server.register("pay", one).await.unwrap();
@@ -306,7 +303,7 @@ async fn a_transient_queue_where_the_broker_refuses_them() {
         "#{transient_nonexcl_queues => false}",
     )];
     let node = RabbitNode::start_with(&denied).await.unwrap();
-    let rpc = Rpc::connect(node.url()).await.unwrap();
+    let rpc = connect(node.url()).await.unwrap();
     let transient = QueueOptions::default().durable(false);
     let outcome = rpc.register("pay", one).queue(transient).await;
     if node.major_minor().unwrap() >= (3, 12) {

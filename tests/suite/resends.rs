@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rpc_core::{MemoryBroker, Rpc, rpc_service};
+use rpc_core::{MemoryBroker, rpc_service};
 use serde_json::{Value, json};
 
-use crate::site::{Line, assert_lost, eventually, on_both};
+use crate::site::{Line, assert_lost, connect, eventually, on_both};
 
 #[rpc_service]
 trait Counter {
@@ -54,7 +54,7 @@ on_both! {
         let line = Line::to(site).await;
         let (starts, server) = (Starts::default(), site.rpc().await);
         server.serve(CounterServer::new(starts.clone())).await.unwrap();
-        let client = Rpc::connect(line.url(site)).await.unwrap();
+        let client = connect(line.url(site)).await.unwrap();
         let call = tokio::spawn(CounterClient::new(&client).again());
         starts.first().await;
         line.cut().await;
@@ -67,7 +67,7 @@ on_both! {
         let line = Line::to(site).await;
         let (starts, server) = (Starts::default(), site.rpc().await);
         server.serve(CounterServer::new(starts.clone())).await.unwrap();
-        let client = Rpc::connect(line.url(site)).await.unwrap();
+        let client = connect(line.url(site)).await.unwrap();
         let call = tokio::spawn(client.call("again", ()).idempotent());
         starts.first().await;
         line.cut().await;
@@ -79,7 +79,7 @@ on_both! {
         let line = Line::to(site).await;
         let (starts, server) = (Starts::default(), site.rpc().await);
         server.serve(CounterServer::new(starts.clone())).await.unwrap();
-        let client = Rpc::connect(line.url(site)).await.unwrap();
+        let client = connect(line.url(site)).await.unwrap();
         let call = tokio::spawn(CounterClient::new(&client).once());
         starts.first().await;
         line.cut().await;
@@ -96,7 +96,7 @@ on_both! {
 #[tokio::test]
 async fn a_call_that_cannot_be_sent_again_says_how_it_went_when_it_was_sent() {
     let broker = MemoryBroker::named("not again");
-    let rpc = Rpc::connect("memory://not again").await.unwrap();
+    let rpc = connect("memory://not again").await.unwrap();
     let starts = Starts::default();
     rpc.serve(CounterServer::new(starts.clone())).await.unwrap();
     let call = CounterClient::new(&rpc).again();
@@ -111,8 +111,8 @@ async fn a_call_that_cannot_be_sent_again_says_how_it_went_when_it_was_sent() {
 #[tokio::test]
 async fn a_method_that_has_gone_meanwhile_does_not_hide_that_the_call_may_have_run() {
     let broker = MemoryBroker::named("gone meanwhile");
-    let client = Rpc::connect("memory://gone meanwhile").await.unwrap();
-    let server = Rpc::connect("memory://gone meanwhile").await.unwrap();
+    let client = connect("memory://gone meanwhile").await.unwrap();
+    let server = connect("memory://gone meanwhile").await.unwrap();
     let never = |_: Value| async { pending::<Result<(), String>>().await };
     let options = rpc_core::QueueOptions::default().durable(false);
     server

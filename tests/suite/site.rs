@@ -3,12 +3,32 @@
 use std::future::Future;
 use std::time::Duration;
 
-use rpc_core::{MemoryBroker, Rpc, RpcError};
+use rpc_core::{Batching, ConnectError, MemoryBroker, Rpc, RpcBuilder, RpcError};
 use rpc_tests::{RawPeer, TcpRelay, Vhost, fresh_vhost};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::probe::{METHODS, Probe, ProbeServer, Real};
+
+/// As [`Rpc::connect`], for all tests but those of what it does by default.
+pub(crate) async fn connect(url: impl AsRef<str>) -> Result<Rpc, ConnectError> {
+    builder(url).connect().await
+}
+
+/// As [`Rpc::builder`], with calls in batches or not as the variable `RPC_TESTS_BATCHING` says: `off`, `auto`, which
+/// is the default, or `always`.
+pub(crate) fn builder(url: impl AsRef<str>) -> RpcBuilder {
+    let builder = Rpc::builder(url);
+    match std::env::var(BATCHING).as_deref() {
+        Ok("off") => builder.batching(Batching::off()),
+        Ok(ALWAYS) => builder.batching(Batching::always()),
+        Ok("auto") | Err(_) => builder,
+        Ok(other) => panic!("{BATCHING} is `{other}`: it is off, auto or always"),
+    }
+}
+
+const BATCHING: &str = "RPC_TESTS_BATCHING";
+const ALWAYS: &str = "always";
 
 /// An empty broker for one test.
 pub(crate) struct Site {
@@ -29,12 +49,13 @@ impl Site {
 
     pub(crate) async fn rabbitmq() -> Self {
         let vhost = fresh_vhost().await;
-        vhost.uses(METHODS).await;
-        Self {
+        let site = Self {
             url: vhost.url().to_owned(),
             vhost: Some(vhost),
             memory: None,
-        }
+        };
+        site.uses(METHODS).await;
+        site
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -47,7 +68,7 @@ impl Site {
     }
 
     pub(crate) async fn rpc(&self) -> Rpc {
-        Rpc::connect(&self.url).await.unwrap()
+        connect(&self.url).await.unwrap()
     }
 
     /// Two handles, as of two processes; the second serves [`Probe`].
@@ -61,17 +82,52 @@ impl Site {
     pub(crate) async fn uses(&self, queues: &[&str]) {
         if let Some(vhost) = &self.vhost {
             vhost.uses(queues).await;
+            // Servers of ours declare these beside them.
+            let lanes: Vec<_> = queues
+                .iter()
+                .map(|queue| format!("rpc.lane.{queue}"))
+                .collect();
+            let lanes: Vec<_> = lanes.iter().map(String::as_str).collect();
+            vhost.uses(&lanes).await;
         }
     }
 
-    /// How many calls wait in a queue that exists, without those that a server has taken.
+    /// Waits until so many servers take batches of a method, where all calls travel in such: a server starts before
+    /// it does.
+    pub(crate) async fn lanes(&self, method: &str, count: u32) {
+        if std::env::var(BATCHING).as_deref() != Ok(ALWAYS) {
+            return;
+        }
+        let lane = &format!("rpc.lane.{method}");
+        eventually("the lanes are open", || async {
+            match &self.memory {
+                // It opens them at once.
+                Some(broker) => broker.queue_depth(lane).is_some(),
+                None => {
+                    let peer = RawPeer::connect(&self.url).await.unwrap();
+                    peer.counts(lane)
+                        .await
+                        .is_ok_and(|(_, servers)| servers == count)
+                }
+            }
+        })
+        .await;
+    }
+
+    /// How many messages wait in a queue that exists, and in its lane if it has one, without those that a server has
+    /// taken.
     pub(crate) async fn depth(&self, queue: &str) -> usize {
+        let lane = format!("rpc.lane.{queue}");
         match &self.memory {
-            Some(broker) => broker.queue_depth(queue).unwrap(),
+            Some(broker) => {
+                broker.queue_depth(queue).unwrap() + broker.queue_depth(&lane).unwrap_or_default()
+            }
             None => {
                 let peer = RawPeer::connect(&self.url).await.unwrap();
                 let (ready, _) = peer.counts(queue).await.unwrap();
-                usize::try_from(ready).unwrap()
+                // Closes the channel if there is no lane.
+                let (in_lane, _) = peer.counts(&lane).await.unwrap_or_default();
+                usize::try_from(ready + in_lane).unwrap()
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Attempt, FULL, Published};
+use crate::call_session::CallSession;
 use crate::client::Answer;
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
@@ -13,12 +14,17 @@ use crate::pending::Outcome;
 use crate::progress::Progress;
 
 impl Attempt<'_> {
-    pub(super) async fn answer(&mut self, outcome: Outcome) -> Result<Published, RpcError> {
-        let method = || self.method.clone();
+    pub(super) async fn answer(
+        &mut self,
+        session: &CallSession,
+        outcome: Outcome,
+    ) -> Result<Published, RpcError> {
+        let method = || self.method();
         let message = match outcome {
             Outcome::Answered(message) => message,
             Outcome::Returned => return Err(self.unroutable()),
             Outcome::Over(over) => return Err(self.over(over, true)),
+            Outcome::Unsent(error) => return self.unpublished(session, error),
         };
         match message.kind {
             Kind::Result => Ok(Published::Answered(Answer::Value(message.body))),
@@ -31,6 +37,7 @@ impl Attempt<'_> {
                 Bounce::Overflowed => Err(self.overloaded(FULL.into())),
                 Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
             },
+            Kind::Batch => Err(self.undecodable("a reply", "a batch is in a batch")),
             Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
             Kind::Unknown(kind) => {
                 let words = format!("the message has the unknown type `{}`", shorten(&kind));
@@ -43,7 +50,7 @@ impl Attempt<'_> {
     async fn fault(&mut self, fault: Fault) -> Result<Published, RpcError> {
         match &*fault.kind {
             kind::INTERRUPTED => Err(RpcError::Interrupted {
-                method: self.method.clone(),
+                method: self.method(),
             }),
             kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
                 self.call.headers.insert(IN_TIME.into(), true.into());
@@ -63,14 +70,14 @@ impl Attempt<'_> {
     async fn expired(&self) -> RpcError {
         sleep_until(self.deadline).await;
         RpcError::Expired {
-            method: self.method.clone(),
+            method: self.method(),
             after: self.timeout,
         }
     }
 
     fn undecodable(&self, expected: &str, reason: &str) -> RpcError {
         RpcError::Decode {
-            method: self.method.clone(),
+            method: self.method(),
             expected: expected.to_owned(),
             reason: reason.to_owned(),
         }

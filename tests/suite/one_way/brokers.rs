@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::{Notes, note};
-use crate::site::{Site, eventually};
+use crate::site::{Site, connect, eventually};
 
 /// Two methods, of which one may run again, and no server; and a handle for which that is so.
 async fn two_queues(rpc: &Rpc, again: &Rpc) {
@@ -25,7 +25,7 @@ async fn two_queues(rpc: &Rpc, again: &Rpc) {
 #[tokio::test]
 async fn one_way_calls_survive_their_broker() {
     let mut node = RabbitNode::start().await.unwrap();
-    let client = Rpc::connect(node.url()).await.unwrap();
+    let client = connect(node.url()).await.unwrap();
     let again = client.with_prefix("again.");
     two_queues(&client, &again).await;
     note(&client, 1).await.unwrap();
@@ -61,7 +61,7 @@ async fn one_way_calls_survive_their_broker() {
 #[tokio::test]
 async fn one_way_calls_survive_a_memory_broker() {
     let broker = MemoryBroker::named("survived");
-    let client = Rpc::connect("memory://survived").await.unwrap();
+    let client = connect("memory://survived").await.unwrap();
     let notes = Notes::default();
     let server = notes.serve(&client).await.unwrap();
     server.shutdown().await.unwrap();
@@ -77,7 +77,7 @@ async fn one_way_calls_survive_a_memory_broker() {
 #[tokio::test]
 async fn a_one_way_call_waits_while_the_broker_blocks() {
     let broker = MemoryBroker::named("one way blocked");
-    let client = Rpc::connect("memory://one way blocked").await.unwrap();
+    let client = connect("memory://one way blocked").await.unwrap();
     let notes = Notes::default();
     notes.serve(&client).await.unwrap();
     broker.block("low on memory");
@@ -95,7 +95,7 @@ async fn a_one_way_call_waits_while_the_broker_blocks() {
 #[tokio::test]
 async fn a_one_way_call_that_is_not_confirmed_ends_by_its_limit_or_with_its_connection() {
     let mut node = RabbitNode::start().await.unwrap();
-    let client = Rpc::connect(node.url()).await.unwrap();
+    let client = connect(node.url()).await.unwrap();
     let notes = Notes::default();
     notes.serve(&client).await.unwrap();
     note(&client, 1).await.unwrap();
@@ -132,7 +132,7 @@ async fn one_way_calls_that_are_refused_spoil_no_later_ones() {
     let server = site.rpc().await;
     notes.serve(&server).await.unwrap();
     let url = node.url_for("eve", "secret", site.vhost_name());
-    let client = Rpc::connect(url).await.unwrap();
+    let client = connect(url).await.unwrap();
     let calls = join_all((0..100).map(|n| tokio::spawn(note(&client, n))));
     // Far within their own limit.
     let ends = timeout(Duration::from_secs(20), calls).await.unwrap();

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use rpc_core::{Rpc, RpcError};
+use rpc_core::RpcError;
 use rpc_tests::{Log, RawPeer};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{Bank, DEFAULT, DLX, KINDS, PASSWORD, REPLY, amount, caller, pay, server};
-use crate::site::eventually;
+use crate::site::{connect, eventually};
 
 /// What fails where one permission is missing, from the first connection on.
 async fn failure(url: &str, serves: bool) -> String {
-    let rpc = match Rpc::connect(url).await {
+    let rpc = match connect(url).await {
         Ok(rpc) => rpc,
         Err(error) => return error.to_string(),
     };
@@ -103,7 +103,7 @@ async fn a_server_that_may_not_answer_says_so_in_its_log() {
     let _guard = subscriber.set_default();
     let bank = Bank::open().await;
     let url = bank.user("mute", &server().without(1, DEFAULT)).await;
-    let mute = Rpc::connect(&url).await.unwrap();
+    let mute = connect(&url).await.unwrap();
     mute.register("pay", pay).await.unwrap();
     let client = bank.site.rpc().await;
     let error = client

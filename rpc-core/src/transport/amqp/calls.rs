@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::ready;
+use std::future::{Future, ready};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -120,7 +122,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> 
         incoming: Box::pin(merge(replies, returns)),
         channel: Arc::new(AmqpCalls {
             channel,
-            queue,
+            queue: queue.into(),
             header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
             published,
         }),
@@ -143,7 +145,7 @@ fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item 
 
 struct AmqpCalls {
     channel: Channel,
-    queue: String,
+    queue: Arc<str>,
     header_limit: usize,
     /// When a call was last published, which is when returned calls become likely.
     published: watch::Sender<Option<Instant>>,
@@ -151,7 +153,7 @@ struct AmqpCalls {
 
 #[async_trait]
 impl CallChannel for AmqpCalls {
-    fn reply_queue(&self) -> &str {
+    fn reply_queue(&self) -> &Arc<str> {
         &self.queue
     }
 
@@ -168,8 +170,8 @@ impl CallChannel for AmqpCalls {
         let publishing =
             self.channel
                 .basic_publish("".into(), short(queue), options, &call.body, properties);
-        // No confirm: the reply confirms. What this waits for is that the call was written.
-        publishing.await.map_err(|error| publish_error(&error))?;
+        // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
+        hand_over(publishing).map_err(|error| publish_error(&error))?;
         self.published.send_replace(Some(Instant::now()));
         Ok(())
     }
@@ -225,6 +227,17 @@ impl Returns {
                 properties::from_amqp(&message.properties, message.data)
             }));
         }
+    }
+}
+
+/// Hands a frame to lapin without waiting until it is written. lapin takes it at the first poll, or says why not; what
+/// it waits for after that is its own thread, and being woken for that costs as much as the rest.
+pub(super) fn hand_over<T>(
+    operation: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<(), lapin::Error> {
+    match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(taken) => taken.map(drop),
+        Poll::Pending => Ok(()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Messages to AMQP properties and back. Pure: no broker is needed to test it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
@@ -8,7 +10,7 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
 
 use super::short;
-use crate::message::{Headers, Kind, Message};
+use crate::message::{DEADLINE, FROM, Headers, Kind, LANE, Limit, Message, TIMEOUT};
 
 pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
@@ -38,17 +40,42 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     if let Some(user) = &message.user_id {
         properties = properties.with_user_id(short(user));
     }
-    properties.with_headers(table(&message.headers))
+    let mut headers = table(&message.headers);
+    if let Some(from) = &message.from {
+        headers.insert(FROM.into(), AMQPValue::LongString((**from).into()));
+    }
+    if let Some(Limit { timeout, deadline }) = message.limit {
+        let millis = |millis| AMQPValue::LongLongInt(i64::try_from(millis).unwrap_or(i64::MAX));
+        headers.insert(TIMEOUT.into(), millis(timeout));
+        if let Some(deadline) = deadline {
+            headers.insert(DEADLINE.into(), millis(deadline));
+        }
+    }
+    if let Some(lane) = message.lane {
+        headers.insert(LANE.into(), AMQPValue::Boolean(lane));
+    }
+    properties.with_headers(headers)
 }
 
 pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message {
     let text =
         |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
+    let mut headers = properties.headers().as_ref().map(map).unwrap_or_default();
+    let lane = headers.remove(LANE).and_then(|lane| lane.as_bool());
+    let from = headers.remove(FROM);
+    let from = from.as_ref().and_then(Value::as_str).map(Arc::from);
+    let mut millis = |name| headers.remove(name).and_then(|millis| millis.as_u64());
+    let (timeout, deadline) = (millis(TIMEOUT), millis(DEADLINE));
     Message {
         kind: Kind::parse(properties.kind().as_ref().map(ShortString::as_str)),
         correlation_id: text(properties.correlation_id()),
-        reply_to: text(properties.reply_to()),
-        content_type: text(properties.content_type()),
+        reply_to: properties
+            .reply_to()
+            .as_ref()
+            .map(|queue| queue.as_str().into()),
+        from,
+        limit: timeout.map(|timeout| Limit { timeout, deadline }),
+        content_type: text(properties.content_type()).map(Cow::Owned),
         priority: *properties.priority(),
         persistent: *properties.delivery_mode() == Some(PERSISTENT),
         expiration: properties
@@ -57,8 +84,9 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
             .and_then(|millis| millis.as_str().parse().ok())
             .map(Duration::from_millis),
         user_id: text(properties.user_id()),
-        headers: properties.headers().as_ref().map(map).unwrap_or_default(),
-        body,
+        lane,
+        headers,
+        body: body.into(),
     }
 }
 
@@ -148,12 +176,18 @@ mod tests {
             kind: Kind::Call,
             correlation_id: Some("id".into()),
             reply_to: Some("queue".into()),
+            from: Some("queue".into()),
+            limit: Some(Limit {
+                timeout: 1600,
+                deadline: Some(1_700_000_000_000),
+            }),
             content_type: Some("application/json".into()),
             priority: Some(5),
             persistent: true,
             expiration: Some(Duration::from_millis(1500)),
             user_id: Some("guest".into()),
-            body: b"{}".to_vec(),
+            lane: Some(true),
+            body: b"{}"[..].into(),
             ..Message::default()
         };
         message.headers.insert(
@@ -169,7 +203,12 @@ mod tests {
 
     #[test]
     fn the_from_header_is_a_long_string() {
-        let table = table(&BTreeMap::from([("From".to_owned(), json!("queue"))]));
+        let call = Message {
+            from: Some("queue".into()),
+            ..Message::default()
+        };
+        let properties = to_amqp(&call);
+        let table = properties.headers().as_ref().unwrap();
         let value = table.inner().get("From").unwrap();
         assert_eq!(*value, AMQPValue::LongString("queue".into()));
     }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
-use super::calls::publish_error;
+use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
 use super::link::lost;
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
@@ -195,8 +195,7 @@ impl ServeChannel for AmqpServing {
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicAckOptions::default();
-        self.while_connected(self.channel.basic_ack(tag, options))
-            .await
+        hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
     }
 
     async fn replace(&self, queue: &str, mut call: Message, tag: u64) -> Result<(), PublishError> {

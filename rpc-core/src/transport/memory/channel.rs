@@ -41,7 +41,7 @@ impl Connection {
         opened.map_err(|refusal| self.unreachable(refusal))?;
         let channel = Calls {
             connection: self.clone(),
-            reply_queue,
+            reply_queue: reply_queue.into(),
         };
         Ok(OpenCalls {
             channel: Arc::new(channel),
@@ -107,12 +107,12 @@ impl Connection {
 #[derive(Debug)]
 struct Calls {
     connection: Connection,
-    reply_queue: String,
+    reply_queue: Arc<str>,
 }
 
 #[async_trait]
 impl CallChannel for Calls {
-    fn reply_queue(&self) -> &str {
+    fn reply_queue(&self) -> &Arc<str> {
         &self.reply_queue
     }
 

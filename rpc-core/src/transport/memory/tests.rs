@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::*;
-use crate::message::{Delivery, FROM, Incoming, Kind, Message};
+use crate::message::{Delivery, Incoming, Kind, Message};
 use crate::options::QueueOptions;
 use crate::transport::{CallChannel, Messages};
 
@@ -39,15 +39,13 @@ impl Ends {
     }
 
     fn message(&self, body: &str) -> Message {
-        let mut message = Message {
+        Message {
             kind: Kind::Call,
-            reply_to: Some(self.calls.reply_queue().to_owned()),
-            body: body.into(),
+            reply_to: Some(Arc::clone(self.calls.reply_queue())),
+            from: Some(Arc::clone(self.calls.reply_queue())),
+            body: body.to_owned().into(),
             ..Message::default()
-        };
-        let from = self.calls.reply_queue().into();
-        message.headers.insert(FROM.to_owned(), from);
-        message
+        }
     }
 
     async fn call(&self, body: &str) {
@@ -89,7 +87,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> Option<T> {
 }
 
 fn body(message: &Message) -> String {
-    String::from_utf8(message.body.clone()).unwrap()
+    String::from_utf8(message.body.to_vec()).unwrap()
 }
 
 async fn next(deliveries: &mut Messages<Delivery>) -> Option<(String, bool, u64)> {

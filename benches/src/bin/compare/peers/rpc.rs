@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use rpc_core::{Rpc, RpcBuilder, rpc_service};
+use rpc_core::{Batching, Rpc, RpcBuilder, rpc_service};
 use serde_json::{Value, json};
 
 use super::Served;
@@ -16,10 +16,10 @@ pub(crate) enum Lane {
     Off,
 }
 
-/// The only place that knows how the lane is switched. rpc-core has none yet, so both are the same.
 fn with_lane(builder: RpcBuilder, lane: Lane) -> RpcBuilder {
     match lane {
-        Lane::On | Lane::Off => builder,
+        Lane::On => builder,
+        Lane::Off => builder.batching(Batching::off()),
     }
 }
 

@@ -19,7 +19,7 @@ fn limited(name: &str, value: u64) -> (Queue, Instant) {
 
 fn message(body: &str) -> Message {
     Message {
-        body: body.into(),
+        body: body.to_owned().into(),
         ..Message::default()
     }
 }
@@ -43,7 +43,7 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 fn body(message: &Message) -> String {
-    String::from_utf8(message.body.clone()).unwrap()
+    String::from_utf8(message.body.to_vec()).unwrap()
 }
 
 fn bodies(mut next: impl FnMut() -> Option<Message>) -> Vec<String> {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
-use crate::message::{Delivery, FROM, Headers, Incoming, Message, unix_millis};
+use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
 use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
@@ -214,7 +214,7 @@ fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: 
 
 /// Sends a message through the dead-letter exchange, which knows callers by the header `From`.
 fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue: &str) {
-    let from = message.headers.get(FROM).and_then(Value::as_str);
+    let from = message.from.as_deref();
     let Some(caller) = from.and_then(|from| reply_queues.get(from)) else {
         return;
     };

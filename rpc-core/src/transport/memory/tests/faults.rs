@@ -75,11 +75,11 @@ async fn calls_wait_while_the_broker_is_blocked() {
 #[tokio::test(start_paused = true)]
 async fn what_is_closed_leaves_nothing_behind() {
     let ends = Ends::new().await;
-    assert_eq!(ends.broker.queues(), [ends.calls.reply_queue()]);
+    assert_eq!(ends.broker.queues(), [&**ends.calls.reply_queue()]);
     drop(ends.calls);
     assert_eq!(ends.broker.queues(), [""; 0]);
     let open = ends.calling.call_channel().await.unwrap();
-    assert_eq!(ends.broker.queues(), [open.channel.reply_queue()]);
+    assert_eq!(ends.broker.queues(), [&**open.channel.reply_queue()]);
     ends.calling.close().await;
     assert_eq!(ends.calling.lost().await.0, "the connection was closed");
     assert_eq!(ends.broker.queues(), [""; 0]);

@@ -1,0 +1,191 @@
+//! Sends a call, and waits for what comes back.
+//!
+//! Each call in flight keeps one such future, so what few calls need is in boxes of its own.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryFutureExt;
+use futures_util::future::{Either, join};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Attempt, Published};
+use crate::call_session::CallSession;
+use crate::client::Answer;
+use crate::error::RpcError;
+use crate::lane::sender::{Sending, Ticket};
+use crate::message::{ATTEMPTS, IDEMPOTENT, IN_TIME, Kind, Limit, Message, unix_millis};
+use crate::pending::{Outcome, Over};
+use crate::progress::Progress;
+use crate::transport::{PublishError, Receipt};
+
+impl Attempt<'_> {
+    /// Sends the call over `session` and waits for what comes back.
+    pub(crate) async fn publish(&mut self, session: &CallSession) -> Result<Published, RpcError> {
+        self.wait_while_blocked(session).await?;
+        let mut entry = match session.pending.enter() {
+            Ok(entry) => entry,
+            Err(Over::Lost(reason)) => return Ok(Published::NotSent(reason)),
+            Err(Over::Closed) => return Err(self.over(Over::Closed, false)),
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left < SHORTEST {
+            Box::pin(sleep_until(self.deadline)).await;
+            return Err(self.timed_out(Progress::NotSent));
+        }
+        let early = (left / 16).min(EXPIRES_EARLY);
+        let call = self.message(session, entry.id().to_string(), left, left - early);
+        self.check_headers(&call, session.channel.header_limit())?;
+
+        let (call, mut ticket) = if self.travels_alone(&call) {
+            (Some(call), None)
+        } else {
+            match session.lanes.enter(&self.method, call) {
+                Sending::Goes(call, ticket) => (Some(call), ticket),
+                Sending::Waits(ticket) => (None, Some(ticket)),
+                Sending::Over => return Ok(Published::NotSent(CLOSING.into())),
+            }
+        };
+        // One that goes with others is sent by then, or taken back.
+        let sent = AtomicBool::new(call.is_none());
+        let handing_over = call.map(|call| self.hand_over(session, call));
+        let sending = async {
+            if let Some(handing_over) = handing_over {
+                match handing_over.await {
+                    Ok(Receipt::Taken) => sent.store(true, Ordering::Relaxed),
+                    Ok(Receipt::Unroutable) => return Err(self.unroutable()),
+                    Ok(Receipt::Refused) => return Ok(Published::Refused),
+                    Err(error) => return self.unpublished(session, error),
+                }
+            }
+            // Its answer is what ends it.
+            pending().await
+        };
+        let late = async {
+            // A little before, so that the broker's answer is there by the deadline.
+            sleep_until(self.deadline - early / 2).await;
+            Box::pin(self.time_out(session, ticket.as_mut(), &sent)).await
+        };
+        let outcome = tokio::select! {
+            biased;
+            outcome = entry.outcome() => outcome,
+            // Beside the answer, which may come before the confirmation.
+            ended = sending => return ended,
+            progress = late => return Err(self.timed_out(progress)),
+        };
+        if let Some(ticket) = &mut ticket {
+            ticket.ended();
+        }
+        if let Outcome::Answered(reply) = &outcome
+            && let Some(takes) = reply.lane
+        {
+            session.lanes.advise(&self.method, ticket.as_ref(), takes);
+        }
+        drop(ticket);
+        match outcome {
+            Outcome::Answered(reply) if reply.kind == Kind::Result => {
+                Ok(Published::Answered(Answer::Value(reply.body)))
+            }
+            outcome => Box::pin(self.answer(session, outcome)).await,
+        }
+    }
+
+    /// The call as it is sent this time.
+    fn message(
+        &self,
+        session: &CallSession,
+        id: String,
+        left: Duration,
+        waits: Duration,
+    ) -> Message {
+        let reply_queue = session.channel.reply_queue();
+        let mut call = self.call.clone();
+        call.correlation_id = Some(id);
+        call.reply_to = Some(Arc::clone(reply_queue));
+        call.from = Some(Arc::clone(reply_queue));
+        call.user_id = session.link.user_id().map(str::to_owned);
+        call.expiration = Some(waits.max(SHORTEST));
+        call.limit = Some(Limit {
+            timeout: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            deadline: Some(unix_millis(SystemTime::now() + left)),
+        });
+        if self.idempotent {
+            call.headers.insert(IDEMPOTENT.into(), true.into());
+        }
+        call
+    }
+
+    /// Whether a batch could not keep what is asked of the call: it has one place in its queue and one confirmation,
+    /// and a server that hands calls back sends those of a batch in its own name.
+    fn travels_alone(&self, call: &Message) -> bool {
+        let told = |name: &str| call.headers.contains_key(name);
+        self.confirmed
+            || call.priority.is_some()
+            || call.user_id.is_some()
+            || [ATTEMPTS, IN_TIME].into_iter().any(told)
+    }
+
+    /// Sends a call that is answered. Without confirmation it counts as taken when the transport has it.
+    fn hand_over<'s>(
+        &'s self,
+        session: &'s CallSession,
+        call: Message,
+    ) -> impl Future<Output = Result<Receipt, PublishError>> + Send {
+        if self.confirmed {
+            return Either::Left(session.confirms.publish(&self.method, call));
+        }
+        let publishing = session.channel.publish(&self.method, call);
+        Either::Right(publishing.map_ok(|()| Receipt::Taken))
+    }
+
+    /// Waits until the call is over for lack of time, and says how far it got.
+    async fn time_out(
+        &self,
+        session: &CallSession,
+        ticket: Option<&mut Ticket>,
+        sent: &AtomicBool,
+    ) -> Progress {
+        let mut lane = None;
+        if let Some(ticket) = ticket {
+            if ticket.withdraw() {
+                sleep_until(self.deadline).await;
+                return Progress::NotSent;
+            }
+            lane = Some(ticket.lane());
+        }
+        let by = self.deadline + PATIENCE;
+        let look = session.lookout.progress(&self.method, lane, by);
+        let end = async {
+            sleep_until(self.deadline).await;
+            // From now rather than from the deadline: a process that was stalled wakes late, and what came
+            // meanwhile is still to be read.
+            sleep(GRACE).await;
+        };
+        let (progress, ()) = join(look, end).await;
+        if sent.load(Ordering::Relaxed) {
+            progress
+        } else {
+            // What was begun may still be written later, also where the broker blocks publishers.
+            Progress::Unknown
+        }
+    }
+}
+
+/// Why a call is not sent that comes while its connection ends.
+const CLOSING: &str = "the connection is being given up";
+
+/// An expiration of 0 would mean "only if a server is free at this moment".
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
+/// the bounce is usually here by then and tells an expired call from an unanswered one.
+const EXPIRES_EARLY: Duration = Duration::from_millis(500);
+
+/// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
+/// stays well below the 50 ms within which a call promises to end.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// How long after its deadline a call waits for a look at its queue.
+const PATIENCE: Duration = Duration::from_millis(25);

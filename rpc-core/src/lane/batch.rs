@@ -1,0 +1,268 @@
+//! Several messages as the body of one; `PROTOCOL.md` is its spec. Pure: no I/O.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::message::{
+    DEATH_REASON, Headers, JSON, Kind, Limit, Message, SHORT_STRING, headers_size, longest_name,
+};
+
+/// Puts calls, or replies, into one body, in their order.
+pub(crate) fn pack(messages: &[Message]) -> Bytes {
+    let bodies: usize = messages.iter().map(|message| message.body.len()).sum();
+    let mut body = Vec::with_capacity(bodies + messages.len() * RECORD);
+    for message in messages {
+        let id = message.correlation_id.as_deref().unwrap_or_default();
+        body.push(match message.kind {
+            Kind::Call => CALL,
+            Kind::Result => RESULT,
+            _ => ERROR,
+        });
+        push_short(&mut body, id);
+        if message.kind == Kind::Call {
+            let limit = message.limit.unwrap_or_default();
+            body.extend(limit.timeout.to_be_bytes());
+            body.extend(limit.deadline.unwrap_or_default().to_be_bytes());
+            push_headers(&mut body, &message.headers);
+        }
+        push(&mut body, &message.body);
+    }
+    body.into()
+}
+
+/// Takes a batch apart. What its messages share is in its own properties; each gets a copy, so that a call
+/// is as if it had come by itself.
+///
+/// An error is what is wrong with the bytes; nothing of the batch is used then.
+pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
+    let mut rest = Rest(&batch.body);
+    let mut messages = Vec::new();
+    while !rest.0.is_empty() {
+        if messages.len() == MOST {
+            return Err("it has too many messages");
+        }
+        let kind = match rest.take(1)? {
+            [CALL] => Kind::Call,
+            [RESULT] => Kind::Result,
+            [ERROR] => Kind::Error,
+            _ => return Err("a record has an unknown type"),
+        };
+        let id = rest.take_short()?;
+        let mut headers = Headers::new();
+        let mut limit = None;
+        if kind == Kind::Call {
+            let [timeout, deadline] = [rest.take_number()?, rest.take_number()?];
+            limit = Some(Limit {
+                timeout,
+                deadline: Some(deadline),
+            });
+            headers = rest.take_headers()?;
+            // Why it came back, if it did. Not all that the broker or a stranger has added: there may be many calls.
+            if let Some(reason) = batch.headers.get(DEATH_REASON) {
+                headers.insert(DEATH_REASON.into(), reason.clone());
+            }
+        }
+        let body = rest.take_long()?;
+        messages.push(Message {
+            kind,
+            correlation_id: Some(id.to_owned()),
+            reply_to: batch.reply_to.clone(),
+            content_type: Some(JSON.into()),
+            from: batch.from.clone(),
+            expiration: limit.map(|limit| Duration::from_millis(limit.timeout)),
+            limit,
+            lane: batch.lane,
+            headers,
+            body: batch.body.slice_ref(body),
+            ..Message::default()
+        });
+    }
+    Ok(messages)
+}
+
+fn push(body: &mut Vec<u8>, bytes: &[u8]) {
+    // A body that long was refused before.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    body.extend(length.to_be_bytes());
+    body.extend(bytes);
+}
+
+fn push_short(body: &mut Vec<u8>, text: &str) {
+    let length = u8::try_from(text.len()).unwrap_or_default();
+    body.push(length);
+    body.extend(&text.as_bytes()[..usize::from(length)]);
+}
+
+/// As JSON, or nothing if there are none.
+fn push_headers(body: &mut Vec<u8>, headers: &Headers) {
+    if headers.is_empty() {
+        return push(body, &[]);
+    }
+    // JSON values with names that are strings are always JSON.
+    push(body, &serde_json::to_vec(headers).unwrap_or_default());
+}
+
+/// What is left of a body.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], &'static str> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or("it ends within a record")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn take_short(&mut self) -> Result<&'a str, &'static str> {
+        let length = self.take(1)?[0];
+        let text = self.take(usize::from(length))?;
+        std::str::from_utf8(text).map_err(|_| "an id is not UTF-8")
+    }
+
+    fn take_long(&mut self) -> Result<&'a [u8], &'static str> {
+        let length = self.take_array::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        self.take(length)
+    }
+
+    fn take_number(&mut self) -> Result<u64, &'static str> {
+        self.take_array().map(u64::from_be_bytes)
+    }
+
+    fn take_headers(&mut self) -> Result<Headers, &'static str> {
+        match self.take_long()? {
+            [] => Ok(Headers::new()),
+            headers => {
+                let headers =
+                    serde_json::from_slice(headers).map_err(|_| "headers are no JSON object")?;
+                if longest_name(&headers) > SHORT_STRING || headers_size(&headers) > MOST_HEADERS {
+                    return Err("headers are too long");
+                }
+                Ok(headers)
+            }
+        }
+    }
+
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        // As long as was asked for.
+        self.take(N).map(|bytes| bytes.try_into().unwrap_or([0; N]))
+    }
+}
+
+const CALL: u8 = b'C';
+const RESULT: u8 = b'R';
+const ERROR: u8 = b'E';
+
+/// About what a record takes besides its body.
+const RECORD: usize = 64;
+
+/// More than a frame holds by default; a call with more could not go by itself.
+const MOST_HEADERS: usize = 128 * 1024;
+
+/// A batch with more was not made by this library. Records can be so much smaller than messages that the
+/// size of the body alone would not bound the memory they take.
+const MOST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(id: &str, body: &[u8]) -> Message {
+        Message {
+            kind: Kind::Call,
+            correlation_id: Some(id.into()),
+            content_type: Some(JSON.into()),
+            expiration: Some(Duration::from_millis(500)),
+            limit: Some(Limit {
+                timeout: 500,
+                deadline: Some(1_000_500),
+            }),
+            body: body.to_vec().into(),
+            ..Message::default()
+        }
+    }
+
+    fn batch(messages: &[Message]) -> Message {
+        Message {
+            body: pack(messages),
+            ..Message::default()
+        }
+    }
+
+    #[test]
+    fn messages_survive_the_way() {
+        let mut with_headers = call("b", b"");
+        with_headers
+            .headers
+            .insert("tenant".into(), json!({"name": ["acme", null]}));
+        let reply = |kind, body: &[u8]| Message {
+            kind,
+            correlation_id: Some("r".into()),
+            content_type: Some(JSON.into()),
+            body: body.to_vec().into(),
+            ..Message::default()
+        };
+        let messages = [
+            call("a", br#"{"t":1}"#),
+            with_headers,
+            call("", &[0; 70_000]),
+            reply(Kind::Result, b"7"),
+            reply(Kind::Error, b"{}"),
+        ];
+        assert_eq!(unpack(&batch(&messages)).unwrap(), messages);
+    }
+
+    #[test]
+    fn calls_share_what_the_batch_says() {
+        let mut batch = batch(&[call("a", b"1"), call("b", b"2")]);
+        batch.reply_to = Some("queue".into());
+        batch.from = Some("queue".into());
+        for call in unpack(&batch).unwrap() {
+            assert_eq!(call.reply_to.as_deref(), Some("queue"));
+            assert_eq!(call.from.as_deref(), Some("queue"));
+        }
+    }
+
+    #[test]
+    fn cut_bytes_are_an_error_wherever_they_end() {
+        let whole = batch(&[call("abc", br#"{"t":1}"#), call("d", b"x")]);
+        let first = pack(&[call("abc", br#"{"t":1}"#)]).len();
+        for length in 0..whole.body.len() {
+            let mut cut = whole.clone();
+            cut.body.truncate(length);
+            let unpacked = unpack(&cut);
+            assert_eq!(unpacked.is_ok(), [0, first].contains(&length), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_by_its_count() {
+        let small = Message {
+            kind: Kind::Result,
+            ..Message::default()
+        };
+        assert!(unpack(&batch(&vec![small.clone(); MOST])).is_ok());
+        assert!(unpack(&batch(&vec![small; MOST + 1])).is_err());
+    }
+
+    #[test]
+    fn lengths_that_lie_are_an_error() {
+        for body in [
+            &b"C\x01"[..],
+            b"R\x00\xff\xff\xff\xff",
+            b"X\x00\x00\x00\x00\x00",
+            b"R\x02\xff\xfe\x00\x00\x00\x00",
+        ] {
+            let batch = Message {
+                body: body.to_vec().into(),
+                ..Message::default()
+            };
+            assert!(unpack(&batch).is_err(), "{body:?}");
+        }
+    }
+}

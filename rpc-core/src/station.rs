@@ -1,0 +1,118 @@
+//! One method on its server: runs its calls, answers and settles them.
+
+use std::sync::Arc;
+
+use tokio::sync::{SemaphorePermit, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::{self, Arrived};
+use crate::lane::inlet::Lane;
+use crate::message::Message;
+use crate::service::Method;
+use crate::settlement::Settlement;
+use crate::transport::PublishError;
+
+/// Where the calls of a method are served.
+///
+/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its own.
+#[derive(Debug)]
+pub(crate) struct Station {
+    pub(crate) method: Arc<Method>,
+    pub(crate) lane: Option<Arc<Lane>>,
+    /// The largest reply, in bytes.
+    pub(crate) message_size: usize,
+    /// Tells that the server is leaving.
+    pub(crate) stop: CancellationToken,
+    /// Tells the handlers that the grace period is over.
+    pub(crate) abandon: CancellationToken,
+}
+
+/// A call that is to be kept for somebody to look into, and the queue for it.
+pub(crate) type DeadLetter = Box<(String, Message)>;
+
+impl Station {
+    /// Runs a call when it is its turn, answers it and settles it.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        mut arrived: Arrived,
+        settlement: Settlement,
+        dead_letter: Option<DeadLetter>,
+        broken: mpsc::Sender<String>,
+    ) {
+        let slot = match &self.lane {
+            // One that must not run needs no place, and must not be handed back as if it were new.
+            _ if arrived.refused.is_some() => None,
+            None => None,
+            Some(lane) => match lane.slots.try_acquire() {
+                Ok(slot) => Some(slot),
+                Err(_) => match Box::pin(self.slot(lane, &settlement)).await {
+                    Ok(slot) => slot,
+                    Err(Leaves) => {
+                        let call = arrived.message;
+                        let handed_back = settlement.replace(&self.method.name, call);
+                        return self.tell_if_broken(Box::pin(handed_back).await, &broken);
+                    }
+                },
+            },
+        };
+        let reply_to = arrived.message.reply_to.take();
+        let knows_lanes = arrived.message.limit.is_some();
+        let started = Instant::now();
+        let answer = dispatch::answer(
+            &self.method,
+            arrived,
+            reply_to.is_some(),
+            self.message_size,
+            &self.abandon,
+        );
+        let answer = answer.await;
+        drop(slot);
+        // Without an answer it stays unsettled, and goes to another server with the channel's end.
+        let Some(mut reply) = answer else {
+            return;
+        };
+        if let Some(lane) = &self.lane {
+            lane.pace.note(started.elapsed());
+            reply.lane = knows_lanes.then(|| lane.takes());
+        }
+        if let Some(letter) = dead_letter {
+            let (queue, letter) = *letter;
+            if let Err(error) = settlement.send(&queue, letter).await {
+                return self.tell_if_broken(Err(error), &broken);
+            }
+        }
+        let settled = settlement.answer(reply_to, reply).await;
+        self.tell_if_broken(settled, &broken);
+    }
+
+    /// Waits until fewer calls run than may.
+    async fn slot<'a>(
+        &self,
+        lane: &'a Lane,
+        settlement: &Settlement,
+    ) -> Result<Option<SemaphorePermit<'a>>, Leaves> {
+        tokio::select! {
+            // Never closed.
+            slot = lane.slots.acquire() => Ok(slot.ok()),
+            // A call that came by itself is not handed back once it is taken: it may not be copied.
+            () = self.stop.cancelled(), if settlement.is_in_batch() => Err(Leaves),
+        }
+    }
+
+    /// Gives the channel up on which something could not be sent.
+    pub(crate) fn tell_if_broken(
+        &self,
+        sent: Result<(), PublishError>,
+        broken: &mpsc::Sender<String>,
+    ) {
+        if let Err(error) = sent {
+            let reason = format!("`{}`: {}", self.method.name, error.reason);
+            // Full means that the reason is known already.
+            drop(broken.try_send(reason));
+        }
+    }
+}
+
+/// The server leaves before it is a call's turn.
+struct Leaves;
