@@ -1,5 +1,5 @@
-//! Calls that travel together. That all else is as without is shown by the whole suite, which runs with
-//! `RPC_TESTS_BATCHING` as `off` and as `always` too.
+//! Calls that travel together. That all else is as without is shown by the whole suite, which
+//! `RPC_TESTS_BATCHING` makes run with each call in a batch (`always`), or none (`off`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
