@@ -1,14 +1,14 @@
 //! From one call that has arrived to its reply.
 
 use std::any::Any;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -16,6 +16,7 @@ use crate::context::{Context, Served};
 use crate::fault::{Fault, kind};
 use crate::message::{JSON, Kind, Message};
 use crate::service::Method;
+use crate::until::until;
 
 /// A call on its server.
 #[derive(Debug)]
@@ -142,13 +143,6 @@ fn encode_result(
         warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
     }
     (Kind::Error, encode(name, &fault, message_size))
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 fn stopped(method: &str) -> Fault {

@@ -93,6 +93,7 @@ mod settlement;
 mod station;
 mod clocks;
 mod dispatch;
+mod until;
 mod service;
 mod descriptor;
 mod argument;

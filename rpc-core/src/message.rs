@@ -51,6 +51,10 @@ impl Message {
     pub(crate) fn for_another(mut self) -> Self {
         // It has been on its way for longer.
         self.headers.remove(IN_TIME);
+        // The queues it names have their copies already.
+        self.headers.remove("CC");
+        // The broker's, of the original.
+        self.headers.remove(DELIVERY_COUNT);
         self
     }
 }

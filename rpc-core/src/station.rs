@@ -49,7 +49,7 @@ impl Station {
                 Err(_) => match Box::pin(self.slot(lane, &settlement)).await {
                     Ok(slot) => slot,
                     Err(Leaves) => {
-                        let call = arrived.message;
+                        let call = arrived.message.for_another();
                         let handed_back = settlement.replace(&self.method.name, call);
                         return self.tell_if_broken(Box::pin(handed_back).await, &broken);
                     }

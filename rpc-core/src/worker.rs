@@ -300,8 +300,8 @@ impl Worker {
                 ),
             }
         }
-        let result = match timeout_at(end, self.finish(subscription.as_mut())).await {
-            Ok(()) => Ok(()),
+        let unfinished = match timeout_at(end, self.finish(subscription.as_mut())).await {
+            Ok(()) => 0,
             Err(_) => {
                 let unfinished = self.calls.len();
                 self.abandon.cancel();
@@ -309,19 +309,20 @@ impl Worker {
                 if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
                     self.calls.abort_all();
                 }
-                Err(unfinished)
+                unfinished
             }
         };
         if let Some(mut subscription) = subscription {
             subscription.close().await;
         }
-        match result {
-            Err(unfinished) if unfinished > 0 => Err(ServeError::GraceExceeded {
-                unfinished,
-                grace: self.limits.grace,
-            }),
-            _ => Ok(()),
+        // None may run any more while only batches were waited for.
+        if unfinished == 0 {
+            return Ok(());
         }
+        Err(ServeError::GraceExceeded {
+            unfinished,
+            grace: self.limits.grace,
+        })
     }
 
     /// Leaves the lanes and finishes the calls that run.

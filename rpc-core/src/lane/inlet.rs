@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{pending, ready};
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -66,6 +67,10 @@ impl Lane {
         takes
     }
 
+    fn shut(&self) {
+        self.open.store(false, Ordering::Relaxed);
+    }
+
     fn told(&self) -> Option<Instant> {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,10 +87,13 @@ pub(crate) struct Inlet {
     max_calls: usize,
     max_bytes: usize,
     channel: Option<Channel>,
-    /// Lanes to open, by the index of their method.
+    /// Lanes to declare before the next is opened, by the index of their method.
+    undeclared: Vec<usize>,
+    /// Lanes to open.
     closed: VecDeque<usize>,
     opening: Option<BoxFuture<'static, Result<Opened, ServeError>>>,
     arrivals: SelectAll<Messages<Arrival>>,
+    /// Whether no lane counts as open any more.
     leaving: bool,
 }
 
@@ -117,13 +125,15 @@ impl Inlet {
     ) -> Self {
         let indices = lanes.iter().enumerate();
         let closed = indices.filter_map(|(index, lane)| lane.as_ref().map(|_| index));
+        let closed: VecDeque<_> = closed.collect();
         Self {
             link: Arc::clone(link),
             lanes: Arc::clone(lanes),
             max_calls: batching.max_calls,
             max_bytes: batching.max_bytes,
             channel: None,
-            closed: closed.collect(),
+            undeclared: closed.iter().copied().collect(),
+            closed,
             opening: None,
             arrivals: SelectAll::new(),
             leaving: false,
@@ -152,6 +162,7 @@ impl Inlet {
                 Arrival::Ended { method } => {
                     self.shut(method);
                     if !self.leaving {
+                        self.undeclared.push(method);
                         self.closed.push_back(method);
                     }
                 }
@@ -171,18 +182,13 @@ impl Inlet {
             return;
         };
         let (link, channel) = (Arc::clone(&self.link), self.channel.clone());
-        let lanes = Arc::clone(&self.lanes);
+        let (lanes, undeclared) = (Arc::clone(&self.lanes), mem::take(&mut self.undeclared));
         let (max_calls, max_bytes) = (self.max_calls, self.max_bytes);
         self.opening = Some(Box::pin(async move {
             let channel = match channel {
                 Some(channel) => channel,
                 None => {
                     let channel = link.serve_channel().await?;
-                    // All before the first is taken from: one that is refused closes the channel, under batches
-                    // that run.
-                    for lane in lanes.iter().flatten() {
-                        channel.declare(&lane.queue, &queue_options()).await?;
-                    }
                     let replies = Replies::new(Arc::clone(&channel), max_calls, max_bytes);
                     Channel {
                         channel,
@@ -190,10 +196,14 @@ impl Inlet {
                     }
                 }
             };
-            channel
-                .channel
-                .declare(&lane.queue, &queue_options())
-                .await?;
+            // All before the first is taken from: one that is refused closes the channel, under batches that run.
+            for lane in undeclared
+                .into_iter()
+                .filter_map(|index| lanes[index].as_ref())
+            {
+                let options = queue_options();
+                channel.channel.declare(&lane.queue, &options).await?;
+            }
             let batches = channel
                 .channel
                 .subscribe(&lane.queue, lane.prefetch)
@@ -234,7 +244,18 @@ impl Inlet {
 
     fn shut(&self, method: usize) {
         if let Some(lane) = &self.lanes[method] {
-            lane.open.store(false, Ordering::Relaxed);
+            lane.shut();
+        }
+    }
+
+    /// Tells callers to send no more batches, and opens no other lane.
+    async fn shut_all(&mut self) {
+        self.lanes.iter().flatten().for_each(|lane| lane.shut());
+        self.closed.clear();
+        // A subscription that was given up half way would go on at the broker, and hold batches.
+        if let Some(opening) = self.opening.take() {
+            let opened = opening.await;
+            self.enter(opened);
         }
     }
 
@@ -242,11 +263,7 @@ impl Inlet {
     /// must know. What is left in a lane would wait for another server that takes batches, and there may be none.
     pub(crate) async fn leave(&mut self, methods: &[Arc<Method>]) {
         self.leaving = true;
-        for (method, _) in self.lanes.iter().enumerate() {
-            self.shut(method);
-        }
-        self.closed.clear();
-        self.finish_opening().await;
+        self.shut_all().await;
         let mut redelivered = Vec::new();
         let told = self.lanes.iter().flatten().filter_map(|lane| lane.told());
         if let Some(last) = told.max() {
@@ -274,21 +291,10 @@ impl Inlet {
         }
     }
 
-    /// A subscription that was given up half way would go on at the broker, and hold batches.
-    async fn finish_opening(&mut self) {
-        if let Some(opening) = self.opening.take() {
-            let opened = opening.await;
-            self.enter(opened);
-        }
-    }
-
     /// Closes its channel.
     pub(crate) async fn close(&mut self) {
-        for (method, _) in self.lanes.iter().enumerate() {
-            self.shut(method);
-        }
-        self.closed.clear();
-        self.finish_opening().await;
+        self.leaving = true;
+        self.shut_all().await;
         if let Some(Channel { channel, .. }) = self.channel.take() {
             channel.close().await;
         }
@@ -321,7 +327,7 @@ impl Channel {
             }
             // A batch that cannot be read would not be run either.
             for call in unpack(&batch.message).unwrap_or_default() {
-                channel.reply(queue, call).await?;
+                channel.reply(queue, call.for_another()).await?;
             }
             channel.ack(batch.tag).await
         };

@@ -129,8 +129,8 @@ impl Outbox {
     /// When the calls that wait must go; `None` if there are none.
     pub(crate) fn due(&self, options: &Batching) -> Option<Instant> {
         let state = self.lock();
-        (!state.waiting.is_empty()).then_some(())?;
-        state.since.map(|since| since + options.max_delay)
+        let since = state.since.filter(|_| !state.waiting.is_empty());
+        since.map(|since| since + options.max_delay)
     }
 
     /// Takes all that waits.

@@ -1,7 +1,6 @@
 //! Sends the calls of one connection that wait to travel together.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -9,17 +8,18 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::batch::{self, unpack};
 use super::options::{Batching, Mode};
 use super::outbox::{Entry, Outbox};
 use super::queue_of;
-use crate::message::{BATCH, Kind, METHOD, Message, unix_millis};
+use crate::message::{BATCH, Headers, Kind, METHOD, Message, unix_millis};
 use crate::pending::{Outcome, PendingCalls};
 use crate::supervisor::OwnedTask;
 use crate::transport::{CallChannel, PublishError};
+use crate::until::until;
 
 /// The outboxes of one calling connection, and the task that empties them.
 #[derive(Debug)]
@@ -239,13 +239,13 @@ impl Shared {
             .retain(|outbox| outbox.due(&self.options).is_some());
     }
 
-    async fn send(&self, outbox: Arc<Outbox>, mut calls: Vec<Message>) {
+    async fn send(&self, outbox: Arc<Outbox>, calls: Vec<Message>) {
         let alone = calls.len() == 1 && self.options.mode != Mode::Always;
         let sent = if alone {
             let call = calls[0].clone();
             self.channel.publish(&outbox.method, call).await
         } else {
-            let batch = self.batch(&outbox, &mut calls);
+            let batch = self.batch(&outbox, &calls);
             self.channel.publish(&outbox.queue, batch).await
         };
         if let Err(error) = sent {
@@ -253,21 +253,18 @@ impl Shared {
         }
     }
 
-    fn batch(&self, outbox: &Outbox, calls: &mut [Message]) -> Message {
-        let mut batch = Message {
+    fn batch(&self, outbox: &Outbox, calls: &[Message]) -> Message {
+        Message {
             kind: Kind::Batch,
             reply_to: Some(Arc::clone(self.channel.reply_queue())),
             from: Some(Arc::clone(self.channel.reply_queue())),
             content_type: Some(BATCH.into()),
             // Each call has its own limit as well; the batch is not to go before any of them.
             expiration: calls.iter().filter_map(|call| call.expiration).max(),
+            headers: Headers::from([(METHOD.into(), outbox.method.as_str().into())]),
             body: batch::pack(calls),
             ..Message::default()
-        };
-        batch
-            .headers
-            .insert(METHOD.into(), outbox.method.as_str().into());
-        batch
+        }
     }
 
     async fn send_again(&self, outbox: Arc<Outbox>, mut call: Message) {
@@ -331,13 +328,6 @@ async fn send_all(shared: Arc<Shared>) {
         // Whoever has just got an answer is to come along with the next call.
         yield_now().await;
         shared.flush().await;
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => pending().await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 use rpc_core::{Batching, Rpc};
-use rpc_tests::{RawPeer, call_properties, long, reply_properties, table};
+use rpc_tests::{RawConsumer, RawPeer, call_properties, long, reply_properties, table};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -91,6 +91,16 @@ fn lane_is(takes: bool) -> BasicProperties {
 async fn auto(site: &Site) -> Rpc {
     let builder = Rpc::builder(site.url()).batching(Batching::default());
     builder.connect().await.unwrap()
+}
+
+/// A server of ours, and a caller driven by hand with its reply queue.
+async fn server_and_caller(site: &Site) -> (Rpc, RawPeer, String, RawConsumer) {
+    let server = auto(site).await;
+    serve(&server, crate::probe::Real).await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let queue = peer.reply_queue().await.unwrap();
+    let replies = peer.consume_no_ack(&queue).await.unwrap();
+    (server, peer, queue, replies)
 }
 
 /// The first is alone, and so is a call after all are answered; those between go as one.
@@ -187,11 +197,7 @@ async fn calls_of_ours_travel_together_where_a_server_says_that_it_takes_batches
 #[tokio::test]
 async fn a_server_of_ours_takes_batches_and_says_so() {
     let site = Site::rabbitmq().await;
-    let server = auto(&site).await;
-    serve(&server, crate::probe::Real).await;
-    let peer = RawPeer::connect(site.url()).await.unwrap();
-    let queue = peer.reply_queue().await.unwrap();
-    let mut replies = peer.consume_no_ack(&queue).await.unwrap();
+    let (server, peer, queue, mut replies) = server_and_caller(&site).await;
     // Only who knows of limits may know of batches.
     let properties = call_properties(&queue, "one");
     peer.publish("add", properties.clone(), r#"{"a": 1, "b": 2}"#)
@@ -263,11 +269,7 @@ async fn a_server_of_ours_takes_batches_and_says_so() {
 #[tokio::test]
 async fn a_server_with_slow_handlers_wants_no_batches() {
     let site = Site::rabbitmq().await;
-    let server = auto(&site).await;
-    serve(&server, crate::probe::Real).await;
-    let peer = RawPeer::connect(site.url()).await.unwrap();
-    let queue = peer.reply_queue().await.unwrap();
-    let mut replies = peer.consume_no_ack(&queue).await.unwrap();
+    let (_server, peer, queue, mut replies) = server_and_caller(&site).await;
     let mut told = Vec::new();
     for _ in 0..30 {
         let properties = call_properties(&queue, "one");

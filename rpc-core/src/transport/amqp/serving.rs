@@ -24,7 +24,7 @@ use super::link::lost;
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::backoff::Backoff;
-use crate::message::{DEAD_LETTER_EXCHANGE, DELIVERY_COUNT, Delivery, Message};
+use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
 use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
@@ -198,11 +198,7 @@ impl ServeChannel for AmqpServing {
         hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
     }
 
-    async fn replace(&self, queue: &str, mut call: Message, tag: u64) -> Result<(), PublishError> {
-        // The queues it names have their copies already.
-        call.headers.remove("CC");
-        // The broker's, of the original.
-        call.headers.remove(DELIVERY_COUNT);
+    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
         // Confirmed, since a quorum queue that has no leader drops what is not. If the connection dies between
         // the two, the broker redelivers the original, marked as it is.
         if self.put(queue, call).await? {
