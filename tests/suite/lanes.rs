@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rpc_core::{Batching, Rpc, RpcError};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::probe::{Nap, Tally};
 use crate::site::{Line, Site, assert_lost, eventually, on_both};
@@ -19,7 +20,7 @@ async fn rpc(site: &Site, batching: Batching) -> Rpc {
 }
 
 /// Makes calls of `nap` at once.
-fn naps(client: &Rpc, count: u64, millis: u64) -> Vec<tokio::task::JoinHandle<Outcome>> {
+fn naps(client: &Rpc, count: u64, millis: u64) -> Vec<JoinHandle<Outcome>> {
     let nap = |_| tokio::spawn(client.call("nap", json!({ "millis": millis })));
     (0..count).map(nap).collect()
 }
@@ -134,6 +135,34 @@ on_both! {
         for call in naps(&client, 50, 1) {
             assert_eq!(call.await.unwrap().unwrap(), json!(1));
         }
+    }
+
+    /// It is told to its caller though all places are taken, and so cannot be handed back as if it were new.
+    async fn a_call_that_must_not_run_needs_no_place(site) {
+        let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
+        let tally = Tally::default();
+        let serve = |rpc: &Rpc| {
+            let handler = tally.clone();
+            rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).concurrency(64)
+        };
+        let first = rpc(site, Batching::default()).await;
+        serve(&first).await.unwrap();
+        site.open_lanes("nap", 1).await;
+        let calls = naps(&together, 10, 600_000);
+        eventually("they run", || async { tally.started() == 10 }).await;
+        let second = rpc(site, Batching::default()).await;
+        serve(&second).await.unwrap();
+        site.open_lanes("nap", 2).await;
+        let others = naps(&alone, 128, 600_000);
+        eventually("both servers are busy", || async { tally.started() == 128 }).await;
+        drop(first);
+        for call in calls {
+            let end = timeout(Duration::from_secs(10), call).await.expect("it waits for a place");
+            let error = end.unwrap().unwrap_err();
+            assert!(matches!(error, RpcError::Interrupted { .. }), "{error:?}");
+        }
+        assert_eq!((tally.started(), tally.finished()), (128, 0));
+        others.iter().for_each(JoinHandle::abort);
     }
 
     /// The only server that takes batches leaves under load, while one that takes none stays.

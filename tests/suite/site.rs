@@ -92,12 +92,15 @@ impl Site {
         }
     }
 
-    /// Waits until so many servers take batches of a method, where all calls travel in such: a server starts before
-    /// it does.
+    /// Waits until so many servers take batches of a method, where all calls travel in such.
     pub(crate) async fn lanes(&self, method: &str, count: u32) {
-        if std::env::var(BATCHING).as_deref() != Ok(ALWAYS) {
-            return;
+        if std::env::var(BATCHING).as_deref() == Ok(ALWAYS) {
+            self.open_lanes(method, count).await;
         }
+    }
+
+    /// Waits until so many servers take batches of a method: a server starts before it does.
+    pub(crate) async fn open_lanes(&self, method: &str, count: u32) {
         let lane = &format!("rpc.lane.{method}");
         eventually("the lanes are open", || async {
             match &self.memory {
