@@ -1,14 +1,19 @@
-//! Parts of a call by themselves, for `benches` to measure. No part of the public interface.
+//! Parts of the library by themselves, for `benches` to measure and for fuzzing. No part of the public interface.
 
+use std::io::IoSliceMut;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::dispatch::{Arrived, answer};
-use crate::message::{Kind, Message};
+use crate::message::{JSON, Kind, Limit, Message};
 use crate::pending::{Outcome, PendingCall, PendingCalls};
 use crate::service::Method;
+use crate::transport::amqp::sieve::frames::Frames;
+use crate::transport::amqp::sieve::proof;
 
 /// A table of pending calls, in which some wait for ever.
 #[derive(Debug)]
@@ -41,6 +46,47 @@ impl Pending {
         self.table.deliver(reply, Outcome::Answered);
         matches!(call.outcome().await, Outcome::Answered(_))
     }
+}
+
+/// What holds of any bytes as the properties of a message, from its class on, and as what a broker sends.
+///
+/// # Panics
+/// If it does not hold: what is handed to lapin cannot be read, or something good was changed.
+pub fn whatever_comes_can_be_read(bytes: &[u8]) {
+    proof::whatever_comes_can_be_read(bytes);
+}
+
+/// What stands between a connection and lapin.
+#[derive(Debug, Default)]
+pub struct Sieve(Frames);
+
+impl Sieve {
+    /// Lets through what can be read of what has come, of which there may be 64 KiB; how much that is.
+    pub fn pass(&mut self, stream: &[u8], out: &mut [u8]) -> usize {
+        self.0.space()[..stream.len()].copy_from_slice(stream);
+        self.0.read(stream.len());
+        self.0.hand_out(&mut [IoSliceMut::new(out)])
+    }
+}
+
+/// A call of about the usual size, as a broker delivers it.
+#[must_use]
+pub fn delivery(body: &[u8]) -> Vec<u8> {
+    let queue: Arc<str> = format!("rpc.reply.{}", Uuid::nil()).into();
+    proof::delivery(&Message {
+        kind: Kind::Call,
+        correlation_id: Some(Uuid::nil().to_string()),
+        reply_to: Some(Arc::clone(&queue)),
+        from: Some(queue),
+        limit: Some(Limit {
+            timeout: 30_000,
+            deadline: Some(1_700_000_000_000),
+        }),
+        content_type: Some(JSON.into()),
+        expiration: Some(Duration::from_millis(29_500)),
+        body: Bytes::copy_from_slice(body),
+        ..Message::default()
+    })
 }
 
 /// What a server does with a call that has arrived; whether the reply is a result.

@@ -89,6 +89,7 @@ mod serve_session;
 mod subscription;
 mod worker;
 mod redelivery;
+mod unreadable;
 mod settlement;
 mod station;
 mod clocks;

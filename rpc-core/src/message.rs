@@ -70,6 +70,8 @@ pub(crate) enum Kind {
     Error,
     /// Several calls, or several replies, as one message.
     Batch,
+    /// A message whose properties could not be read: nothing of it counts but its body, and why.
+    Unreadable,
     /// No type at all, as foreign peers send.
     #[default]
     Absent,
@@ -84,6 +86,7 @@ impl Kind {
             Some("result") => Self::Result,
             Some("error") => Self::Error,
             Some("batch") => Self::Batch,
+            Some(UNREADABLE_TYPE) => Self::Unreadable,
             Some(other) => Self::Unknown(other.to_owned()),
             None => Self::Absent,
         }
@@ -95,6 +98,7 @@ impl Kind {
             Self::Result => Some("result"),
             Self::Error => Some("error"),
             Self::Batch => Some("batch"),
+            Self::Unreadable => Some(UNREADABLE_TYPE),
             Self::Absent => None,
             Self::Unknown(other) => Some(other),
         }
@@ -198,6 +202,15 @@ pub(crate) const DEATH_REASON: &str = "x-first-death-reason";
 /// The header with the name of the method, of a batch and of a call in a dead-letter queue.
 pub(crate) const METHOD: &str = "rpc-method";
 
+/// The type of what stands in for a message whose properties cannot be read.
+pub(crate) const UNREADABLE_TYPE: &str = "rpc.unreadable";
+
+/// The header that says why a message cannot be read.
+pub(crate) const UNREADABLE: &str = "rpc-unreadable";
+
+/// The header with the properties of a message that cannot be read: their bytes, with escapes where they are not ASCII.
+pub(crate) const PROPERTIES: &str = "rpc-properties";
+
 /// The content type of every body but that of a batch.
 pub(crate) const JSON: &str = "application/json";
 
@@ -206,6 +219,10 @@ pub(crate) const BATCH: &str = "application/vnd.rpc-batch";
 
 /// The longest AMQP short string, in bytes: queue names, header names, correlation ids.
 pub(crate) const SHORT_STRING: usize = 255;
+
+/// How many levels of tables and arrays headers may have, with the table of all headers as the first. As deep as JSON
+/// is read, and far from what lapin's stack is too small for.
+pub(crate) const DEEPEST: usize = 127;
 
 /// Milliseconds since the Unix epoch; 0 if the clock is before it.
 pub(crate) fn unix_millis(time: SystemTime) -> u64 {
@@ -257,6 +274,16 @@ pub(crate) fn longest_name_in(value: &Value) -> usize {
     longest.unwrap_or_default()
 }
 
+/// How many levels of tables and arrays a value has.
+pub(crate) fn depth_of(value: &Value) -> usize {
+    let inside = match value {
+        Value::Array(values) => values.iter().map(depth_of).max(),
+        Value::Object(fields) => fields.values().map(depth_of).max(),
+        _ => return 0,
+    };
+    1 + inside.unwrap_or_default()
+}
+
 /// The length that goes before strings, arrays and tables.
 const LENGTH: usize = 4;
 
@@ -277,6 +304,12 @@ mod tests {
     fn names_count_at_every_depth() {
         let table = Headers::from([("ab".to_owned(), json!([{"c": {"defg": 1}}, "longer text"]))]);
         assert_eq!(longest_name(&table), 4);
+    }
+
+    #[test]
+    fn depth_counts_the_deepest() {
+        assert_eq!(depth_of(&json!("text")), 0);
+        assert_eq!(depth_of(&json!([1, {"a": [], "b": 2}])), 3);
     }
 
     #[test]

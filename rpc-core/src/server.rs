@@ -104,12 +104,13 @@ impl Serve {
         self.with(|method| method.options.queue = options.clone())
     }
 
-    /// Keeps calls that no server survives in a queue of this name, for somebody to look into.
+    /// Keeps calls that no server survives, or can read, in a queue of this name, for somebody to look into.
     ///
     /// A call of an idempotent method goes to another server if its server is lost. One that took two servers
     /// with it goes to no third: its caller gets the [`RemoteError`](crate::RemoteError) `rpc.Poisoned`, and
     /// a copy of it is published to this queue, persistent, with its headers and the name of the method as
-    /// the header `rpc-method`. The queue is declared durable, with no limit; see to it that it is emptied.
+    /// the header `rpc-method`. A message that cannot be read, as its properties are not UTF-8, is rejected, and what
+    /// can be shown of it is published here too, with the reason as the header `rpc-unreadable`. The queue is declared durable, with no limit; see to it that it is emptied.
     ///
     /// Defaults to none.
     pub fn dead_letter_queue(self, name: impl Into<String>) -> Self {

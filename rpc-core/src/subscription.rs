@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use crate::lane::inlet::{Channel, Inlet};
-use crate::message::Delivery;
+use crate::message::{Delivery, Kind};
 use crate::options::QueueOptions;
 use crate::redelivery::is_unique;
 use crate::serve_error::ServeError;
@@ -151,8 +151,8 @@ impl Subscription {
         join(self.channel.close(), self.inlet.close()).await;
     }
 
-    /// Hands back all that has arrived and was not taken, and returns what is better run here. Only after the
-    /// channel's `cancel`, which ends the streams.
+    /// Hands back all that has arrived and was not taken, and returns what is better run, or rejected, here. Only
+    /// after the channel's `cancel`, which ends the streams.
     pub(crate) async fn hand_back(&mut self, methods: &[Arc<Method>]) -> Vec<(usize, Delivery)> {
         let mut kept = Vec::new();
         let mut handed_back = Vec::new();
@@ -160,7 +160,8 @@ impl Subscription {
             let Arrival::Call { method, delivery } = arrival else {
                 continue;
             };
-            if !delivery.redelivered && is_unique(&delivery.message) {
+            let unreadable = delivery.message.kind == Kind::Unreadable;
+            if unreadable || (!delivery.redelivered && is_unique(&delivery.message)) {
                 kept.push((method, *delivery));
                 continue;
             }

@@ -152,6 +152,9 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Settles a delivery that was answered, without waiting until that is written.
     async fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
+    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange.
+    async fn reject(&self, tag: u64) -> Result<(), PublishError>;
+
     /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.
     /// (Requeueing would mark it as redelivered: "it may have run". So it does only where the queue does not
     /// take the call.) Like a reply it has no limit of its own while the broker says nothing.

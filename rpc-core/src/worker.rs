@@ -16,6 +16,7 @@ use crate::dispatch::Arrived;
 use crate::lane::batch::unpack;
 use crate::lane::inlet::{Channel, Inlet, Lane};
 use crate::lane::options::Batching;
+use crate::lane::queue_of;
 use crate::message::{ATTEMPTS, Delivery, Kind, Message};
 use crate::redelivery::{self, Verdict};
 use crate::serve_error::ServeError;
@@ -25,7 +26,8 @@ use crate::settlement::{Batch, Settlement};
 use crate::station::Station;
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
-use crate::transport::Link;
+use crate::transport::{Link, ServeChannel};
+use crate::unreadable;
 
 /// What a server is and how it stops.
 #[derive(Debug)]
@@ -136,8 +138,7 @@ impl Worker {
                 }
                 arrival = subscription.next() => match arrival {
                     Arrival::Call { method, delivery } => {
-                        let settlement = subscription.settlement(&delivery);
-                        self.start(&subscription.broken, method, *delivery, settlement);
+                        self.start_alone(subscription, method, *delivery);
                     }
                     Arrival::Batch { method, batch, channel } => {
                         self.start_batch(&subscription.broken, method, *batch, channel);
@@ -162,6 +163,33 @@ impl Worker {
         }
     }
 
+    /// Starts a call that came by itself.
+    fn start_alone(&mut self, subscription: &Subscription, method: usize, delivery: Delivery) {
+        let broken = &subscription.broken;
+        if delivery.message.kind == Kind::Unreadable {
+            let (channel, queue) = (&subscription.channel, self.methods[method].name.to_string());
+            return self.reject(broken, method, queue, Arc::clone(channel), delivery);
+        }
+        let settlement = subscription.settlement(&delivery);
+        self.start(broken, method, delivery, settlement);
+    }
+
+    /// Rejects what cannot be read.
+    fn reject(
+        &mut self,
+        broken: &mpsc::Sender<String>,
+        method: usize,
+        queue: String,
+        channel: Arc<dyn ServeChannel>,
+        delivery: Delivery,
+    ) {
+        let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
+        self.calls.spawn(async move {
+            let rejected = unreadable::reject(&*channel, &station.method, &queue, delivery).await;
+            station.tell_if_broken(rejected, &broken);
+        });
+    }
+
     /// Starts each call of a batch.
     fn start_batch(
         &mut self,
@@ -170,12 +198,16 @@ impl Worker {
         batch: Delivery,
         channel: Channel,
     ) {
+        let Channel { channel, replies } = channel;
+        if batch.message.kind == Kind::Unreadable {
+            let lane = queue_of(&self.methods[method].name).unwrap_or_default();
+            return self.reject(broken, method, lane, channel, batch);
+        }
         let Delivery {
             message,
             redelivered,
             tag,
         } = batch;
-        let Channel { channel, replies } = channel;
         let calls = match unpack(&message) {
             Ok(calls) if !calls.is_empty() && calls.iter().all(is_call) => calls,
             // Nobody can be answered: the ids are in what cannot be read.
@@ -291,8 +323,7 @@ impl Worker {
             match handed_back.await {
                 Ok(kept) => {
                     for (method, delivery) in kept {
-                        let settlement = subscription.settlement(&delivery);
-                        self.start(&subscription.broken, method, delivery, settlement);
+                        self.start_alone(subscription, method, delivery);
                     }
                 }
                 Err(_) => warn!(

@@ -38,6 +38,7 @@ impl Attempt<'_> {
                 Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
             },
             Kind::Batch => Err(self.undecodable("a reply", "a batch is in a batch")),
+            Kind::Unreadable => Err(self.undecodable("a reply", "its properties cannot be read")),
             Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
             Kind::Unknown(kind) => {
                 let words = format!("the message has the unknown type `{}`", shorten(&kind));

@@ -20,10 +20,11 @@ use super::options::{Batching, Mode};
 use super::pace::Pace;
 use super::replies::Replies;
 use super::{BELIEVED, is_open_to, queue_of, queue_options};
-use crate::message::Delivery;
+use crate::message::{Delivery, Kind};
 use crate::serve_error::ServeError;
 use crate::service::Method;
 use crate::transport::{Link, Messages, ServeChannel};
+use crate::unreadable;
 
 /// The lane of one method, on its server.
 #[derive(Debug)]
@@ -273,7 +274,7 @@ impl Inlet {
                     // It would come back here at once.
                     redelivered.push((method, batch));
                 } else {
-                    channel.hand_back(&methods[method].name, &batch).await;
+                    channel.hand_back(&methods[method], *batch).await;
                 }
             }
         }
@@ -282,11 +283,11 @@ impl Inlet {
         };
         channel.channel.cancel().await;
         for (method, batch) in redelivered {
-            channel.hand_back(&methods[method].name, &batch).await;
+            channel.hand_back(&methods[method], *batch).await;
         }
         while let Some(arrival) = self.arrivals.next().await {
             if let Arrival::Batch { method, batch } = arrival {
-                channel.hand_back(&methods[method].name, &batch).await;
+                channel.hand_back(&methods[method], *batch).await;
             }
         }
     }
@@ -318,9 +319,14 @@ async fn until_opened<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
 
 impl Channel {
     /// Hands back the calls of a batch, each by itself, to the queue of their method.
-    async fn hand_back(&self, queue: &str, batch: &Delivery) {
+    async fn hand_back(&self, method: &Method, batch: Delivery) {
         let channel = &*self.channel;
+        let queue = &*method.name;
         let handed_back = async {
+            if batch.message.kind == Kind::Unreadable {
+                let lane = queue_of(queue).unwrap_or_default();
+                return unreadable::reject(channel, method, &lane, batch).await;
+            }
             if batch.redelivered {
                 // As fresh messages they would lose the mark that they may have run before.
                 return channel.requeue(batch.tag).await;

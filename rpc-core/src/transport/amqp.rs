@@ -24,15 +24,17 @@ mod confirms;
 mod opening;
 mod permission;
 mod properties;
-mod refusal;
 mod receipts;
+mod refusal;
+mod runtime;
 mod serving;
+pub(crate) mod sieve;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 mod url;
 
 use link::AmqpLink;
-use opening::open;
+use opening::{open, plain};
 use refusal::{refusal, tls_hint};
 #[cfg(feature = "tls")]
 use tls::{Tls, TlsOptions};
@@ -104,7 +106,7 @@ impl AmqpTransport {
         if let Some(tls) = &self.tls {
             return Box::pin(tls.connect(host.uri.clone(), properties));
         }
-        let connecting = open(host.uri.clone(), properties);
+        let connecting = open(host.uri.clone(), properties, plain);
         Box::pin(connecting.map_err(|error| Failure {
             error,
             after_handshake: false,

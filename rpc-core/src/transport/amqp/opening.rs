@@ -1,49 +1,48 @@
 //! How connections are opened: to hosts that were reached before lapin has to do with them.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use lapin::runtime::default_runtime;
-use lapin::tcp::{AMQPUriTcpExt, TLSConfig};
+use async_rs::Runtime;
+use futures_util::future::BoxFuture;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 
-/// Opens a connection without TLS.
+use super::runtime::{Sifted, Socket};
+use super::sieve::Sieve;
+
+/// Opens a connection over what `connect` brings.
+///
+/// lapin connects on a thread of its own, and where that fails it leaves a task behind for good (4.12.3: `InternalRPC`
+/// is not stopped). A broker may be away for days, so it gets a stream that stands.
 pub(super) async fn open(
     uri: AMQPUri,
     properties: ConnectionProperties,
+    connect: impl Fn(AMQPUri) -> Connecting + Send + Sync + 'static,
 ) -> Result<Connection, lapin::Error> {
-    let runtime = default_runtime()?;
-    let connect = connecting_on(&runtime, async |uri: AMQPUri, runtime| {
-        let connecting = uri.connect_with_config_async(TLSConfig::default(), &runtime);
-        Ok(connecting.await?)
-    });
-    let stream = connect(uri.clone(), runtime.clone()).await?;
-    Connection::connector(uri, runtime, starting_with(stream, connect), properties).await
-}
-
-/// Gives a closure the type of lapin's runtime, which has no name outside of lapin.
-pub(super) fn connecting_on<R, S, F>(_: &R, connect: F) -> F
-where
-    F: AsyncFn(AMQPUri, R) -> Result<S, lapin::Error>,
-{
-    connect
-}
-
-/// What lapin connects by to a host that was reached already.
-///
-/// It connects on a thread of its own, and where that fails it leaves a task behind for good (4.12.3: `InternalRPC`
-/// is not stopped). A broker may be away for days, so it gets a stream that stands.
-pub(super) fn starting_with<R, S>(
-    first: S,
-    connect: impl AsyncFn(AMQPUri, R) -> Result<S, lapin::Error>,
-) -> impl AsyncFn(AMQPUri, R) -> Result<S, lapin::Error> {
-    let first = Mutex::new(Some(first));
-    async move |uri, runtime| {
+    let first = Mutex::new(Some(connect(uri.clone()).await?));
+    let connect = async move |uri, _: Runtime<Sifted>| {
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match first {
-            Some(stream) => Ok(stream),
+        let stream = match first {
+            Some(stream) => stream,
             // It asks again if the stream ends before the broker has said anything.
-            None => connect(uri, runtime).await,
-        }
-    }
+            None => connect(uri).await?,
+        };
+        // Beyond TLS, so it is plain for lapin in any case.
+        Ok(AsyncTcpStream::Plain(Sieve::new(stream)))
+    };
+    Connection::connector(uri, Sifted::current(), connect, properties).await
+}
+
+/// A connection on its way.
+pub(super) type Connecting = BoxFuture<'static, io::Result<Socket>>;
+
+/// Connects without TLS.
+pub(super) fn plain(uri: AMQPUri) -> Connecting {
+    let authority = uri.authority;
+    Box::pin(async move {
+        let runtime = Runtime::tokio_current();
+        let address = runtime.to_socket_addrs((authority.host, authority.port));
+        Socket::connect(&runtime, address).await
+    })
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
-    BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+    BasicPublishOptions, BasicQosOptions, BasicRejectOptions, QueueDeclareOptions,
 };
 use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -196,6 +196,11 @@ impl ServeChannel for AmqpServing {
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicAckOptions::default();
         hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
+    }
+
+    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
+        let options = BasicRejectOptions { requeue: false };
+        hand_over(self.channel.basic_reject(tag, options)).map_err(|error| publish_error(&error))
     }
 
     async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {

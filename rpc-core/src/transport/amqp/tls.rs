@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::TryFutureExt;
-use lapin::runtime::default_runtime;
-use lapin::tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
+use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use rustls::pki_types::pem::{self, PemObject};
@@ -18,7 +17,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, RootCertStore};
 
 use super::Failure;
-use super::opening::{connecting_on, starting_with};
+use super::opening::{Connecting, open, plain};
 use super::url::Host;
 use crate::connect_error::ConnectError;
 
@@ -125,20 +124,16 @@ impl Tls {
         let connector = self.connector.clone();
         let shaken = Arc::new(AtomicBool::new(false));
         let tell_shaken = Arc::clone(&shaken);
-        let connecting = async move {
-            let runtime = default_runtime()?;
-            let connect = connecting_on(&runtime, async move |uri: AMQPUri, runtime| {
-                let host = uri.authority.host;
-                let address = runtime.to_socket_addrs((host.clone(), uri.authority.port));
-                let stream = AsyncTcpStream::connect(&runtime, address).await?;
-                let stream = stream.into_rustls(&connector, &host).await?;
+        let connect = move |uri: AMQPUri| -> Connecting {
+            let (connector, tell_shaken) = (connector.clone(), Arc::clone(&tell_shaken));
+            Box::pin(async move {
+                let host = uri.authority.host.clone();
+                let stream = plain(uri).await?.into_rustls(&connector, &host).await?;
                 tell_shaken.store(true, Ordering::Relaxed);
                 Ok(stream)
-            });
-            let stream = connect(uri.clone(), runtime.clone()).await?;
-            Connection::connector(uri, runtime, starting_with(stream, connect), properties).await
+            })
         };
-        connecting.map_err(move |error| Failure {
+        open(uri, properties, connect).map_err(move |error| Failure {
             error,
             after_handshake: shaken.load(Ordering::Relaxed),
         })

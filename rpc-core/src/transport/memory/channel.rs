@@ -204,6 +204,15 @@ impl ServeChannel for Serving {
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
+    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
+        let settled = self
+            .connection
+            .broker
+            .lock()
+            .reject(self.id, tag, Instant::now());
+        settled.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
     async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
         self.reply(queue, call).await?;
         self.ack(tag).await

@@ -228,6 +228,17 @@ async fn a_call_that_is_requeued_is_marked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_is_rejected_bounces() {
+    let mut ends = Ends::new().await;
+    let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
+    ends.call("a").await;
+    let call = deliveries.next().await.unwrap();
+    ends.serve.reject(call.tag).await.unwrap();
+    assert_eq!(ends.bounce().await, pair("a", "rejected"));
+    assert_eq!(ends.broker.queue_depth("pay"), Some(0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn settling_twice_is_an_error_that_closes_the_channel() {
     let ends = Ends::new().await;
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;

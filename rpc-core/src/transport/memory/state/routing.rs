@@ -95,6 +95,21 @@ impl State {
         Ok(())
     }
 
+    pub(in crate::transport::memory) fn reject(
+        &mut self,
+        channel: ChannelId,
+        tag: u64,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let settled = self.settle(channel, tag, now)?;
+        if let Some(queue) = self.queues.methods.get(&settled.queue) {
+            let message = settled.held.message;
+            bounce(&self.queues.replies, message, "rejected", queue.name());
+        }
+        self.run(settled.queue, now);
+        Ok(())
+    }
+
     pub(in crate::transport::memory) fn requeue(
         &mut self,
         channel: ChannelId,

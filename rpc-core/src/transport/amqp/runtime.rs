@@ -1,0 +1,80 @@
+//! The runtime as lapin sees it: tokio, with connections on which what is read goes through the [`Sieve`].
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
+use async_rs::util::Task;
+use async_rs::{Runtime, Tokio};
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::{Stream, TryFutureExt};
+use lapin::AsyncTcpStream;
+
+use super::sieve::Sieve;
+
+/// A connection, with TLS or without.
+pub(super) type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+
+/// The runtime in which it is made.
+#[derive(Clone, Debug)]
+pub(super) struct Sifted(Tokio);
+
+impl Sifted {
+    pub(super) fn current() -> Runtime<Self> {
+        Runtime::new(Self(Tokio::current()))
+    }
+}
+
+impl RuntimeKit for Sifted {}
+
+impl Executor for Sifted {
+    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.0.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        future: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        work: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn_blocking(work)
+    }
+}
+
+impl Reactor for Sifted {
+    type TcpStream = Sieve<Socket>;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    /// lapin registers nothing.
+    fn register<H: Read + Write + Send + 'static>(
+        &self,
+        _: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        Err::<Self::TcpStream, _>(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.0.sleep(time)
+    }
+
+    fn interval(&self, time: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+        self.0.interval(time)
+    }
+
+    fn tcp_connect_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
+        let connecting = self.0.tcp_connect_addr(address);
+        connecting.map_ok(|stream| Sieve::new(Socket::Plain(stream)))
+    }
+}
