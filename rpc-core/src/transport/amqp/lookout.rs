@@ -33,7 +33,8 @@ impl AmqpLookout {
 #[async_trait]
 impl Lookout for AmqpLookout {
     async fn look(&mut self, queue: &str) -> Option<QueueLook> {
-        if self.refused.contains(queue) {
+        let may_be_cut = !queue.is_ascii() && queue.len() > NEVER_CUT;
+        if may_be_cut || self.refused.contains(queue) {
             return None;
         }
         let channel = match self.channel.take() {
@@ -72,6 +73,10 @@ impl fmt::Debug for AmqpLookout {
         f.debug_struct("AmqpLookout").finish_non_exhaustive()
     }
 }
+
+/// RabbitMQ cuts the text of a refusal, which has the name of the queue in it and that of the virtual host, at 252 bytes.
+/// Where that is within a letter, 4.3 ends the connection (`INTERNAL_ERROR`).
+const NEVER_CUT: usize = 100;
 
 /// Methods may have names that are made up by the caller.
 const MOST_REFUSED: usize = 1024;
