@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, RpcError, shorten};
 use crate::fault::kind;
-use crate::message::{FROM, Headers, SHORT_STRING, longest_name_in};
+use crate::message::{DEEPEST, FROM, Headers, SHORT_STRING, depth_of, longest_name_in};
 use crate::options::FOREVER;
 use crate::rpc::Rpc;
 
@@ -246,8 +246,8 @@ impl<T, Err> Call<T, Err> {
     ///
     /// A name, also one inside the value, may have 255 bytes, and all headers together must fit one frame
     /// (128 KiB by default); the call ends as [`RpcError::TooLarge`] otherwise. The names `From`, `CC` and
-    /// `BCC` and those that start with `rpc-` or `x-` belong to the protocol and the broker; the call ends
-    /// as [`RpcError::Encode`].
+    /// `BCC` and those that start with `rpc-` or `x-` belong to the protocol and the broker, and a value may be
+    /// nested 126 deep; the call ends as [`RpcError::Encode`] otherwise.
     pub fn header(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let (name, value) = (name.into(), value.into());
         self.with(|request| {
@@ -260,6 +260,12 @@ impl<T, Err> Call<T, Err> {
                     size: longest,
                     limit: SHORT_STRING,
                 });
+            } else if depth_of(&value) >= DEEPEST {
+                let reason = format!(
+                    "the header `{name}` is nested more than {} deep",
+                    DEEPEST - 1
+                );
+                request.refuse(RpcError::Encode { method, reason });
             } else if is_reserved(&name) {
                 let reason = format!("the header `{name}` belongs to the protocol or the broker");
                 request.refuse(RpcError::Encode { method, reason });

@@ -192,11 +192,15 @@ on_both! {
             let error = client.call("echo", ()).header(name, 1).await.unwrap_err();
             assert!(matches!(error, RpcError::Encode { .. }), "{error:?}");
         }
+        let nested = |depth| (0..depth).fold(json!(1), |value, _| json!([value]));
+        let error = client.call("echo", ()).header("deep", nested(127)).await.unwrap_err();
+        assert!(error.to_string().contains("nested more than 126 deep"), "{error}");
         // A name as long as AMQP allows is fine, and the connection has survived all of the above.
         let name = "m".repeat(255);
         site.uses(&[&name]).await;
         client.register(name.clone(), |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
-        assert_eq!(client.call(name, ()).header("h".repeat(255), "x".repeat(10_000)).await.unwrap(), json!(1));
+        let call = client.call(name, ()).header("h".repeat(255), "x".repeat(10_000));
+        assert_eq!(call.header("deep", nested(126)).await.unwrap(), json!(1));
     }
 
     async fn a_reply_larger_than_the_limit_is_the_callers_error(site) {
