@@ -6,6 +6,7 @@
 //! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
 //! - [`Log`]: what was logged, for a test to read.
 //! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
+//! - [`RawFrames`]: the same by its bytes, for what no library would send.
 //! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
 //! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end; [`python`] is what runs it.
 //! - [`NatsServer`]: what the benchmarks compare with.
@@ -24,6 +25,7 @@ mod nats;
 mod node;
 mod port;
 mod python;
+mod raw_frames;
 mod raw_message;
 mod raw_peer;
 mod relay;
@@ -36,6 +38,7 @@ pub use log::Log;
 pub use nats::NatsServer;
 pub use node::RabbitNode;
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer, python};
+pub use raw_frames::{RawFrames, short, sized};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};
 pub use raw_peer::RawPeer;
 pub use relay::{TcpRelay, Way};

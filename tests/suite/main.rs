@@ -25,4 +25,5 @@ mod refusals;
 mod resends;
 mod site;
 mod tls;
+mod unreadable;
 mod wire;

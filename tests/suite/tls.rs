@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use rpc_core::{ConnectError, Rpc, RpcBuilder};
-use rpc_tests::{Authority, Identity, RabbitNode, TlsListener};
+use rpc_tests::{Authority, Identity, RabbitNode, RawFrames, RawPeer, TcpRelay, TlsListener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::site::eventually;
+use crate::unreadable::{Scene, flawed};
 
 /// The user of the client certificates.
 const USER: &str = "carol";
@@ -94,6 +95,32 @@ async fn a_private_ca_is_trusted_for_calls_in_both_directions() {
         let client = client.connect().await.unwrap();
         let answer = client.call("tls.both", json!({"a": "x".repeat(300_000)}));
         assert_eq!(answer.await.unwrap()["a"].as_str().unwrap().len(), 300_000);
+    }
+}
+
+/// What is read is looked at beyond TLS.
+#[tokio::test]
+async fn messages_that_cannot_be_read_cost_no_connection() {
+    let node = node().await;
+    let relay = TcpRelay::start(node.tls_port()).await.unwrap();
+    let url = format!("amqps://guest:guest@localhost:{}/", relay.port());
+    let connect = async || {
+        let builder = Rpc::builder(&url).tls_ca(CA.pem());
+        builder.connect().await.unwrap()
+    };
+    let (client, server) = (connect().await, connect().await);
+    let mut scene = Scene::new(client, server, relay).await;
+    let mut raw = RawFrames::connect(&node.url()).await.unwrap();
+    let peer = RawPeer::connect(&node.url()).await.unwrap();
+    for (number, (properties, reason)) in (1..).zip(flawed()) {
+        scene.call().await;
+        let published = raw.publish("", b"nap", &properties, b"{}");
+        published.await.expect(reason);
+        eventually(reason, async || {
+            peer.counts("nap.lost").await.unwrap().0 == number
+        })
+        .await;
+        scene.check().await;
     }
 }
 
