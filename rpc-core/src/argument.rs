@@ -120,7 +120,8 @@ impl<T: Serialize> Encode for T {
 
 /// The body of a call.
 pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Result<Vec<u8>, String> {
-    let mut body = vec![b'{'];
+    let mut body = Vec::with_capacity(USUAL_SIZE);
+    body.push(b'{');
     for (argument, value) in method.arguments.iter().zip(values) {
         let end = body.len();
         if end > 1 {
@@ -143,6 +144,9 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
     body.push(b'}');
     Ok(body)
 }
+
+/// Most arguments fit; growing from nothing would take more time than writing them.
+const USUAL_SIZE: usize = 128;
 
 /// The arguments of a method on its server: a list of `Codec`s such as `(a, (b, ()))`, or `Fields`.
 pub trait Arguments: Send + Sync + 'static {

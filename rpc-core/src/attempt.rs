@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -12,7 +13,7 @@ use crate::call::Request;
 use crate::call_session::CallSession;
 use crate::client::{Answer, Limits};
 use crate::error::RpcError;
-use crate::message::{ATTEMPTS, JSON, Kind, Message, headers_size};
+use crate::message::{ATTEMPTS, Headers, JSON, Kind, Message, headers_size};
 use crate::pending::Over;
 use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
@@ -27,7 +28,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) one_way: bool,
     pub(crate) idempotent: bool,
     pub(crate) confirmed: bool,
-    pub(crate) call: Message,
+    headers: Headers,
+    body: Bytes,
+    priority: Option<u8>,
     started: Instant,
     timeout: Duration,
     pub(crate) deadline: Instant,
@@ -54,8 +57,17 @@ impl<'a> Attempt<'a> {
     ) -> Result<Self, RpcError> {
         let started = Instant::now();
         let deadline = request.deadline(started);
-        let method = request.method;
-        let body = request.body?;
+        let Request {
+            method,
+            body,
+            priority,
+            one_way,
+            confirmed,
+            idempotent,
+            headers,
+            ..
+        } = *request;
+        let body = body?;
         if body.len() > limits.message_size {
             return Err(RpcError::TooLarge {
                 method: method.into_owned(),
@@ -64,20 +76,14 @@ impl<'a> Attempt<'a> {
                 limit: limits.message_size,
             });
         }
-        let call = Message {
-            kind: Kind::Call,
-            content_type: Some(JSON.into()),
-            priority: request.priority,
-            headers: request.headers,
-            body: body.into(),
-            ..Message::default()
-        };
         Ok(Self {
             method,
-            one_way: request.one_way,
-            idempotent: request.idempotent,
-            confirmed: request.confirmed,
-            call,
+            one_way,
+            idempotent,
+            confirmed,
+            headers,
+            body: body.into(),
+            priority,
             started,
             timeout: deadline.duration_since(started),
             deadline,
@@ -91,11 +97,23 @@ impl<'a> Attempt<'a> {
         self.method.clone().into_owned()
     }
 
+    /// What is the same of the call however it is sent.
+    pub(crate) fn call(&self) -> Message {
+        Message {
+            kind: Kind::Call,
+            content_type: Some(JSON.into()),
+            priority: self.priority,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            ..Message::default()
+        }
+    }
+
     /// Writes down that another server was lost with the call, so that it does not take all with it.
     pub(crate) fn count_interruption(&mut self) {
-        let count = self.call.headers.get(ATTEMPTS).and_then(Value::as_u64);
+        let count = self.headers.get(ATTEMPTS).and_then(Value::as_u64);
         let count = count.unwrap_or_default() + 1;
-        self.call.headers.insert(ATTEMPTS.into(), count.into());
+        self.headers.insert(ATTEMPTS.into(), count.into());
     }
 
     /// Waits for room among the calls in flight; it is given back with what this returns.

@@ -112,7 +112,7 @@ impl Request {
             method,
             body,
             timeout: rpc.default_timeout(),
-            inherited: Context::current().deadline(),
+            inherited: Context::current_deadline(),
             priority: None,
             one_way: false,
             confirmed: false,

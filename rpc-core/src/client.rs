@@ -79,7 +79,8 @@ impl Client {
         let _room = attempt.room(&self.room).await?;
         let mut backoff = Backoff::default();
         // What became of the call when it was last sent, from where it may have run.
-        let mut doubt: Option<RpcError> = None;
+        // Boxed, as few calls need it.
+        let mut doubt: Option<Box<RpcError>> = None;
         let mut lost = None;
         loop {
             let error = match self.send(&mut attempt, &mut lost).await {
@@ -88,11 +89,11 @@ impl Client {
             };
             match doubt {
                 // That the call was not sent again, or did not run then, says nothing of the first time.
-                Some(doubt) if !may_have_run(&error) => return Err(doubt),
+                Some(doubt) if !may_have_run(&error) => return Err(*doubt),
                 _ if !attempt.idempotent || !is_worth_repeating(&error) => return Err(error),
-                _ => doubt = Some(error),
+                _ => doubt = Some(Box::new(error)),
             }
-            if let Some(RpcError::Interrupted { .. }) = doubt {
+            if let Some(RpcError::Interrupted { .. }) = doubt.as_deref() {
                 attempt.count_interruption();
             }
             debug!(

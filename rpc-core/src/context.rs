@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::correlation_id::CorrelationId;
 use crate::message::Headers;
 
 /// The call that the current handler serves: its deadline, headers and identity.
@@ -37,7 +38,9 @@ pub struct Context {
 #[derive(Debug, Default)]
 pub(crate) struct Served {
     pub(crate) method: Cow<'static, str>,
-    pub(crate) correlation_id: Option<String>,
+    pub(crate) correlation_id: Option<CorrelationId>,
+    /// The id as text, once somebody has asked for it.
+    pub(crate) id_text: OnceLock<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
     pub(crate) user_id: Option<String>,
@@ -91,7 +94,8 @@ impl Context {
     /// The id that ties the reply to the call; fit for logs.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
-        self.call.correlation_id.as_deref()
+        let id = self.call.correlation_id.as_ref()?;
+        Some(self.call.id_text.get_or_init(|| id.to_string()))
     }
 
     /// Whether the call was delivered to a server before, which may have run it. Only idempotent methods
@@ -105,6 +109,11 @@ impl Context {
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.call.user_id.as_deref()
+    }
+
+    /// The deadline of the call that this task serves.
+    pub(crate) fn current_deadline() -> Option<Instant> {
+        CURRENT.try_with(Self::deadline).ok().flatten()
     }
 
     pub(crate) fn new(call: Served) -> Self {

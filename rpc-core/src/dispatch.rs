@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::context::{Context, Served};
+use crate::correlation_id::CorrelationId;
 use crate::fault::{Fault, kind};
 use crate::message::{JSON, Kind, Message};
 use crate::service::Method;
@@ -29,19 +31,31 @@ pub(crate) struct Arrived {
     pub(crate) deadline: Option<Instant>,
 }
 
+/// A call whose turn it is, without all that only its arrival needed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    correlation_id: Option<CorrelationId>,
+    persistent: bool,
+    /// What the handler gets, unless the call must not run.
+    run: Result<(Context, Bytes), Fault>,
+}
+
 /// Runs the handler of a call and makes the reply. Whatever is wrong with the call or happens to the
 /// handler becomes an error reply; only an idempotent call that is abandoned has none, since another
 /// server will run it.
 pub(crate) async fn answer(
     method: &Method,
-    arrived: Arrived,
+    call: Prepared,
     is_awaited: bool,
     message_size: usize,
     abandon: &CancellationToken,
 ) -> Option<Message> {
-    let persistent = arrived.message.persistent;
-    let correlation_id = arrived.message.correlation_id.clone();
-    let result = match prepare(method, arrived) {
+    let Prepared {
+        correlation_id,
+        persistent,
+        run: prepared,
+    } = call;
+    let result = match prepared {
         Err(fault) => Err(fault),
         Ok((context, body)) => {
             // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
@@ -66,33 +80,37 @@ pub(crate) async fn answer(
     })
 }
 
-/// What the handler gets, unless the call must not run.
-fn prepare(method: &Method, arrived: Arrived) -> Result<(Context, Bytes), Fault> {
+/// Looks at a call that is to start now.
+pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepared {
     let Arrived {
         message: call,
         redelivered,
         refused,
         deadline,
     } = arrived;
-    if let Some(fault) = refused {
-        return Err(fault);
+    let correlation_id = call.correlation_id.clone();
+    let is_late = deadline.is_some_and(|deadline| deadline <= now);
+    let run = match refused {
+        Some(fault) => Err(fault),
+        None if is_late => Err(late(&method.name)),
+        None => {
+            let context = Context::new(Served {
+                method: method.name.clone(),
+                correlation_id: call.correlation_id,
+                id_text: OnceLock::new(),
+                deadline,
+                redelivered,
+                user_id: call.user_id,
+                headers: call.headers,
+            });
+            Ok((context, call.body))
+        }
+    };
+    Prepared {
+        correlation_id,
+        persistent: call.persistent,
+        run,
     }
-    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-        let name = &method.name;
-        return Err(Fault::new(
-            kind::EXPIRED,
-            format!("the deadline of `{name}` passed before it could start"),
-        ));
-    }
-    let context = Context::new(Served {
-        method: method.name.clone(),
-        correlation_id: call.correlation_id,
-        deadline,
-        redelivered,
-        user_id: call.user_id,
-        headers: call.headers,
-    });
-    Ok((context, call.body))
 }
 
 /// Runs the handler, until its deadline; `None` if it is abandoned.
@@ -143,6 +161,13 @@ fn encode_result(
         warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
     }
     (Kind::Error, encode(name, &fault, message_size))
+}
+
+fn late(method: &str) -> Fault {
+    Fault::new(
+        kind::EXPIRED,
+        format!("the deadline of `{method}` passed before it could start"),
+    )
 }
 
 fn stopped(method: &str) -> Fault {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::dispatch::{Arrived, answer};
+use crate::correlation_id::CorrelationId;
+use crate::dispatch::{Arrived, answer, prepare};
 use crate::message::{JSON, Kind, Limit, Message};
 use crate::pending::{Outcome, PendingCall, PendingCalls};
 use crate::service::Method;
@@ -40,7 +42,7 @@ impl Pending {
             return false;
         };
         let reply = Message {
-            correlation_id: Some(call.id().to_string()),
+            correlation_id: Some(call.id()),
             ..Message::default()
         };
         self.table.deliver(reply, Outcome::Answered);
@@ -75,7 +77,7 @@ pub fn delivery(body: &[u8]) -> Vec<u8> {
     let queue: Arc<str> = format!("rpc.reply.{}", Uuid::nil()).into();
     proof::delivery(&Message {
         kind: Kind::Call,
-        correlation_id: Some(Uuid::nil().to_string()),
+        correlation_id: Some(CorrelationId::Uuid(Uuid::nil())),
         reply_to: Some(Arc::clone(&queue)),
         from: Some(queue),
         limit: Some(Limit {
@@ -101,6 +103,7 @@ pub async fn dispatch(method: &Method, body: &[u8]) -> bool {
         refused: None,
         deadline: None,
     };
+    let call = prepare(method, call, Instant::now());
     let reply = answer(method, call, true, usize::MAX, &CancellationToken::new()).await;
     reply.is_some_and(|reply| reply.kind == Kind::Result)
 }

@@ -71,6 +71,7 @@ mod rpc;
 mod builder;
 mod call;
 mod context;
+mod correlation_id;
 mod codec;
 mod client;
 mod attempt;

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde_json::Value;
-use uuid::Uuid;
+
+use crate::correlation_id::CorrelationId;
 
 /// Headers of a message. A JSON string travels as an AMQP long string, an integer as a 64-bit one.
 pub(crate) type Headers = BTreeMap<String, Value>;
@@ -16,7 +17,7 @@ pub(crate) type Headers = BTreeMap<String, Value>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Message {
     pub(crate) kind: Kind,
-    pub(crate) correlation_id: Option<String>,
+    pub(crate) correlation_id: Option<CorrelationId>,
     pub(crate) reply_to: Option<Arc<str>>,
     /// The header [`FROM`] of a call.
     pub(crate) from: Option<Arc<str>>,
@@ -124,27 +125,6 @@ pub(crate) enum Incoming {
     Returned(Message),
     /// Nothing more comes, for this reason.
     Ended(String),
-}
-
-/// Names one call among all that are in flight. Random, so that nobody can guess another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct CorrelationId(Uuid);
-
-impl CorrelationId {
-    pub(crate) fn random() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    /// `None` for an id that this crate cannot have made.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(Self)
-    }
-}
-
-impl std::fmt::Display for CorrelationId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
 }
 
 /// Why a call came back to its caller unanswered, from `x-first-death-reason`.
@@ -292,13 +272,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn correlation_ids_survive_the_wire() {
-        let id = CorrelationId::random();
-        assert_eq!(CorrelationId::parse(&id.to_string()), Some(id));
-        assert_eq!(CorrelationId::parse("not ours"), None);
-    }
 
     #[test]
     fn names_count_at_every_depth() {

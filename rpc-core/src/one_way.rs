@@ -6,8 +6,9 @@ use tokio::time::timeout_at;
 use crate::attempt::{Attempt, FULL, Published};
 use crate::call_session::CallSession;
 use crate::client::Answer;
+use crate::correlation_id::CorrelationId;
 use crate::error::RpcError;
-use crate::message::{CorrelationId, Message};
+use crate::message::Message;
 use crate::progress::Progress;
 use crate::transport::Receipt;
 
@@ -22,10 +23,10 @@ impl Attempt<'_> {
         self.wait_while_blocked(session).await?;
         let call = Message {
             // By this the broker's word on it is found.
-            correlation_id: Some(CorrelationId::random().to_string()),
+            correlation_id: Some(CorrelationId::random()),
             persistent: true,
             user_id: session.link.user_id().map(str::to_owned),
-            ..self.call.clone()
+            ..self.call()
         };
         self.check_headers(&call, session.channel.header_limit())?;
         let publishing = session.confirms.publish(&self.method, call);

@@ -1,12 +1,15 @@
 //! Calls that were sent and are not answered yet.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
-use tracing::debug;
+use tracing::{debug, field};
+use uuid::Uuid;
 
-use crate::message::{CorrelationId, Message};
+use crate::correlation_id::CorrelationId;
+use crate::message::Message;
 use crate::transport::PublishError;
 
 /// Maps correlation ids to the callers that wait. The only place that does.
@@ -20,8 +23,30 @@ pub(crate) struct PendingCalls {
 
 #[derive(Debug, Default)]
 struct Table {
-    callers: HashMap<CorrelationId, oneshot::Sender<Outcome>>,
+    callers: HashMap<Uuid, oneshot::Sender<Outcome>, BuildHasherDefault<AsItIs>>,
     over: Option<Over>,
+}
+
+/// Hashes an id by taking it as it is: those in a table are random, and those that others make up are only looked
+/// for.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, id: &[u8]) {
+        for part in id.chunks(8) {
+            let mut bytes = [0; 8];
+            bytes[..part.len()].copy_from_slice(part);
+            self.0 ^= u64::from_ne_bytes(bytes);
+        }
+    }
+
+    /// The length, which is that of all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What a caller that waits is told.
@@ -50,7 +75,7 @@ impl PendingCalls {
     /// Enters a call under a fresh id. It must be entered before it is published, else its answer could
     /// come first and find nobody.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Over> {
-        let id = CorrelationId::random();
+        let id = Uuid::new_v4();
         let (caller, outcome) = oneshot::channel();
         let mut table = self.lock();
         if let Some(over) = &table.over {
@@ -60,6 +85,7 @@ impl PendingCalls {
         drop(table);
         Ok(PendingCall {
             id,
+            waits: true,
             outcome,
             calls: Arc::clone(self),
         })
@@ -72,7 +98,7 @@ impl PendingCalls {
             // A caller that left at this moment does not mind.
             Some(caller) => drop(caller.send(outcome(message))),
             None => debug!(
-                correlation_id = message.correlation_id.as_deref(),
+                correlation_id = message.correlation_id.as_ref().map(field::display),
                 kind = ?message.kind,
                 "dropped a message that no call waits for"
             ),
@@ -107,27 +133,34 @@ impl PendingCalls {
     }
 }
 
-fn id_of(message: &Message) -> Option<CorrelationId> {
-    let id = message.correlation_id.as_deref();
-    id.and_then(CorrelationId::parse)
+/// `None` for one that cannot be of a call in a table.
+fn id_of(message: &Message) -> Option<Uuid> {
+    match message.correlation_id {
+        Some(CorrelationId::Uuid(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// A call in the table; leaves it when dropped.
 #[derive(Debug)]
 pub(crate) struct PendingCall {
-    id: CorrelationId,
+    id: Uuid,
+    /// Whether it may still be in the table.
+    waits: bool,
     outcome: oneshot::Receiver<Outcome>,
     calls: Arc<PendingCalls>,
 }
 
 impl PendingCall {
     pub(crate) fn id(&self) -> CorrelationId {
-        self.id
+        CorrelationId::Uuid(self.id)
     }
 
     /// Waits for the outcome. Cancel safe.
     pub(crate) async fn outcome(&mut self) -> Outcome {
-        match (&mut self.outcome).await {
+        let outcome = (&mut self.outcome).await;
+        self.waits = false;
+        match outcome {
             Ok(outcome) => outcome,
             // The sender lives in the table until it is used, and the table as long as `calls`.
             Err(_) => Outcome::Over(Over::Closed),
@@ -137,7 +170,9 @@ impl PendingCall {
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
-        self.calls.lock().callers.remove(&self.id);
+        if self.waits {
+            self.calls.lock().callers.remove(&self.id);
+        }
     }
 }
 
@@ -145,7 +180,7 @@ impl Drop for PendingCall {
 mod tests {
     use super::*;
 
-    fn reply(calls: &PendingCalls, id: Option<String>) {
+    fn reply(calls: &PendingCalls, id: Option<CorrelationId>) {
         let message = Message {
             correlation_id: id,
             ..Message::default()
@@ -158,7 +193,7 @@ mod tests {
         let calls = Arc::new(PendingCalls::default());
         let mut one = calls.enter().unwrap();
         let two = calls.enter().unwrap();
-        let id = Some(one.id().to_string());
+        let id = Some(one.id());
         reply(&calls, id.clone());
         reply(&calls, id);
         assert!(matches!(one.outcome().await, Outcome::Answered(_)));
@@ -173,9 +208,9 @@ mod tests {
         let call = calls.enter().unwrap();
         for id in [
             None,
-            Some(String::new()),
+            Some("".into()),
             Some("7".into()),
-            Some(CorrelationId::random().to_string()),
+            Some(CorrelationId::random()),
         ] {
             reply(&calls, id);
         }

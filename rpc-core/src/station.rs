@@ -1,7 +1,12 @@
 //! One method on its server: runs its calls, answers and settles them.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +20,8 @@ use crate::transport::PublishError;
 
 /// Where the calls of a method are served.
 ///
-/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its own.
+/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its own, and
+/// what only its arrival needs is gone before it runs.
 #[derive(Debug)]
 pub(crate) struct Station {
     pub(crate) method: Arc<Method>,
@@ -28,40 +34,81 @@ pub(crate) struct Station {
     pub(crate) abandon: CancellationToken,
 }
 
+/// A call that has arrived, with what settles it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) arrived: Arrived,
+    pub(crate) settlement: Settlement,
+    pub(crate) dead_letter: Option<DeadLetter>,
+    /// Counts it until it is done with.
+    pub(crate) open: Arc<()>,
+}
+
 /// A call that is to be kept for somebody to look into, and the queue for it.
 pub(crate) type DeadLetter = Box<(String, Message)>;
 
 impl Station {
-    /// Runs a call when it is its turn, answers it and settles it.
-    pub(crate) async fn serve(
+    /// Serves calls that came together, as one task: most handlers are done at once, for which a task of
+    /// each call's own would cost more than the call.
+    ///
+    /// Handlers that are not done at once go on side by side.
+    #[expect(
+        clippy::vec_box,
+        reason = "a future that serves a call is small by that"
+    )]
+    pub(crate) async fn serve_all(
         self: Arc<Self>,
-        mut arrived: Arrived,
-        settlement: Settlement,
-        dead_letter: Option<DeadLetter>,
+        calls: Vec<Box<Call>>,
         broken: mpsc::Sender<String>,
     ) {
+        let mut running = FuturesUnordered::new();
+        // The place of a call that is done serves the next one.
+        let mut place = None;
+        for call in calls {
+            let serving = self.serve(call, &broken);
+            let mut serving = match place.take() {
+                None => Box::pin(serving),
+                Some(mut place) => {
+                    Pin::set(&mut place, serving);
+                    place
+                }
+            };
+            match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
+                Poll::Ready(()) => place = Some(serving),
+                Poll::Pending => running.push(serving),
+            }
+        }
+        drop(place);
+        while running.next().await.is_some() {}
+    }
+
+    /// Runs a call when it is its turn, answers it and settles it.
+    pub(crate) async fn serve(&self, call: Box<Call>, broken: &mpsc::Sender<String>) {
         let slot = match &self.lane {
             // One that must not run needs no place, and must not be handed back as if it were new.
-            _ if arrived.refused.is_some() => None,
+            _ if call.arrived.refused.is_some() => None,
             None => None,
             Some(lane) => match lane.slots.try_acquire() {
                 Ok(slot) => Some(slot),
-                Err(_) => match Box::pin(self.slot(lane, &settlement)).await {
+                Err(_) => match Box::pin(self.slot(lane, &call.settlement)).await {
                     Ok(slot) => slot,
-                    Err(Leaves) => {
-                        let call = arrived.message.for_another();
-                        let handed_back = settlement.replace(&self.method.name, call);
-                        return self.tell_if_broken(Box::pin(handed_back).await, &broken);
-                    }
+                    Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
                 },
             },
         };
+        let Call {
+            mut arrived,
+            settlement,
+            dead_letter,
+            open: _open,
+        } = *call;
         let reply_to = arrived.message.reply_to.take();
         let knows_lanes = arrived.message.limit.is_some();
         let started = Instant::now();
+        let prepared = dispatch::prepare(&self.method, arrived, started);
         let answer = dispatch::answer(
             &self.method,
-            arrived,
+            prepared,
             reply_to.is_some(),
             self.message_size,
             &self.abandon,
@@ -73,17 +120,25 @@ impl Station {
             return;
         };
         if let Some(lane) = &self.lane {
-            lane.pace.note(started.elapsed());
-            reply.lane = knows_lanes.then(|| lane.takes());
+            let now = Instant::now();
+            lane.pace.note(now - started);
+            reply.lane = knows_lanes.then(|| lane.takes(now));
         }
         if let Some(letter) = dead_letter {
             let (queue, letter) = *letter;
             if let Err(error) = settlement.send(&queue, letter).await {
-                return self.tell_if_broken(Err(error), &broken);
+                return self.tell_if_broken(Err(error), broken);
             }
         }
         let settled = settlement.answer(reply_to, reply).await;
-        self.tell_if_broken(settled, &broken);
+        self.tell_if_broken(settled, broken);
+    }
+
+    /// Leaves a call that was not started to another server.
+    async fn hand_back(&self, call: Box<Call>, broken: &mpsc::Sender<String>) {
+        let message = call.arrived.message.for_another();
+        let handed_back = call.settlement.replace(&self.method.name, message);
+        self.tell_if_broken(handed_back.await, broken);
     }
 
     /// Waits until fewer calls run than may.

@@ -23,7 +23,7 @@ use crate::serve_error::ServeError;
 use crate::serve_session::ServeSession;
 use crate::service::Method;
 use crate::settlement::{Batch, Settlement};
-use crate::station::Station;
+use crate::station::{Call, Station};
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
 use crate::transport::{Link, ServeChannel};
@@ -42,7 +42,9 @@ pub(crate) struct Worker {
     /// Tells the handlers that the grace period is over.
     abandon: CancellationToken,
     clocks: Clocks,
-    /// The calls that run or wait for their turn, over all connections: at most what the prefetches allow for each
+    /// Counts the calls that have arrived and are not done with: each has a clone.
+    open: Arc<()>,
+    /// The tasks of the calls that run or wait for their turn, over all connections: at most what the prefetches allow for each
     /// connection that was lost meanwhile, and one.
     calls: JoinSet<()>,
 }
@@ -93,6 +95,7 @@ impl Worker {
             stop,
             abandon,
             clocks: Clocks::default(),
+            open: Arc::default(),
             calls: JoinSet::new(),
         }
     }
@@ -223,24 +226,47 @@ impl Worker {
             }
         };
         let batch = Arc::new(Batch::new(channel, tag, calls.len(), replies));
-        for message in calls {
-            let delivery = Delivery {
-                message,
-                redelivered,
-                tag,
-            };
-            let settlement = Settlement::InBatch(Arc::clone(&batch));
-            self.start(broken, method, delivery, settlement);
+        let mut calls = calls.into_iter().peekable();
+        while calls.peek().is_some() {
+            let mut together = Vec::with_capacity(TOGETHER);
+            for message in calls.by_ref().take(TOGETHER) {
+                let delivery = Delivery {
+                    message,
+                    redelivered,
+                    tag,
+                };
+                let settlement = Settlement::InBatch(Arc::clone(&batch));
+                together.extend(self.arrive(broken, method, delivery, settlement));
+            }
+            let station = Arc::clone(&self.stations[method]);
+            self.calls
+                .spawn(station.serve_all(together, broken.clone()));
         }
     }
 
+    /// Starts a call that came by itself.
     fn start(
+        &mut self,
+        broken: &mpsc::Sender<String>,
+        method: usize,
+        delivery: Delivery,
+        settlement: Settlement,
+    ) {
+        if let Some(call) = self.arrive(broken, method, delivery, settlement) {
+            let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
+            self.calls
+                .spawn(async move { station.serve(call, &broken).await });
+        }
+    }
+
+    /// Judges a call that has arrived; `None` if only a copy of it is to run.
+    fn arrive(
         &mut self,
         broken: &mpsc::Sender<String>,
         index: usize,
         delivery: Delivery,
         settlement: Settlement,
-    ) {
+    ) -> Option<Box<Call>> {
         let station = &self.stations[index];
         let method = &station.method;
         let verdict = redelivery::judge(method, &delivery);
@@ -251,7 +277,6 @@ impl Worker {
             redelivered,
             ..
         } = delivery;
-        let broken = broken.clone();
         let mut dead_letter = None;
         let refused = match verdict {
             Verdict::Run => None,
@@ -265,12 +290,12 @@ impl Worker {
                 Some(fault)
             }
             Verdict::Replace(copy) => {
-                let station = Arc::clone(station);
+                let (station, broken) = (Arc::clone(station), broken.clone());
                 self.calls.spawn(async move {
                     let replaced = settlement.replace(&station.method.name, *copy).await;
                     station.tell_if_broken(replaced, &broken);
                 });
-                return;
+                return None;
             }
         };
         let arrived = Arrived {
@@ -279,9 +304,12 @@ impl Worker {
             refused,
             deadline,
         };
-        let station = Arc::clone(station);
-        self.calls
-            .spawn(station.serve(arrived, settlement, dead_letter, broken));
+        Some(Box::new(Call {
+            arrived,
+            settlement,
+            dead_letter,
+            open: Arc::clone(&self.open),
+        }))
     }
 
     /// Waits for the connection to come back and subscribes again; `None` if told to stop first.
@@ -334,7 +362,7 @@ impl Worker {
         let unfinished = match timeout_at(end, self.finish(subscription.as_mut())).await {
             Ok(()) => 0,
             Err(_) => {
-                let unfinished = self.calls.len();
+                let unfinished = Arc::strong_count(&self.open) - 1;
                 self.abandon.cancel();
                 // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
                 if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
@@ -386,6 +414,10 @@ fn log_if_panicked(ended: Result<(), JoinError>) {
         error!(%error, "serving a call panicked");
     }
 }
+
+/// How many calls of a batch share a task. More would save little, and let a handler that computes keep more others
+/// waiting while there are processors that could run them.
+const TOGETHER: usize = 8;
 
 /// A subscription that stood this long had no trouble of its own; its loss is met without delay.
 const STABLE: Duration = Duration::from_secs(1);

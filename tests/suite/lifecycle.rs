@@ -76,15 +76,18 @@ on_both! {
         let tally = Tally::default();
         let handler = tally.clone();
         let server = rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
-        let call = tokio::spawn(client.call("nap", json!({"millis": 60_000})));
-        eventually("it runs", || async { tally.started() == 1 }).await;
+        let call = |_| tokio::spawn(client.call("nap", json!({"millis": 60_000})));
+        let calls: Vec<_> = (0..3).map(call).collect();
+        eventually("they run", || async { tally.started() == 3 }).await;
         let error = server.shutdown().await.unwrap_err();
-        assert!(matches!(error, ServeError::GraceExceeded { unfinished: 1, .. }), "{error:?}");
-        // The caller is told at once, and no other server runs it.
-        let error = call.await.unwrap().unwrap_err();
-        assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+        assert!(matches!(error, ServeError::GraceExceeded { unfinished: 3, .. }), "{error:?}");
+        // The callers are told at once, and no other server runs them.
+        for call in calls {
+            let error = call.await.unwrap().unwrap_err();
+            assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+        }
         assert_eq!(site.depth("nap").await, 0);
-        assert_eq!((tally.started(), tally.finished()), (1, 0));
+        assert_eq!((tally.started(), tally.finished()), (3, 0));
     }
 
     /// As above, but the server is gone without a word.

@@ -54,7 +54,7 @@ impl Attempt<'_> {
                 method: self.method(),
             }),
             kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
-                self.call.headers.insert(IN_TIME.into(), true.into());
+                self.headers.insert(IN_TIME.into(), true.into());
                 Ok(Published::TakenForLate)
             }
             kind::EXPIRED => Err(self.expired().await),

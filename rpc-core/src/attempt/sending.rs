@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{Attempt, Published};
 use crate::call_session::CallSession;
 use crate::client::Answer;
+use crate::correlation_id::CorrelationId;
 use crate::error::RpcError;
 use crate::lane::sender::{Sending, Ticket};
 use crate::message::{ATTEMPTS, IDEMPOTENT, IN_TIME, Kind, Limit, Message, unix_millis};
@@ -36,21 +37,12 @@ impl Attempt<'_> {
             return Err(self.timed_out(Progress::NotSent));
         }
         let early = (left / 16).min(EXPIRES_EARLY);
-        let call = self.message(session, entry.id().to_string(), left, left - early);
-        self.check_headers(&call, session.channel.header_limit())?;
-
-        let (call, mut ticket) = if self.travels_alone(&call) {
-            (Some(call), None)
-        } else {
-            match session.lanes.enter(&self.method, call) {
-                Sending::Goes(call, ticket) => (Some(call), ticket),
-                Sending::Waits(ticket) => (None, Some(ticket)),
-                Sending::Over => return Ok(Published::NotSent(CLOSING.into())),
-            }
+        let call = self.message(session, entry.id(), left, left - early);
+        let Some((handing_over, mut ticket)) = self.depart(session, call)? else {
+            return Ok(Published::NotSent(CLOSING.into()));
         };
         // One that goes with others is sent by then, or taken back.
-        let sent = AtomicBool::new(call.is_none());
-        let handing_over = call.map(|call| self.hand_over(session, call));
+        let sent = AtomicBool::new(handing_over.is_none());
         let sending = async {
             if let Some(handing_over) = handing_over {
                 match handing_over.await {
@@ -92,16 +84,45 @@ impl Attempt<'_> {
         }
     }
 
+    /// Starts a call on its way: by itself, unless it is to wait for others; `None` if none goes any more.
+    ///
+    /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call passes.
+    #[expect(clippy::type_complexity, reason = "both are taken apart at once")]
+    fn depart<'s>(
+        &'s self,
+        session: &'s CallSession,
+        call: Message,
+    ) -> Result<
+        Option<(
+            Option<impl Future<Output = HandedOver> + use<'s>>,
+            Option<Ticket>,
+        )>,
+        RpcError,
+    > {
+        self.check_headers(&call, session.channel.header_limit())?;
+        let (call, ticket) = if self.travels_alone(&call) {
+            (Some(call), None)
+        } else {
+            match session.lanes.enter(&self.method, call) {
+                Sending::Goes(call, ticket) => (Some(call), ticket),
+                Sending::Waits(ticket) => (None, Some(ticket)),
+                Sending::Over => return Ok(None),
+            }
+        };
+        let handing_over = call.map(|call| self.hand_over(session, call));
+        Ok(Some((handing_over, ticket)))
+    }
+
     /// The call as it is sent this time.
     fn message(
         &self,
         session: &CallSession,
-        id: String,
+        id: CorrelationId,
         left: Duration,
         waits: Duration,
     ) -> Message {
         let reply_queue = session.channel.reply_queue();
-        let mut call = self.call.clone();
+        let mut call = self.call();
         call.correlation_id = Some(id);
         call.reply_to = Some(Arc::clone(reply_queue));
         call.from = Some(Arc::clone(reply_queue));
@@ -132,7 +153,7 @@ impl Attempt<'_> {
         &'s self,
         session: &'s CallSession,
         call: Message,
-    ) -> impl Future<Output = Result<Receipt, PublishError>> + Send {
+    ) -> impl Future<Output = HandedOver> + Send {
         if self.confirmed {
             return Either::Left(session.confirms.publish(&self.method, call));
         }
@@ -172,6 +193,9 @@ impl Attempt<'_> {
         }
     }
 }
+
+/// What comes of a call that is handed to the transport.
+type HandedOver = Result<Receipt, PublishError>;
 
 /// Why a call is not sent that comes while its connection ends.
 const CLOSING: &str = "the connection is being given up";

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::correlation_id;
 use crate::message::{
     DEATH_REASON, Headers, JSON, Kind, Limit, Message, SHORT_STRING, headers_size, longest_name,
 };
@@ -13,7 +14,9 @@ pub(crate) fn pack(messages: &[Message]) -> Bytes {
     let bodies: usize = messages.iter().map(|message| message.body.len()).sum();
     let mut body = Vec::with_capacity(bodies + messages.len() * RECORD);
     for message in messages {
-        let id = message.correlation_id.as_deref().unwrap_or_default();
+        let mut buffer = correlation_id::buffer();
+        let id = message.correlation_id.as_ref();
+        let id = id.map_or("", |id| id.encode(&mut buffer));
         body.push(match message.kind {
             Kind::Call => CALL,
             Kind::Result => RESULT,
@@ -64,9 +67,14 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
             }
         }
         let body = rest.take_long()?;
+        if messages.is_empty() {
+            // Most are alike. One that lies is bounded, and so is what it takes.
+            let size = batch.body.len() - rest.0.len();
+            messages.reserve((batch.body.len() / size).min(MOST));
+        }
         messages.push(Message {
             kind,
-            correlation_id: Some(id.to_owned()),
+            correlation_id: Some(id.into()),
             reply_to: batch.reply_to.clone(),
             content_type: Some(JSON.into()),
             from: batch.from.clone(),

@@ -59,11 +59,11 @@ impl Lane {
     }
 
     /// Whether callers should send batches. Those who are told so may do it for a while.
-    pub(crate) fn takes(&self) -> bool {
+    pub(crate) fn takes(&self, now: Instant) -> bool {
         let takes = self.open.load(Ordering::Relaxed) && self.pace.is_fast();
         if takes {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            *told = Some(Instant::now());
+            *told = Some(now);
         }
         takes
     }
@@ -351,6 +351,6 @@ impl Channel {
 /// How long a batch, and the reply that told its caller of the lane, may take on their ways.
 const ON_THE_WAY: Duration = Duration::from_millis(100);
 
-/// A server takes as many batches at a time as hold twice what it runs of full ones, so that the next is there
-/// when one is done.
+/// A server takes this many times fewer batches at a time than it runs calls, so that the next is there when one is
+/// done, also where few callers make small ones.
 const PER_BATCH: u16 = 32;

@@ -46,7 +46,7 @@ impl Batching {
 
     /// Sets how many calls may travel together, 1,024 at most. 0 counts as 1.
     ///
-    /// Defaults to 64.
+    /// Defaults to 256.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.max_calls = calls.clamp(1, MOST_CALLS);
         self
@@ -75,7 +75,7 @@ impl Default for Batching {
     fn default() -> Self {
         Self {
             mode: Mode::Auto,
-            max_calls: 64,
+            max_calls: 256,
             max_bytes: 64 * 1024,
             max_delay: Duration::from_millis(1),
         }

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::BELIEVED;
 use super::options::{Batching, Mode};
+use crate::correlation_id::CorrelationId;
 use crate::message::Message;
 
 /// Decides when calls go and which go together.
@@ -89,9 +90,9 @@ impl Outbox {
     }
 
     /// Takes back a call that waits. Whether it did.
-    pub(crate) fn withdraw(&self, id: &str) -> bool {
+    pub(crate) fn withdraw(&self, id: &CorrelationId) -> bool {
         let mut state = self.lock();
-        let is_it = |call: &Message| call.correlation_id.as_deref() == Some(id);
+        let is_it = |call: &Message| call.correlation_id.as_ref() == Some(id);
         let Some(place) = state.waiting.iter().position(is_it) else {
             return false;
         };
@@ -119,8 +120,8 @@ impl Outbox {
             .take_while(fits);
         // One that is too large for a batch never waits.
         let count = count.count().max(1);
-        let rest = state.waiting.split_off(count);
-        let calls = std::mem::replace(&mut state.waiting, rest);
+        // Room for those that come next stays.
+        let calls: Vec<_> = state.waiting.drain(..count).collect();
         state.bytes -= calls.iter().map(|call| call.body.len()).sum::<usize>();
         state.lone = count == 1;
         calls
@@ -202,10 +203,14 @@ mod tests {
 
     fn call(id: usize, size: usize) -> Message {
         Message {
-            correlation_id: Some(id.to_string()),
+            correlation_id: Some(text_id(id)),
             body: vec![0; size].into(),
             ..Message::default()
         }
+    }
+
+    fn text_id(id: usize) -> CorrelationId {
+        id.to_string().as_str().into()
     }
 
     fn open() -> Outbox {
@@ -312,14 +317,11 @@ mod tests {
         for id in 1..4 {
             outbox.enter(call(id, 10), &options);
         }
-        assert!(outbox.withdraw("2"));
-        assert!(!outbox.withdraw("2"));
+        assert!(outbox.withdraw(&text_id(2)));
+        assert!(!outbox.withdraw(&text_id(2)));
         let ids = outbox.take(&options);
-        let ids: Vec<_> = ids
-            .iter()
-            .filter_map(|call| call.correlation_id.as_deref())
-            .collect();
-        assert_eq!(ids, ["1", "3"]);
-        assert!(!outbox.withdraw("1"));
+        let ids = ids.into_iter().filter_map(|call| call.correlation_id);
+        assert_eq!(ids.collect::<Vec<_>>(), [text_id(1), text_id(3)]);
+        assert!(!outbox.withdraw(&text_id(1)));
     }
 }

@@ -15,6 +15,7 @@ use super::batch::{self, unpack};
 use super::options::{Batching, Mode};
 use super::outbox::{Entry, Outbox};
 use super::queue_of;
+use crate::correlation_id::CorrelationId;
 use crate::message::{BATCH, Headers, Kind, METHOD, Message, unix_millis};
 use crate::pending::{Outcome, PendingCalls};
 use crate::supervisor::OwnedTask;
@@ -65,7 +66,7 @@ pub(crate) struct Ticket {
     outbox: Arc<Outbox>,
     shared: Arc<Shared>,
     /// The call's id, while it may wait.
-    waits: Option<String>,
+    waits: Option<CorrelationId>,
 }
 
 impl Lanes {

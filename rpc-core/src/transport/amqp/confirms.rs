@@ -186,7 +186,7 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>)
                 if tell.is_closed() {
                     continue;
                 }
-                let id = call.correlation_id.clone().unwrap_or_default();
+                let id = call.correlation_id.as_ref().map_or_else(String::new, ToString::to_string);
                 let options = BasicPublishOptions {
                     mandatory: true,
                     ..BasicPublishOptions::default()

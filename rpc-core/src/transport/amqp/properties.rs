@@ -10,7 +10,8 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
 
 use super::short;
-use crate::message::{DEADLINE, FROM, Headers, Kind, LANE, Limit, Message, TIMEOUT};
+use crate::correlation_id;
+use crate::message::{DEADLINE, FROM, Headers, JSON, Kind, LANE, Limit, Message, TIMEOUT};
 
 pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
@@ -22,7 +23,8 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
         properties = properties.with_type(short(kind));
     }
     if let Some(id) = &message.correlation_id {
-        properties = properties.with_correlation_id(short(id));
+        properties =
+            properties.with_correlation_id(short(id.encode(&mut correlation_id::buffer())));
     }
     if let Some(queue) = &message.reply_to {
         properties = properties.with_reply_to(short(queue));
@@ -58,8 +60,6 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
 }
 
 pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message {
-    let text =
-        |property: &Option<ShortString>| property.as_ref().map(|text| text.as_str().to_owned());
     let mut headers = properties.headers().as_ref().map(map).unwrap_or_default();
     let lane = headers.remove(LANE).and_then(|lane| lane.as_bool());
     let from = headers.remove(FROM);
@@ -68,14 +68,17 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
     let (timeout, deadline) = (millis(TIMEOUT), millis(DEADLINE));
     Message {
         kind: Kind::parse(properties.kind().as_ref().map(ShortString::as_str)),
-        correlation_id: text(properties.correlation_id()),
-        reply_to: properties
-            .reply_to()
-            .as_ref()
-            .map(|queue| queue.as_str().into()),
+        correlation_id: (properties.correlation_id().as_ref()).map(|id| id.as_str().into()),
+        reply_to: (properties.reply_to().as_ref()).map(|queue| queue.as_str().into()),
         from,
         limit: timeout.map(|timeout| Limit { timeout, deadline }),
-        content_type: text(properties.content_type()).map(Cow::Owned),
+        content_type: properties.content_type().as_ref().map(|found| {
+            // That of almost all.
+            match found.as_str() {
+                JSON => Cow::Borrowed(JSON),
+                other => Cow::Owned(other.to_owned()),
+            }
+        }),
         priority: *properties.priority(),
         persistent: *properties.delivery_mode() == Some(PERSISTENT),
         expiration: properties
@@ -83,7 +86,10 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
             .as_ref()
             .and_then(|millis| millis.as_str().parse().ok())
             .map(Duration::from_millis),
-        user_id: text(properties.user_id()),
+        user_id: properties
+            .user_id()
+            .as_ref()
+            .map(|user| user.as_str().to_owned()),
         lane,
         headers,
         body: body.into(),
