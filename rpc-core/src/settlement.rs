@@ -93,10 +93,6 @@ impl Settlement {
         }
     }
 
-    pub(crate) fn is_in_batch(&self) -> bool {
-        matches!(self, Self::InBatch(_))
-    }
-
     fn channel(&self) -> &dyn ServeChannel {
         match self {
             Self::Alone { channel, .. } => &**channel,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dispatch::{self, Arrived};
 use crate::lane::inlet::Lane;
 use crate::message::Message;
+use crate::redelivery::is_unique;
 use crate::service::Method;
 use crate::settlement::Settlement;
 use crate::transport::PublishError;
@@ -90,7 +91,7 @@ impl Station {
             None => None,
             Some(lane) => match lane.slots.try_acquire() {
                 Ok(slot) => Some(slot),
-                Err(_) => match Box::pin(self.slot(lane, &call.settlement)).await {
+                Err(_) => match Box::pin(self.slot(lane, &call.arrived.message)).await {
                     Ok(slot) => slot,
                     Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
                 },
@@ -145,13 +146,12 @@ impl Station {
     async fn slot<'a>(
         &self,
         lane: &'a Lane,
-        settlement: &Settlement,
+        call: &Message,
     ) -> Result<Option<SemaphorePermit<'a>>, Leaves> {
         tokio::select! {
             // Never closed.
             slot = lane.slots.acquire() => Ok(slot.ok()),
-            // A call that came by itself is not handed back once it is taken: it may not be copied.
-            () = self.stop.cancelled(), if settlement.is_in_batch() => Err(Leaves),
+            () = self.stop.cancelled(), if !is_unique(call) => Err(Leaves),
         }
     }
 

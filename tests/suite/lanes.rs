@@ -165,6 +165,34 @@ on_both! {
         others.iter().for_each(JoinHandle::abort);
     }
 
+    /// Batches keep all places of a server that leaves, so that calls which came by themselves wait for one.
+    async fn a_server_that_leaves_hands_back_what_waits_for_a_place(site) {
+        let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
+        let builder = Rpc::builder(site.url()).shutdown_grace(Duration::from_millis(100));
+        let (leaves, stays) = (builder.connect().await.unwrap(), rpc(site, Batching::off()).await);
+        let tallies = [Tally::default(), Tally::default()];
+        let serve = |rpc: &Rpc, tally: &Tally| {
+            let handler = tally.clone();
+            rpc.register("nap", move |nap: Nap| handler.clone().nap(nap)).concurrency(64)
+        };
+        let server = serve(&leaves, &tallies[0]).await.unwrap();
+        site.open_lanes("nap", 1).await;
+        let running = naps(&together, 64, 600_000);
+        eventually("it is busy", || async { tallies[0].started() == 64 }).await;
+        let waiting = naps(&alone, 10, 1);
+        eventually("they are taken", || async { alone.in_flight() == 10 && site.depth("nap").await == 0 }).await;
+        serve(&stays, &tallies[1]).await.unwrap();
+        server.shutdown().await.unwrap_err();
+        for call in waiting {
+            assert_eq!(call.await.unwrap().unwrap(), json!(1));
+        }
+        for call in running {
+            let error = call.await.unwrap().unwrap_err();
+            assert!(matches!(error, RpcError::Interrupted { .. }), "{error:?}");
+        }
+        assert_eq!((tallies[0].started(), tallies[1].started()), (64, 10));
+    }
+
     /// The only server that takes batches leaves under load, while one that takes none stays.
     async fn a_server_that_leaves_hands_back_its_batches(site) {
         let client = rpc(site, Batching::default()).await;
