@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
+mod faults;
+
 const PROMISE: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 7;
 
@@ -28,6 +30,7 @@ async fn calls_end_within_fifty_milliseconds_of_when_they_must() {
         no_such_method(url).await;
         timeouts_and_expiry(url).await;
     }
+    faults::every_fault().await;
 }
 
 /// Not after a timeout, but as soon as the broker has said so.

@@ -1,0 +1,88 @@
+//! That calls end in time also when the network or the broker does nothing more.
+
+use std::time::Duration;
+
+use rpc_core::{Rpc, RpcError};
+use rpc_tests::{RabbitNode, TcpRelay, Way};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{late_by, within_the_promise};
+
+pub(super) async fn every_fault() {
+    let mut node = RabbitNode::start().await.unwrap();
+    let server = Rpc::connect(node.url()).await.unwrap();
+    let nap = |_: Value| async {
+        sleep(Duration::from_secs(60)).await;
+        Ok::<_, String>(())
+    };
+    server.register("nap", nap).await.unwrap();
+    networks(&node).await;
+
+    let client = Rpc::connect(node.url()).await.unwrap();
+    node.pause().unwrap();
+    ends_in_time("the broker is stopped", &client, is_timeout).await;
+    node.resume().unwrap();
+    is_back(&client).await;
+
+    node.ctl(&["set_vm_memory_high_watermark", "absolute", "1"])
+        .await
+        .unwrap();
+    ends_in_time("the broker takes no calls", &client, |error| {
+        matches!(error, RpcError::Blocked { .. } | RpcError::Timeout { .. })
+    })
+    .await;
+
+    node.kill().await.unwrap();
+    notice_loss(&client).await;
+    ends_in_time("the broker is dead", &client, |error| {
+        matches!(error, RpcError::NotConnected { .. })
+    })
+    .await;
+}
+
+async fn networks(node: &RabbitNode) {
+    let mut relay = TcpRelay::start(node.port()).await.unwrap();
+    let client = Rpc::connect(relay.url(&node.url())).await.unwrap();
+    is_back(&client).await;
+    relay.freeze();
+    ends_in_time("the network drops everything", &client, is_timeout).await;
+    relay.thaw();
+    is_back(&client).await;
+    for (what, way) in [
+        ("the network brings nothing back", Way::Back),
+        ("the network takes nothing", Way::There),
+    ] {
+        relay.freeze_way(way);
+        ends_in_time(what, &client, is_timeout).await;
+        relay.thaw();
+        is_back(&client).await;
+    }
+    relay.refuse().await.unwrap();
+    relay.cut().await.unwrap();
+    notice_loss(&client).await;
+    ends_in_time("the network is gone", &client, |error| {
+        matches!(error, RpcError::NotConnected { .. })
+    })
+    .await;
+}
+
+/// A call reaches the broker again, and its word comes back.
+async fn is_back(client: &Rpc) {
+    let error = client.call("nobody", ()).await.unwrap_err();
+    assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}");
+}
+
+/// A call at the very moment of a loss may be lost with it; those that come later wait for a connection.
+async fn notice_loss(client: &Rpc) {
+    let call = client.call("nap", json!({}));
+    call.timeout(Duration::from_millis(300)).await.unwrap_err();
+}
+
+async fn ends_in_time(what: &str, client: &Rpc, ends_so: impl Fn(&RpcError) -> bool) {
+    within_the_promise("amqp://", what, late_by(client, ends_so).await);
+}
+
+fn is_timeout(error: &RpcError) -> bool {
+    matches!(error, RpcError::Timeout { .. })
+}
