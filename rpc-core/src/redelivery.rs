@@ -34,7 +34,8 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
         Some(_) => count(message, DELIVERY_COUNT),
         None => 0,
     };
-    let lost = count(message, ATTEMPTS) + by_broker.max(u64::from(delivery.redelivered));
+    let lost =
+        count(message, ATTEMPTS).saturating_add(by_broker.max(u64::from(delivery.redelivered)));
     if lost == 0 {
         return Verdict::Run;
     }
@@ -166,6 +167,13 @@ mod tests {
         assert_eq!(verdict(true, true, &[]), "count one");
         assert_eq!(verdict(true, false, &[(ATTEMPTS, 1)]), "run");
         assert_eq!(verdict(true, true, &[(ATTEMPTS, 1)]), "bury");
+    }
+
+    #[test]
+    fn absurd_counts_are_no_reason_to_run() {
+        let absurd = [(ATTEMPTS, u64::MAX)];
+        assert_eq!(verdict(false, true, &absurd), "interrupted");
+        assert_eq!(verdict(true, true, &absurd), "bury");
     }
 
     #[test]
