@@ -34,15 +34,29 @@ const CAP: Duration = Duration::from_millis(800);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_the_cap(attempts in any::<u32>()) {
+            let mut backoff = Backoff { attempts };
+            prop_assert!(backoff.next_wait() <= CAP);
+        }
+
+        #[test]
+        fn the_first_waits_are_short(doublings in 0..5_u32) {
+            let mut backoff = Backoff { attempts: 1 + doublings };
+            prop_assert!(backoff.next_wait() <= BASE * (1 << doublings));
+        }
+    }
 
     #[test]
     fn waits_grow_to_the_cap_and_start_over() {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.next_wait(), Duration::ZERO);
         let waits: Vec<_> = (0..200).map(|_| backoff.next_wait()).collect();
-        assert!(waits[0] <= BASE);
-        assert!(waits.iter().all(|wait| *wait <= CAP));
         assert!(waits.iter().any(|wait| *wait > CAP / 2), "the bound grew");
         backoff.reset();
         assert_eq!(backoff.next_wait(), Duration::ZERO);

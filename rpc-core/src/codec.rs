@@ -9,7 +9,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use crate::descriptor::ArgumentDescriptor;
-use crate::error::shorten;
+use crate::error::{shorten, shorten_words};
 use crate::fault::{Fault, kind};
 
 /// The body of a call: a JSON object. `null`, which is also what `()` becomes, stands for no arguments.
@@ -36,7 +36,7 @@ pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> 
         let words = match path_to_error::<A>(&mut again) {
             // An unknown argument is not in the path, and a missing one cannot be.
             None => words(&error),
-            Some(path) => format!("`{path}`: {}", words(&error)),
+            Some(path) => format!("`{}`: {}", shorten(&path), words(&error)),
         };
         Fault::new(kind::INVALID_ARGUMENTS, words)
     })
@@ -76,7 +76,7 @@ pub(crate) fn decode_argument<T: DeserializeOwned>(
         let mut again = serde_json::Deserializer::from_str(value.get());
         let words = match path_to_error::<T>(&mut again) {
             None => format!(": {}", words(&error)),
-            Some(path) => format!(", at `{path}`: {}", words(&error)),
+            Some(path) => format!(", at `{}`: {}", shorten(&path), words(&error)),
         };
         fault(kind::INVALID_ARGUMENTS, &words)
     })
@@ -112,13 +112,14 @@ fn path_to_error<'de, T: DeserializeOwned>(
     (!path.is_empty() && path != ".").then_some(path)
 }
 
-/// What is wrong, without the position, which is one in a text that the caller has not seen.
+/// What is wrong, without the position, which is one in a text that the caller has not seen. serde quotes what it
+/// did not expect, however long that is.
 fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(text, _)| text);
-    text.replace("there are no fields", "the method takes none")
+    shorten_words(text).replace("there are no fields", "the method takes none")
 }
 
 /// Reads an object into the values of these arguments.
@@ -213,7 +214,7 @@ pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
 
 /// Reads the value of a result.
 pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| error.to_string())
+    serde_json::from_slice(body).map_err(|error| shorten_words(&error.to_string()))
 }
 
 fn malformed(error: &serde_json::Error) -> Fault {
@@ -236,10 +237,15 @@ fn json_kind(first: Option<u8>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
     use serde::Deserialize;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::any;
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -281,6 +287,46 @@ mod tests {
             let fault = fault(body);
             assert_eq!(fault.kind, kind, "{body:?}: {fault:?}");
             assert!(fault.message.contains(words), "{body:?}: {fault:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_arguments_survive(arguments in btree_map(any::short(), any::json(), 0..5)) {
+            let body = encode_args(&arguments).unwrap();
+            prop_assert_eq!(decode_args(&body), Ok(arguments));
+        }
+
+        #[test]
+        fn any_result_survives(result in any::json()) {
+            let body = encode_result(&result).unwrap();
+            prop_assert_eq!(decode_result(&body), Ok(result));
+        }
+    }
+
+    /// serde quotes what it did not expect.
+    #[test]
+    fn no_error_grows_with_what_a_peer_sent() {
+        let long = "é".repeat(100_000);
+        let wrong = json!(long).to_string();
+        let value: &RawValue = serde_json::from_str(&wrong).unwrap();
+        let within = json!({ (&*long): "x" }).to_string();
+        let within: &RawValue = serde_json::from_str(&within).unwrap();
+        let of_args = |args: Value| {
+            let fault = decode_args::<Args>(args.to_string().as_bytes());
+            fault.unwrap_err().message
+        };
+        for words in [
+            of_args(json!({ (&*long): 1 })),
+            of_args(json!({ "a": long })),
+            decode_argument::<u8>("a", Some(value)).unwrap_err().message,
+            decode_argument::<BTreeMap<String, u8>>("a", Some(within))
+                .unwrap_err()
+                .message,
+            decode_result::<u8>(wrong.as_bytes()).unwrap_err(),
+        ] {
+            assert!(words.contains("..."), "{words}");
+            assert!(words.len() < 1500, "{words}");
         }
     }
 

@@ -123,21 +123,32 @@ fn short_type_name(full: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
 
-    #[test]
-    fn a_fault_survives_the_wire() {
-        let fault = Fault {
-            kind: "InsufficientFunds".into(),
-            message: "needs 5 more".into(),
-            args: vec![json!(5)],
-            data: Some(Value::Null),
-        };
-        assert_eq!(Fault::parse(&fault.encode()).unwrap(), fault);
+    use super::*;
+    use crate::any;
+
+    proptest! {
+        #[test]
+        fn a_fault_survives_the_wire(
+            (kind, message) in any::<(String, String)>(),
+            args in vec(any::json(), 0..3),
+            data in option::of(any::json()),
+        ) {
+            let fault = Fault { kind: kind.into(), message, args, data };
+            prop_assert_eq!(Fault::parse(&fault.encode()).unwrap(), fault);
+        }
+
+        #[test]
+        fn any_json_is_an_error(body in any::json()) {
+            Fault::parse(body.to_string().as_bytes()).unwrap();
+        }
     }
 
     #[test]
-    fn any_json_is_an_error_body() {
+    fn error_bodies_of_foreign_peers_are_read() {
         for (body, kind, message) in [
             (
                 r#""TypeError('keys must be str')""#,

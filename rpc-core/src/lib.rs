@@ -107,6 +107,9 @@ mod progress;
 mod connect_error;
 mod serve_error;
 
+#[cfg(test)]
+mod any;
+
 #[doc(hidden)]
 pub mod private;
 #[cfg(feature = "internals")]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
+#[cfg(feature = "internals")]
+use lapin::protocol::basic::parse_properties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
 
@@ -96,6 +98,19 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
     }
 }
 
+/// The message with these properties, which are followed by its body; `None` where lapin cannot read them.
+#[cfg(feature = "internals")]
+pub(crate) fn parse(bytes: &[u8]) -> Option<Message> {
+    let (body, properties) = parse_properties(bytes).ok()?;
+    Some(from_amqp(&properties, body.to_vec()))
+}
+
+/// The message as it arrives where it is sent to.
+#[cfg(any(test, feature = "internals"))]
+pub(crate) fn forward(message: &Message) -> Message {
+    from_amqp(&to_amqp(message), message.body.to_vec())
+}
+
 /// Names over 255 bytes are refused where they enter, so none is lost here.
 pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
     values
@@ -172,39 +187,16 @@ const PERSISTENT: u8 = 2;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::any;
 
-    #[test]
-    fn a_message_survives_the_wire() {
-        let mut message = Message {
-            kind: Kind::Call,
-            correlation_id: Some("id".into()),
-            reply_to: Some("queue".into()),
-            from: Some("queue".into()),
-            limit: Some(Limit {
-                timeout: 1600,
-                deadline: Some(1_700_000_000_000),
-            }),
-            content_type: Some("application/json".into()),
-            priority: Some(5),
-            persistent: true,
-            expiration: Some(Duration::from_millis(1500)),
-            user_id: Some("guest".into()),
-            lane: Some(true),
-            body: b"{}"[..].into(),
-            ..Message::default()
-        };
-        message.headers.insert(
-            "all".into(),
-            json!([null, true, -7, 1.5, "text", {"nested": ["x"]}]),
-        );
-        assert_eq!(from_amqp(&to_amqp(&message), b"{}".to_vec()), message);
-        assert_eq!(
-            from_amqp(&BasicProperties::default(), Vec::new()),
-            Message::default()
-        );
+    proptest! {
+        #[test]
+        fn a_message_survives_the_wire(message in any::message()) {
+            prop_assert_eq!(forward(&message), message);
+        }
     }
 
     #[test]
@@ -228,5 +220,9 @@ mod tests {
         assert_eq!(message.expiration, None);
         assert_eq!(message.kind, Kind::Unknown("strange".into()));
         assert_eq!(from_value(&AMQPValue::Double(f64::NAN)), Value::Null);
+        assert_eq!(
+            from_amqp(&BasicProperties::default(), Vec::new()),
+            Message::default()
+        );
     }
 }

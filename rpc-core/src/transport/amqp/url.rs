@@ -9,7 +9,7 @@ use crate::connect_error::ConnectError;
 use crate::error::shorten;
 
 /// One host of the URL.
-pub(super) struct Host {
+pub(crate) struct Host {
     /// Host and port, for messages.
     pub(super) name: String,
     /// As whom one logs in; `None` if only the client certificate says it.
@@ -41,7 +41,9 @@ impl fmt::Debug for Host {
 }
 
 /// Splits `scheme://user:password@host,host/vhost?query` into one URI for each host.
-pub(super) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
+///
+/// The scheme must be `amqp` or `amqps`, in lower case: lapin quotes the whole of some other URLs in its errors.
+pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
     let parts = Parts::of(url)?;
     let invalid = |reason: String| ConnectError::InvalidUrl {
         url: parts.redacted(),
@@ -211,7 +213,40 @@ const HEARTBEAT_SECONDS: u16 = 10;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn encode(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_password_and_virtual_host_can_be_written(
+            name in ".{1,20}",
+            password in ".{1,20}",
+            // A URL cannot name these two: they are steps of its path, however they are written.
+            vhost in ".{1,20}".prop_filter("a step", |vhost| ![".", ".."].contains(&&**vhost)),
+        ) {
+            let login = format!("{}:{}", encode(&name), encode(&password));
+            let hosts = parse(&format!("amqp://{login}@a,[::1]:1/{}?heartbeat=3", encode(&vhost))).unwrap();
+            prop_assert_eq!(hosts.len(), 2);
+            for host in hosts {
+                let user = &host.uri.authority.userinfo;
+                prop_assert_eq!((&user.username, &user.password), (&name, &password));
+                prop_assert_eq!(host.user.as_ref(), Some(&name));
+                prop_assert_eq!(&host.uri.vhost, &vhost);
+            }
+        }
+
+        #[test]
+        fn what_is_no_url_has_no_password_in_its_error(password in "[a-z]{8}", rest in ".{0,20}@.{0,20}") {
+            if let Err(error) = parse(&format!("amqp://:{password}{rest}")) {
+                prop_assert!(!format!("{error} {error:?}").contains(&password), "{}", error);
+            }
+        }
+    }
 
     fn names(url: &str) -> Vec<String> {
         parse(url)
