@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::supervisor::{State, session_by};
 use crate::transport::PublishError;
 
-mod answer;
+pub(crate) mod answer;
 mod sending;
 
 /// A call on its way, with its deadline running.

@@ -1,4 +1,4 @@
-//! Parts of the library by themselves, for `benches` to measure and for fuzzing. No part of the public interface.
+//! Parts of the library by themselves, for `benches` to measure and `fuzz` to feed. No part of the public interface.
 
 use std::io::IoSliceMut;
 use std::sync::Arc;
@@ -16,6 +16,10 @@ use crate::pending::{Outcome, PendingCall, PendingCalls};
 use crate::service::Method;
 use crate::transport::amqp::sieve::frames::Frames;
 use crate::transport::amqp::sieve::proof;
+
+mod wire;
+
+pub use wire::{Arrival, End, Wire, check_url};
 
 /// A table of pending calls, in which some wait for ever.
 #[derive(Debug)]
@@ -91,8 +95,8 @@ pub fn delivery(body: &[u8]) -> Vec<u8> {
     })
 }
 
-/// What a server does with a call that has arrived; whether the reply is a result.
-pub async fn dispatch(method: &Method, body: &[u8]) -> bool {
+/// What a server does with a call that has arrived; its reply.
+pub async fn dispatch(method: &Method, body: &[u8]) -> Option<Wire> {
     let call = Arrived {
         message: Message {
             kind: Kind::Call,
@@ -105,5 +109,5 @@ pub async fn dispatch(method: &Method, body: &[u8]) -> bool {
     };
     let call = prepare(method, call, Instant::now());
     let reply = answer(method, call, true, usize::MAX, &CancellationToken::new()).await;
-    reply.is_some_and(|reply| reply.kind == Kind::Result)
+    reply.map(Wire)
 }

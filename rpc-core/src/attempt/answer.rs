@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Attempt, FULL, Published};
@@ -9,7 +10,7 @@ use crate::call_session::CallSession;
 use crate::client::Answer;
 use crate::error::{RpcError, shorten};
 use crate::fault::{Fault, kind};
-use crate::message::{Bounce, IN_TIME, Kind};
+use crate::message::{Bounce, IN_TIME, Kind, Message};
 use crate::pending::Outcome;
 use crate::progress::Progress;
 
@@ -19,31 +20,25 @@ impl Attempt<'_> {
         session: &CallSession,
         outcome: Outcome,
     ) -> Result<Published, RpcError> {
-        let method = || self.method();
-        let message = match outcome {
-            Outcome::Answered(message) => message,
+        let said = match outcome {
+            Outcome::Answered(message) => Said::by(&message),
             Outcome::Returned => return Err(self.unroutable()),
             Outcome::Over(over) => return Err(self.over(over, true)),
             Outcome::Unsent(error) => return self.unpublished(session, error),
         };
-        match message.kind {
-            Kind::Result => Ok(Published::Answered(Answer::Value(message.body))),
-            Kind::Error => match Fault::parse(&message.body) {
-                Ok(fault) => self.fault(fault).await,
-                Err(error) => Err(self.undecodable("an error", &error.to_string())),
-            },
-            Kind::Call => match Bounce::of(&message.headers) {
-                Bounce::Expired => Err(self.expired().await),
-                Bounce::Overflowed => Err(self.overloaded(FULL.into())),
-                Bounce::Rejected => Err(RpcError::Rejected { method: method() }),
-            },
-            Kind::Batch => Err(self.undecodable("a reply", "a batch is in a batch")),
-            Kind::Unreadable => Err(self.undecodable("a reply", "its properties cannot be read")),
-            Kind::Absent => Err(self.undecodable("a reply", "the message has no type")),
-            Kind::Unknown(kind) => {
-                let words = format!("the message has the unknown type `{}`", shorten(&kind));
-                Err(self.undecodable("a reply", &words))
-            }
+        match said {
+            Said::Value(body) => Ok(Published::Answered(Answer::Value(body))),
+            Said::Fault(fault) => self.fault(fault).await,
+            Said::Bounced(Bounce::Expired) => Err(self.expired().await),
+            Said::Bounced(Bounce::Overflowed) => Err(self.overloaded(FULL.into())),
+            Said::Bounced(Bounce::Rejected) => Err(RpcError::Rejected {
+                method: self.method(),
+            }),
+            Said::Nothing { expected, reason } => Err(RpcError::Decode {
+                method: self.method(),
+                expected: expected.to_owned(),
+                reason,
+            }),
         }
     }
 
@@ -75,12 +70,44 @@ impl Attempt<'_> {
             after: self.timeout,
         }
     }
+}
 
-    fn undecodable(&self, expected: &str, reason: &str) -> RpcError {
-        RpcError::Decode {
-            method: self.method(),
-            expected: expected.to_owned(),
-            reason: reason.to_owned(),
+/// What a message on the reply queue says of its call. Pure: nothing is done about it.
+#[derive(Debug)]
+pub(crate) enum Said {
+    Value(Bytes),
+    Fault(Fault),
+    Bounced(Bounce),
+    /// Nothing that can be read.
+    Nothing {
+        expected: &'static str,
+        reason: String,
+    },
+}
+
+impl Said {
+    pub(crate) fn by(message: &Message) -> Self {
+        let reply = |reason| Self::Nothing {
+            expected: "a reply",
+            reason,
+        };
+        match &message.kind {
+            Kind::Result => Self::Value(message.body.clone()),
+            Kind::Error => match Fault::parse(&message.body) {
+                Ok(fault) => Self::Fault(fault),
+                Err(error) => Self::Nothing {
+                    expected: "an error",
+                    reason: error.to_string(),
+                },
+            },
+            Kind::Call => Self::Bounced(Bounce::of(&message.headers)),
+            Kind::Batch => reply("a batch is in a batch".into()),
+            Kind::Unreadable => reply("its properties cannot be read".into()),
+            Kind::Absent => reply("the message has no type".into()),
+            Kind::Unknown(kind) => reply(format!(
+                "the message has the unknown type `{}`",
+                shorten(kind)
+            )),
         }
     }
 }

@@ -23,7 +23,7 @@ mod lookout;
 mod confirms;
 mod opening;
 mod permission;
-mod properties;
+pub(crate) mod properties;
 mod receipts;
 mod refusal;
 mod runtime;
@@ -31,7 +31,7 @@ mod serving;
 pub(crate) mod sieve;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-mod url;
+pub(crate) mod url;
 
 use link::AmqpLink;
 use opening::{open, plain};
