@@ -1,0 +1,67 @@
+//! What calls cost as there are more of them: in flight, in all, and of methods, servers and clients.
+//!
+//! ```console
+//! $ benches/scale
+//! ```
+//!
+//! It prints a table for each, and judges nothing: the figures depend on the machine. Each line is measured in a process
+//! of its own, on one RabbitMQ, so that nothing is left over from the one before.
+
+mod memory;
+mod process;
+mod work;
+
+use std::env;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use rpc_tests::RabbitNode;
+use tokio::process::Command;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        [] => measure().await,
+        ["in-flight", url, calls] => memory::in_flight(url, calls.parse()?).await,
+        ["in-all", url, calls] => memory::in_all(url, calls.parse()?).await,
+        ["holder", url] => memory::hold(url).await,
+        ["methods", url, methods] => work::methods(url, methods.parse()?).await,
+        ["peers", url, peers] => work::peers(url, peers.parse()?).await,
+        _ => anyhow::bail!("usage: benches/scale"),
+    }
+}
+
+async fn measure() -> Result<()> {
+    let mut node = RabbitNode::start().await?;
+    let url = node.url();
+    println!("Calls in flight: memory of the client");
+    for calls in ["1000", "10000"] {
+        run(&["in-flight", &url, calls]).await?;
+    }
+    println!("Calls in all: memory of client and server");
+    run(&["in-all", &url, "1000000"]).await?;
+    println!("Methods of one `Rpc`, called in turn by 128 callers, one by one");
+    for methods in ["1", "10", "100", "1000"] {
+        run(&["methods", &url, methods]).await?;
+    }
+    println!("Servers of one method and as many clients, with 128 callers in all, one by one");
+    for peers in ["1", "8", "64"] {
+        run(&["peers", &url, peers]).await?;
+    }
+    node.stop().await
+}
+
+/// Measures one line, which the process prints.
+async fn run(arguments: &[&str]) -> Result<()> {
+    let status = Command::new(env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .context("this program cannot start itself")?;
+    ensure!(status.success(), "{arguments:?} ended with {status}");
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The work of calls that travel one by one. How many travel together would differ from line to line: the more
+//! methods or clients there are, the fewer calls of each wait at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
+use rpc_core::{Batching, Rpc};
+use serde_json::{Value, json};
+
+use crate::process::{memory, processor};
+
+/// The echo of so many methods of one server.
+pub(crate) async fn methods(url: &str, methods: usize) -> Result<()> {
+    let (server, client) = (connect(url).await?, connect(url).await?);
+    let names: Vec<_> = (0..methods).map(|number| format!("echo{number}")).collect();
+    for name in &names {
+        server.register(name.clone(), echo).await?;
+    }
+    measure(methods, &[client], &names).await
+}
+
+/// The echo of so many servers, each called by a client of its own.
+pub(crate) async fn peers(url: &str, peers: usize) -> Result<()> {
+    let start = || async {
+        let server = connect(url).await?;
+        server.register("echo", echo).await?;
+        anyhow::Ok((server, connect(url).await?))
+    };
+    let both = try_join_all((0..peers).map(|_| start())).await?;
+    let (_servers, clients): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+    measure(peers, &clients, &["echo".to_owned()]).await
+}
+
+async fn connect(url: &str) -> Result<Rpc> {
+    let builder = Rpc::builder(url).batching(Batching::off());
+    Ok(builder.connect().await?)
+}
+
+async fn echo(value: Value) -> Result<Value, String> {
+    Ok(value)
+}
+
+async fn measure(count: usize, clients: &[Rpc], names: &[String]) -> Result<()> {
+    call_often(clients, names, CALLERS, CALLS / 4).await?;
+    let (start, spent) = (Instant::now(), processor()?);
+    call_often(clients, names, CALLERS, CALLS).await?;
+    let rate = CALLS as f64 / start.elapsed().as_secs_f64();
+    let each = (processor()? - spent) * 1e6 / CALLS as f64;
+    let memory = memory()? / 1024;
+    println!("  {count:>9}  {rate:>7.0} calls/s  {each:>5.1} us of a processor each  {memory} MiB");
+    Ok(())
+}
+
+/// Makes so many calls, by callers that are spread over the clients and take the methods in turn.
+pub(crate) async fn call_often(
+    clients: &[Rpc],
+    names: &[String],
+    callers: usize,
+    calls: usize,
+) -> Result<()> {
+    let names: Arc<[String]> = names.into();
+    let made = Arc::new(AtomicUsize::new(0));
+    let callers = (0..callers).map(|caller| {
+        let client = clients[caller % clients.len()].clone();
+        let (names, made) = (Arc::clone(&names), Arc::clone(&made));
+        tokio::spawn(async move {
+            let args = json!({ "text": "x".repeat(64) });
+            loop {
+                let number = made.fetch_add(1, Ordering::Relaxed);
+                if number >= calls {
+                    return anyhow::Ok(());
+                }
+                let name = &names[number % names.len()];
+                let back = client.call(name.clone(), &args).await?;
+                ensure!(back == args, "{back} came back");
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await??;
+    }
+    Ok(())
+}
+
+const CALLERS: usize = 128;
+const CALLS: usize = 100_000;
