@@ -100,7 +100,7 @@ pub enum RpcError {
         after: Duration,
     },
 
-    /// A server refused the call. Those of this library never do. An aio-pika server also does so if it has
+    /// A server refused the call. Those of this library do so only if they cannot read its properties. An aio-pika server also does so if it has
     /// run the call and could not answer.
     #[error("a server rejected the call of `{method}`")]
     Rejected {

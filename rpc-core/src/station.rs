@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,9 @@ use crate::transport::PublishError;
 pub(crate) struct Station {
     pub(crate) method: Arc<Method>,
     pub(crate) lane: Option<Arc<Lane>>,
+    /// For calls that run. The prefetch alone is no bound: calls of a connection that was lost may still run, and those of
+    /// batches do not count for it.
+    pub(crate) slots: Semaphore,
     /// The largest reply, in bytes.
     pub(crate) message_size: usize,
     /// Tells that the server is leaving.
@@ -85,16 +88,13 @@ impl Station {
 
     /// Runs a call when it is its turn, answers it and settles it.
     pub(crate) async fn serve(&self, call: Box<Call>, broken: &mpsc::Sender<String>) {
-        let slot = match &self.lane {
+        let slot = match self.slots.try_acquire() {
             // One that must not run needs no place, and must not be handed back as if it were new.
             _ if call.arrived.refused.is_some() => None,
-            None => None,
-            Some(lane) => match lane.slots.try_acquire() {
-                Ok(slot) => Some(slot),
-                Err(_) => match Box::pin(self.slot(lane, &call.arrived.message)).await {
-                    Ok(slot) => slot,
-                    Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
-                },
+            Ok(slot) => Some(slot),
+            Err(_) => match Box::pin(self.slot(&call.arrived.message)).await {
+                Ok(slot) => slot,
+                Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
             },
         };
         let Call {
@@ -143,14 +143,10 @@ impl Station {
     }
 
     /// Waits until fewer calls run than may.
-    async fn slot<'a>(
-        &self,
-        lane: &'a Lane,
-        call: &Message,
-    ) -> Result<Option<SemaphorePermit<'a>>, Leaves> {
+    async fn slot(&self, call: &Message) -> Result<Option<SemaphorePermit<'_>>, Leaves> {
         tokio::select! {
             // Never closed.
-            slot = lane.slots.acquire() => Ok(slot.ok()),
+            slot = self.slots.acquire() => Ok(slot.ok()),
             () = self.stop.cancelled(), if !is_unique(call) => Err(Leaves),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -81,6 +81,7 @@ impl Worker {
             Arc::new(Station {
                 method: Arc::clone(method),
                 lane: lane.clone(),
+                slots: Semaphore::new(method.options.concurrency.into()),
                 message_size: limits.message_size,
                 stop: stop.clone(),
                 abandon: abandon.clone(),

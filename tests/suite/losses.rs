@@ -1,12 +1,15 @@
 //! Connections that are lost, brokers that die, and what comes back by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use rpc_core::{MemoryBroker, Rpc, RpcError};
 use rpc_tests::RabbitNode;
-use serde_json::json;
-use tokio::time::{Instant, timeout};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::probe::{Nap, ProbeClient, Real, Tally};
 use crate::site::{Site, assert_lost, builder, connect, eventually, serve};
@@ -110,7 +113,17 @@ async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
         .connect()
         .await
         .unwrap();
+    broker.block("low on memory");
+    let start = Instant::now();
+    let error = client.call("add", json!({})).await.unwrap_err();
+    assert!(matches!(error, RpcError::Blocked { .. }), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    broker.unblock();
     broker.stop();
+    // Before the client has noticed: it cannot have reached the broker.
+    let error = client.call("add", json!({})).await.unwrap_err();
+    let unsent = matches!(error, RpcError::ConnectionLost { sent: false, .. });
+    assert!(unsent, "{error:?}");
     eventually("the loss is known", || async {
         let start = Instant::now();
         let error = client.call("add", json!({})).await.unwrap_err();
@@ -118,6 +131,41 @@ async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
         matches!(error, RpcError::NotConnected { .. })
     })
     .await;
+}
+
+/// They may still run when the next connection brings others.
+#[tokio::test]
+async fn calls_of_a_lost_connection_count_for_the_concurrency() {
+    const URL: &str = "memory://still-running";
+    let broker = MemoryBroker::named("still-running");
+    let (server, client) = (connect(URL).await.unwrap(), connect(URL).await.unwrap());
+    let (gate, running) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (handlers_gate, handlers, seen) = (gate.clone(), running.clone(), most.clone());
+    let wait = move |_: Value| {
+        let (gate, running, most) = (handlers_gate.clone(), handlers.clone(), seen.clone());
+        async move {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, String>(())
+        }
+    };
+    server.register("wait", wait).concurrency(1).await.unwrap();
+    let first = tokio::spawn(client.call("wait", json!({})));
+    eventually("it runs", || async { running.load(Ordering::SeqCst) == 1 }).await;
+    broker.drop_connections();
+    assert_lost(&first.await.unwrap().unwrap_err());
+    let second = tokio::spawn(client.call("wait", json!({})));
+    eventually("it is taken", || async {
+        client.in_flight() == 1 && broker.queue_depth("wait") == Some(0)
+    })
+    .await;
+    // Time to start, if it might.
+    sleep(Duration::from_millis(100)).await;
+    gate.add_permits(2);
+    assert_eq!(second.await.unwrap(), Ok(json!(null)));
+    assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
 /// A broker that is short of memory reads from no connection that publishes: it takes no calls from
@@ -150,7 +198,7 @@ async fn a_memory_alarm_fails_no_call_that_was_sent_and_starts_none_that_is_late
     assert!(matches!(blocked, RpcError::Blocked { .. }), "{blocked:?}");
     let waiting = tokio::spawn(nap(2).timeout(Duration::from_secs(60)));
     // Longer than any limit that a server could have set to its answers.
-    tokio::time::sleep(Duration::from_secs(14)).await;
+    sleep(Duration::from_secs(14)).await;
     node.ctl(&["set_vm_memory_high_watermark", "0.4"])
         .await
         .unwrap();

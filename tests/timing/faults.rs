@@ -5,9 +5,9 @@ use std::time::Duration;
 use rpc_core::{Rpc, RpcError};
 use rpc_tests::{RabbitNode, TcpRelay, Way};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::{late_by, within_the_promise};
+use crate::{ROUNDS, late_by, within, within_the_promise};
 
 pub(super) async fn every_fault() {
     let mut node = RabbitNode::start().await.unwrap();
@@ -18,6 +18,7 @@ pub(super) async fn every_fault() {
     };
     server.register("nap", nap).await.unwrap();
     networks(&node).await;
+    recovery(&node).await;
 
     let client = Rpc::connect(node.url()).await.unwrap();
     node.pause().unwrap();
@@ -67,6 +68,30 @@ async fn networks(node: &RabbitNode) {
     .await;
 }
 
+/// Client and server are back soon after the broker is, however long it was away.
+async fn recovery(node: &RabbitNode) {
+    let mut relay = TcpRelay::start(node.port()).await.unwrap();
+    let url = relay.url(&node.url());
+    let (client, server) = (
+        Rpc::connect(&*url).await.unwrap(),
+        Rpc::connect(&*url).await.unwrap(),
+    );
+    let ready = |_: Value| async { Ok::<_, String>(()) };
+    server.register("ready", ready).await.unwrap();
+    let mut took = Vec::new();
+    for _ in 0..ROUNDS {
+        relay.refuse().await.unwrap();
+        relay.cut().await.unwrap();
+        // Long enough for the longest pauses between attempts.
+        sleep(Duration::from_secs(4)).await;
+        relay.accept().await.unwrap();
+        let start = Instant::now();
+        assert_eq!(client.call("ready", ()).await, Ok(Value::Null));
+        took.push(start.elapsed());
+    }
+    within("amqp://", "back after an outage", took, RECOVERY);
+}
+
 /// A call reaches the broker again, and its word comes back.
 async fn is_back(client: &Rpc) {
     let error = client.call("nobody", ()).await.unwrap_err();
@@ -86,3 +111,6 @@ async fn ends_in_time(what: &str, client: &Rpc, ends_so: impl Fn(&RpcError) -> b
 fn is_timeout(error: &RpcError) -> bool {
     matches!(error, RpcError::Timeout { .. })
 }
+
+/// Of the broker being reachable.
+const RECOVERY: Duration = Duration::from_secs(1);

@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{SelectAll, once};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
 
@@ -37,8 +36,6 @@ pub(crate) struct Lane {
     /// When a caller was last told that it takes batches.
     told: Mutex<Option<Instant>>,
     pub(crate) pace: Pace,
-    /// For calls that run, those that came by themselves too.
-    pub(crate) slots: Semaphore,
 }
 
 impl Lane {
@@ -54,7 +51,6 @@ impl Lane {
             open: AtomicBool::new(false),
             told: Mutex::default(),
             pace: Pace::default(),
-            slots: Semaphore::new(concurrency.into()),
         }))
     }
 
