@@ -113,11 +113,9 @@ impl Outbox {
             bytes += call.body.len();
             bytes <= options.max_bytes
         };
-        let count = state
-            .waiting
-            .iter()
-            .take(options.max_calls)
-            .take_while(fits);
+        // Many that come at once are to spread over servers.
+        let most = options.max_calls.min((state.inside / SPREAD).max(FEW));
+        let count = state.waiting.iter().take(most).take_while(fits);
         // One that is too large for a batch never waits.
         let count = count.count().max(1);
         // Room for those that come next stays.
@@ -190,6 +188,10 @@ impl State {
 
 /// Calls go when there are this many times fewer of them than of those on their way.
 const SHARE: usize = 3;
+
+/// A batch has at most such a part of all calls that are inside, unless those are [`FEW`].
+const SPREAD: usize = 4;
+const FEW: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +290,23 @@ mod tests {
         }
         wait(few.max_delay).await;
         assert_eq!(counts(&outbox, &few), [4, 4, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_that_come_at_once_go_in_several_batches() {
+        let outbox = open();
+        let options = Batching::default();
+        for calls in [200, 1000] {
+            for _ in 0..calls {
+                goes(&outbox, &options);
+            }
+            wait(options.max_delay).await;
+            let counts = counts(&outbox, &options);
+            assert!(counts.len() >= 4, "{counts:?}");
+            for _ in 0..calls {
+                outbox.leave(&options);
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
