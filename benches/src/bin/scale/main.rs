@@ -7,6 +7,8 @@
 //! It prints a table for each, and judges nothing: the figures depend on the machine. Each line is measured in a process
 //! of its own, on one RabbitMQ, so that nothing is left over from the one before.
 
+#[path = "../compare/cpu.rs"]
+mod cpu;
 mod memory;
 mod process;
 mod work;

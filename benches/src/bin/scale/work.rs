@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use rpc_core::{Batching, Rpc};
 use serde_json::{Value, json};
 
-use crate::process::{memory, processor};
+use crate::cpu;
+use crate::process::memory;
 
 /// The echo of so many methods of one server.
 pub(crate) async fn methods(url: &str, methods: usize) -> Result<()> {
@@ -41,6 +42,10 @@ async fn connect(url: &str) -> Result<Rpc> {
 
 async fn echo(value: Value) -> Result<Value, String> {
     Ok(value)
+}
+
+fn processor() -> Result<f64> {
+    cpu::seconds(std::process::id()).context("times are read from /proc")
 }
 
 async fn measure(count: usize, clients: &[Rpc], names: &[String]) -> Result<()> {

@@ -143,6 +143,20 @@ struct Serving {
 }
 
 impl Serving {
+    fn settle(
+        &self,
+        how: fn(&mut State, u64, u64, Instant) -> Result<(), Refusal>,
+        tag: u64,
+    ) -> Result<(), PublishError> {
+        let settled = how(
+            &mut self.connection.broker.lock(),
+            self.id,
+            tag,
+            Instant::now(),
+        );
+        settled.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
     fn refused(&self, queue: &str, refusal: Refusal) -> ServeError {
         match refusal {
             Refusal::Because(reason) => ServeError::Queue {
@@ -196,21 +210,11 @@ impl ServeChannel for Serving {
     }
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
-        let settled = self
-            .connection
-            .broker
-            .lock()
-            .ack(self.id, tag, Instant::now());
-        settled.map_err(|refusal| self.connection.not_sent(refusal))
+        self.settle(State::ack, tag)
     }
 
     async fn reject(&self, tag: u64) -> Result<(), PublishError> {
-        let settled = self
-            .connection
-            .broker
-            .lock()
-            .reject(self.id, tag, Instant::now());
-        settled.map_err(|refusal| self.connection.not_sent(refusal))
+        self.settle(State::reject, tag)
     }
 
     async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
@@ -219,12 +223,7 @@ impl ServeChannel for Serving {
     }
 
     async fn requeue(&self, tag: u64) -> Result<(), PublishError> {
-        let settled = self
-            .connection
-            .broker
-            .lock()
-            .requeue(self.id, tag, Instant::now());
-        settled.map_err(|refusal| self.connection.not_sent(refusal))
+        self.settle(State::requeue, tag)
     }
 
     async fn cancel(&self) {
