@@ -151,7 +151,7 @@ async fn first_words(scene: &mut Scene) -> Result<(usize, Vitals)> {
     }
     // After one loss: the AMQP library makes a runtime of its own for the first connection that is made anew, and
     // keeps it.
-    scene.clients.cut().await?;
+    scene.cut_clients().await?;
     let client = scene
         .crew
         .clients

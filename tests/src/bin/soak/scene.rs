@@ -55,6 +55,14 @@ impl Scene {
         Ok(())
     }
 
+    /// A fault that is no part of the plan.
+    pub(crate) async fn cut_clients(&self) -> Result<()> {
+        let from = Moment::now();
+        self.clients.cut().await?;
+        self.note(FaultKind::CutClients, from);
+        Ok(())
+    }
+
     fn note(&self, kind: FaultKind, from: Moment) {
         let until = Moment::now();
         self.ledger.put(Record {
