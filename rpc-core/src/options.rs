@@ -76,13 +76,14 @@ impl QueueOptions {
         (self.arguments.get(QUEUE_TYPE)).is_some_and(|value| value == QUORUM)
     }
 
+    /// Whether a full queue sends a new call back to its caller.
+    pub(crate) fn bounces_new(&self) -> bool {
+        (self.arguments.get(OVERFLOW)).is_some_and(|value| value == REFUSE_NEW)
+    }
+
     fn choose_overflow(&mut self) {
         let quorum = self.is_quorum();
-        let refusing = self
-            .arguments
-            .get(OVERFLOW)
-            .is_some_and(|value| value == REFUSE_NEW);
-        if quorum && refusing {
+        if quorum && self.bounces_new() {
             self.arguments.remove(OVERFLOW);
         } else if !quorum && self.arguments.contains_key(MAX_LENGTH) {
             let overflow = self.arguments.entry(OVERFLOW.into());

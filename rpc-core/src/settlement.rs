@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use futures_util::future::try_join_all;
+use tokio::time::{Instant, sleep};
+use tracing::error;
+
+use crate::backoff::Backoff;
 use crate::lane::replies::Replies;
 use crate::message::Message;
-use crate::transport::{PublishError, ServeChannel};
+use crate::service::Method;
+use crate::transport::{PublishError, Receipt, ServeChannel};
 
 /// What settles a call, exactly once; without that it goes to another server with its channel's end.
 #[derive(Debug)]
@@ -51,11 +58,6 @@ impl Batch {
 }
 
 impl Settlement {
-    /// Sends a message that goes with the settlement.
-    pub(crate) async fn send(&self, queue: &str, message: Message) -> Result<(), PublishError> {
-        self.channel().reply(queue, message).await
-    }
-
     /// Answers the call, if anybody waits for it, and settles it.
     ///
     /// The reply first: a call that is settled and not answered would be lost in silence.
@@ -82,21 +84,97 @@ impl Settlement {
         }
     }
 
-    /// Puts `call` into the queue of its method, in the place of what it came in.
-    pub(crate) async fn replace(self, queue: &str, call: Message) -> Result<(), PublishError> {
-        match self {
-            Self::Alone { channel, tag } => channel.replace(queue, call, tag).await,
-            Self::InBatch(batch) => {
-                batch.channel.reply(queue, call).await?;
-                batch.close_one().await
+    /// Puts `call` into the queue of its method, in the place of what it came in. If the connection dies between the two,
+    /// the broker redelivers what it came in, marked as it is.
+    pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
+        let receipt = place(self.channel(), method, call).await?;
+        match (self, receipt) {
+            // The broker marks it as redelivered: "it may have run".
+            (Self::Alone { channel, tag }, Receipt::Refused) => channel.requeue(tag).await,
+            // Where the queue is gone, the call that this one replaces is gone with it.
+            (Self::Alone { channel, tag }, Receipt::Taken | Receipt::Unroutable) => {
+                channel.ack(tag).await
             }
+            (Self::InBatch(batch), Receipt::Taken) => batch.close_one().await,
+            (Self::InBatch(_), Receipt::Refused | Receipt::Unroutable) => Err(not_placed()),
         }
     }
 
-    fn channel(&self) -> &dyn ServeChannel {
+    pub(crate) fn channel(&self) -> &dyn ServeChannel {
         match self {
             Self::Alone { channel, .. } => &**channel,
             Self::InBatch(batch) => &*batch.channel,
         }
     }
 }
+
+/// Puts a copy of a call into the queue of its method, confirmed: nobody would miss one that was lost before its caller's
+/// time is over. A queue that refuses it, as while a quorum queue elects its leader, is asked again for [`REFUSED_LIMIT`].
+async fn place(
+    channel: &dyn ServeChannel,
+    method: &Method,
+    call: Message,
+) -> Result<Receipt, PublishError> {
+    let (mut backoff, limit) = (Backoff::default(), Instant::now() + REFUSED_LIMIT);
+    let bounces = method.options.queue.bounces_new() && call.from.is_some();
+    loop {
+        match channel.place(&method.name, call.clone()).await? {
+            // Its caller has it, as overloaded. Placed again, it might run after all.
+            Receipt::Refused if bounces => return Ok(Receipt::Taken),
+            Receipt::Refused if Instant::now() < limit => sleep(backoff.next_wait()).await,
+            receipt => return Ok(receipt),
+        }
+    }
+}
+
+/// Puts all calls of a batch into the queue of their method, in the place of the batch.
+pub(crate) async fn replace_batch(
+    channel: &dyn ServeChannel,
+    tag: u64,
+    method: &Method,
+    calls: Vec<Message>,
+) -> Result<(), PublishError> {
+    let placing = calls
+        .into_iter()
+        .map(|call| place(channel, method, call.for_another()));
+    // All at once: the broker confirms each.
+    let receipts = try_join_all(placing).await?;
+    if receipts.iter().all(|receipt| *receipt == Receipt::Taken) {
+        channel.ack(tag).await
+    } else {
+        Err(not_placed())
+    }
+}
+
+/// No call of a batch can go back alone. Unsettled, all do with the channel's end, marked as redelivered.
+fn not_placed() -> PublishError {
+    PublishError {
+        sent: true,
+        reason: "its queue did not take a call that was handed back".into(),
+    }
+}
+
+/// Puts a call aside for somebody to look into. A queue that does not take it is not asked again, since the caller waits;
+/// then what is logged is all that is left of it.
+pub(crate) async fn keep(
+    channel: &dyn ServeChannel,
+    queue: &str,
+    letter: Message,
+) -> Result<(), PublishError> {
+    let reason = match channel.place(queue, letter).await? {
+        Receipt::Taken => return Ok(()),
+        Receipt::Unroutable => "it is gone",
+        Receipt::Refused => "it refuses more: it is full, or has no leader",
+    };
+    error!(
+        queue,
+        reason, "a call that was given up is lost: the dead-letter queue did not take it"
+    );
+    Ok(())
+}
+
+/// So long a queue that refuses a call that is handed back is asked again. A cluster that elects a leader may take seconds.
+const REFUSED_LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::lane::inlet::Lane;
 use crate::message::Message;
 use crate::redelivery::is_unique;
 use crate::service::Method;
-use crate::settlement::Settlement;
+use crate::settlement::{Settlement, keep};
 use crate::transport::PublishError;
 
 /// Where the calls of a method are served.
@@ -127,8 +127,9 @@ impl Station {
         }
         if let Some(letter) = dead_letter {
             let (queue, letter) = *letter;
-            if let Err(error) = settlement.send(&queue, letter).await {
-                return self.tell_if_broken(Err(error), broken);
+            let kept = Box::pin(keep(settlement.channel(), &queue, letter)).await;
+            if kept.is_err() {
+                return self.tell_if_broken(kept, broken);
             }
         }
         let settled = settlement.answer(reply_to, reply).await;
@@ -138,7 +139,7 @@ impl Station {
     /// Leaves a call that was not started to another server.
     async fn hand_back(&self, call: Box<Call>, broken: &mpsc::Sender<String>) {
         let message = call.arrived.message.for_another();
-        let handed_back = call.settlement.replace(&self.method.name, message);
+        let handed_back = call.settlement.replace(&self.method, message);
         self.tell_if_broken(handed_back.await, broken);
     }
 

@@ -165,17 +165,18 @@ impl Subscription {
                 kept.push((method, *delivery));
                 continue;
             }
-            let (channel, queue) = (&self.channel, &methods[method].name);
+            let (settlement, method) = (self.settlement(&delivery), &methods[method]);
             handed_back.push(async move {
-                let Delivery { message, tag, .. } = *delivery;
                 let handed_back = if delivery.redelivered {
                     // As a fresh message it would lose the mark that it may have run before.
-                    channel.requeue(tag).await
+                    settlement.channel().requeue(delivery.tag).await
                 } else {
-                    channel.replace(queue, message.for_another(), tag).await
+                    settlement
+                        .replace(method, delivery.message.for_another())
+                        .await
                 };
                 if let Err(error) = handed_back {
-                    debug!(queue = %queue, reason = error.reason, "a call could not be handed back");
+                    debug!(queue = %method.name, reason = error.reason, "a call could not be handed back");
                 }
             });
         }

@@ -101,14 +101,14 @@ pub(crate) trait ConfirmChannel: fmt::Debug + Send + Sync + 'static {
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError>;
 }
 
-/// What the broker did with a call.
+/// What the broker did with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receipt {
-    /// It is in the queue of its method.
+    /// It is in its queue.
     Taken,
-    /// Its method has no queue.
+    /// There is no such queue.
     Unroutable,
-    /// The queue of its method did not take it: it is full, or a quorum queue without a leader.
+    /// Its queue did not take it: it is full, or a quorum queue without a leader.
     Refused,
 }
 
@@ -155,10 +155,9 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange.
     async fn reject(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.
-    /// (Requeueing would mark it as redelivered: "it may have run". So it does only where the queue does not
-    /// take the call.) Like a reply it has no limit of its own while the broker says nothing.
-    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError>;
+    /// Puts a message at the end of a queue and returns when the broker says what became of it. Like a reply
+    /// it has no limit of its own while the broker says nothing.
+    async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError>;
 
     /// Puts a delivery back to its place in its queue, marked as redelivered.
     async fn requeue(&self, tag: u64) -> Result<(), PublishError>;

@@ -6,6 +6,7 @@ use tracing::warn;
 use crate::message::{Delivery, UNREADABLE};
 use crate::redelivery::dead_letter_of;
 use crate::service::Method;
+use crate::settlement::keep;
 use crate::transport::{PublishError, ServeChannel};
 
 /// Rejects it. Nobody is answered: whom it names is as doubtful as the rest. Requeued, it would come back for ever.
@@ -30,9 +31,7 @@ pub(crate) async fn reject(
          `Serve::dead_letter_queue`, if that is set"
     );
     if let Some(queue) = &method.options.dead_letters {
-        channel
-            .reply(queue, dead_letter_of(method, &message))
-            .await?;
+        keep(channel, queue, dead_letter_of(method, &message)).await?;
     }
     channel.reject(tag).await
 }

@@ -293,7 +293,7 @@ impl Worker {
             Verdict::Replace(copy) => {
                 let (station, broken) = (Arc::clone(station), broken.clone());
                 self.calls.spawn(async move {
-                    let replaced = settlement.replace(&station.method.name, *copy).await;
+                    let replaced = settlement.replace(&station.method, *copy).await;
                     station.tell_if_broken(replaced, &broken);
                 });
                 return None;

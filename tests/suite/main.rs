@@ -8,6 +8,7 @@
 mod bounces;
 mod calls;
 mod cluster;
+mod dead_letters;
 mod faults;
 mod harness;
 mod interop;

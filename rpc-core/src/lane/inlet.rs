@@ -22,6 +22,7 @@ use super::{BELIEVED, is_open_to, queue_of, queue_options};
 use crate::message::{Delivery, Kind};
 use crate::serve_error::ServeError;
 use crate::service::Method;
+use crate::settlement::replace_batch;
 use crate::transport::{Link, Messages, ServeChannel};
 use crate::unreadable;
 
@@ -328,10 +329,8 @@ impl Channel {
                 return channel.requeue(batch.tag).await;
             }
             // A batch that cannot be read would not be run either.
-            for call in unpack(&batch.message).unwrap_or_default() {
-                channel.reply(queue, call.for_another()).await?;
-            }
-            channel.ack(batch.tag).await
+            let calls = unpack(&batch.message).unwrap_or_default();
+            replace_batch(channel, batch.tag, method, calls).await
         };
         if let Err(error) = handed_back.await {
             // It goes to another server with the channel's end.

@@ -15,7 +15,7 @@ use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::calls::{hand_over, publish_error};
@@ -32,7 +32,7 @@ use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, Se
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
     channel: Channel,
-    /// For calls that take the place of others.
+    /// For what must not be lost in silence, as a queue without a leader would without confirms.
     confirms: AmqpConfirms,
     host: String,
     lost: watch::Receiver<Option<Loss>>,
@@ -125,23 +125,6 @@ impl AmqpServing {
         debug!(host = self.host, reason, "{what}");
         false
     }
-
-    /// Sends a call until its queue has it; `false` if that takes none.
-    async fn put(&self, queue: &str, call: Message) -> Result<bool, PublishError> {
-        let (mut backoff, limit) = (Backoff::default(), Instant::now() + BROKER_LIMIT);
-        loop {
-            match self.confirms.publish(queue, call.clone()).await {
-                // Where the queue is gone, the call that this one replaces is gone with it.
-                Ok(Receipt::Taken | Receipt::Unroutable) => return Ok(true),
-                Ok(Receipt::Refused) if Instant::now() < limit => {}
-                Ok(Receipt::Refused) => return Ok(false),
-                // No channel was opened for it, as while the broker is short of memory.
-                Err(error) if !error.sent && self.lost.borrow().is_none() => {}
-                Err(error) => return Err(error),
-            }
-            sleep(backoff.next_wait()).await;
-        }
-    }
 }
 
 #[async_trait]
@@ -203,13 +186,15 @@ impl ServeChannel for AmqpServing {
         hand_over(self.channel.basic_reject(tag, options)).map_err(|error| publish_error(&error))
     }
 
-    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
-        // Confirmed, since a quorum queue that has no leader drops what is not. If the connection dies between
-        // the two, the broker redelivers the original, marked as it is.
-        if self.put(queue, call).await? {
-            self.ack(tag).await
-        } else {
-            self.requeue(tag).await
+    async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.confirms.publish(queue, message.clone()).await {
+                // No channel was opened for it, as while the broker is short of memory.
+                Err(error) if !error.sent && self.lost.borrow().is_none() => {}
+                end => return end,
+            }
+            sleep(backoff.next_wait()).await;
         }
     }
 

@@ -19,7 +19,9 @@ use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{CallChannel, Loss, Messages, OpenCalls, PublishError, ServeChannel};
+use crate::transport::{
+    CallChannel, Loss, Messages, OpenCalls, PublishError, Receipt, ServeChannel,
+};
 
 /// What both ends know of the connection they belong to.
 #[derive(Clone, Debug)]
@@ -201,12 +203,7 @@ impl ServeChannel for Serving {
     }
 
     async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        let sent = self
-            .connection
-            .broker
-            .lock()
-            .reply(self.id, reply_to, reply, Instant::now());
-        sent.map_err(|refusal| self.connection.not_sent(refusal))
+        self.place(reply_to, reply).await.map(drop)
     }
 
     async fn ack(&self, tag: u64) -> Result<(), PublishError> {
@@ -217,9 +214,13 @@ impl ServeChannel for Serving {
         self.settle(State::reject, tag)
     }
 
-    async fn replace(&self, queue: &str, call: Message, tag: u64) -> Result<(), PublishError> {
-        self.reply(queue, call).await?;
-        self.ack(tag).await
+    async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
+        let placed = self
+            .connection
+            .broker
+            .lock()
+            .place(self.id, queue, message, Instant::now());
+        placed.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
     async fn requeue(&self, tag: u64) -> Result<(), PublishError> {

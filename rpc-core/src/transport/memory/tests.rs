@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::message::{Delivery, Incoming, Kind, Message};
 use crate::options::QueueOptions;
-use crate::transport::{CallChannel, Messages};
+use crate::transport::{CallChannel, Messages, Receipt};
 
 mod faults;
 
@@ -197,7 +197,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_replaced_is_as_new() {
+async fn a_call_that_is_placed_is_as_new() {
     let ends = Ends::new().await;
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 1).await;
     ends.call("a").await;
@@ -206,7 +206,11 @@ async fn a_call_that_is_replaced_is_as_new() {
     let handed_back = deliveries.next().await.unwrap();
     assert!(deliveries.next().await.is_none(), "the stream ends");
     let Delivery { message, tag, .. } = handed_back;
-    ends.serve.replace("pay", message, tag).await.unwrap();
+    let placed = ends.serve.place("pay", message.clone()).await.unwrap();
+    assert_eq!(placed, Receipt::Taken);
+    ends.serve.ack(tag).await.unwrap();
+    let placed = ends.serve.place("pray", message).await.unwrap();
+    assert_eq!(placed, Receipt::Unroutable);
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     assert_eq!(next(&mut deliveries).await, third("b", false, 2));
     assert_eq!(next(&mut deliveries).await, third("a", false, 3));

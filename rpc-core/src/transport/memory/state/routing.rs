@@ -52,22 +52,25 @@ impl State {
         if self.blocked.is_some() {
             return Ok(Published::Blocked(Box::new(call)));
         }
-        let receipt = match self.queues.id(queue) {
-            None => Receipt::Unroutable,
-            Some(id) if self.enqueue(id, call, now) => Receipt::Taken,
-            Some(_) => Receipt::Refused,
-        };
-        Ok(Published::Done(receipt))
+        Ok(Published::Done(self.offer(queue, call, now)))
     }
 
-    /// Routes a message that is dropped if no queue takes it.
-    pub(in crate::transport::memory) fn reply(
+    fn offer(&mut self, queue: &str, message: Message, now: Instant) -> Receipt {
+        match self.queues.id(queue) {
+            None => Receipt::Unroutable,
+            Some(id) if self.enqueue(id, message, now) => Receipt::Taken,
+            Some(_) => Receipt::Refused,
+        }
+    }
+
+    /// Routes what a server sends, and says what became of it.
+    pub(in crate::transport::memory) fn place(
         &mut self,
         channel: ChannelId,
         queue: &str,
         message: Message,
         now: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Receipt, Refusal> {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
@@ -78,10 +81,9 @@ impl State {
             for _ in 0..self.faults.next_copies() {
                 let _ = caller.send((due, Incoming::Reply(message.clone())));
             }
-        } else if let Some(id) = self.queues.id(queue) {
-            self.enqueue(id, message, now);
+            return Ok(Receipt::Taken);
         }
-        Ok(())
+        Ok(self.offer(queue, message, now))
     }
 
     pub(in crate::transport::memory) fn ack(
