@@ -83,6 +83,7 @@ mod pending;
 mod message;
 mod transport;
 mod supervisor;
+mod hosts;
 mod backoff;
 mod server;
 mod servers;

@@ -55,7 +55,8 @@ impl Rpc {
     /// Connects to the broker that the URL names, with the default options.
     ///
     /// - `amqp://user:password@host:port/vhost`, by default `guest:guest`, port 5672 and vhost `/` (which
-    ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn. The query may set
+    ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn, the next when one has failed
+    ///   or not answered for 250 ms; the first that is up is used. The query may set
     ///   `heartbeat` (seconds, default 10), `frame_max` (bytes, at least 8192), `channel_max`, and
     ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
     /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.

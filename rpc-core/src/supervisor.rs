@@ -1,18 +1,23 @@
 //! Keeps one connection up: up -> lost -> backoff -> up, all hosts in turn, topology declared afresh.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::connect_error::ConnectError;
+use crate::hosts::Hosts;
 use crate::pending::Over;
 use crate::transport::{Link, Loss, Purpose, Transport};
 
@@ -67,12 +72,7 @@ impl<S: Session> Supervisor<S> {
         purpose: Purpose,
         options: S::Options,
     ) -> Result<Self, ConnectError> {
-        let mut hosts = Hosts {
-            transport,
-            purpose,
-            options,
-            next: 0,
-        };
+        let mut hosts = Hosts::new(transport, purpose, options);
         let session = Arc::new(hosts.connect().await?);
         let (publish, state) = watch::channel(State::Up(Arc::clone(&session)));
         let stop = CancellationToken::new();
@@ -132,93 +132,73 @@ async fn supervise<S: Session>(
     stop: CancellationToken,
 ) {
     let mut backoff = Backoff::default();
+    // Connections that are not used any more. Those that are stuck must not hold up the next.
+    let mut closing = Closing::new();
+    let purpose = hosts.purpose();
     loop {
         let up_since = Instant::now();
-        let loss = tokio::select! {
-            loss = session.lost() => loss,
-            () = stop.cancelled() => {
-                session.end(Over::Closed);
-                session.link().close().await;
-                publish.send_replace(State::Closed);
-                return;
+        let loss = loop {
+            tokio::select! {
+                loss = session.lost() => break loss,
+                () = stop.cancelled() => {
+                    session.end(Over::Closed);
+                    session.link().close().await;
+                    publish.send_replace(State::Closed);
+                    return;
+                }
+                late = hosts.straggler() => closing.push(close(Arc::new(late))),
+                Some(()) = closing.next() => {}
             }
         };
-        warn!(host = session.link().host(), purpose = ?hosts.purpose, reason = loss.0, "connection lost");
+        warn!(
+            host = session.link().host(),
+            ?purpose,
+            reason = loss.0,
+            "connection lost"
+        );
         // Calls end before the state changes: nobody may wait for an answer that cannot come.
         session.end(Over::Lost(loss.0.clone()));
         publish.send_replace(State::Down(loss.0));
         // A connection may stand while what was on it is gone.
-        session.link().close().await;
+        closing.push(close(session));
         if up_since.elapsed() > STABLE {
             backoff.reset();
         }
         session = loop {
             let attempt = async {
-                sleep(backoff.next_wait()).await;
-                hosts.connect().await
+                let at = Instant::now() + backoff.next_wait();
+                hosts.connect_again(at).await
             };
-            let attempt = tokio::select! {
-                attempt = attempt => attempt,
-                () = stop.cancelled() => {
-                    publish.send_replace(State::Closed);
-                    return;
+            let mut attempt = pin!(attempt);
+            let attempt = loop {
+                tokio::select! {
+                    attempt = &mut attempt => break attempt,
+                    () = stop.cancelled() => {
+                        publish.send_replace(State::Closed);
+                        return;
+                    }
+                    Some(()) = closing.next() => {}
                 }
             };
             match attempt {
                 Ok(session) => break Arc::new(session),
                 Err(error) => {
-                    warn!(purpose = ?hosts.purpose, %error, "cannot reconnect, trying again");
+                    warn!(?purpose, %error, "cannot reconnect, trying again");
                     publish.send_replace(State::Down(error.to_string()));
                 }
             }
         };
-        info!(host = session.link().host(), purpose = ?hosts.purpose, "connected again");
+        info!(host = session.link().host(), ?purpose, "connected again");
         publish.send_replace(State::Up(Arc::clone(&session)));
     }
 }
 
-/// The hosts of a broker, tried in turn.
-#[derive(Debug)]
-struct Hosts<S: Session> {
-    transport: Arc<dyn Transport>,
-    purpose: Purpose,
-    options: S::Options,
-    next: usize,
+/// The transport bounds it.
+fn close<S: Session>(session: Arc<S>) -> BoxFuture<'static, ()> {
+    Box::pin(async move { session.link().close().await })
 }
 
-impl<S: Session> Hosts<S> {
-    /// Tries each host once, starting with the one that was used last.
-    async fn connect(&mut self) -> Result<S, ConnectError> {
-        let count = self.transport.hosts();
-        let mut errors = Vec::with_capacity(count);
-        for _ in 0..count {
-            let host = self.next % count;
-            match self.open(host).await {
-                Ok(session) => return Ok(session),
-                Err(error) => errors.push(error),
-            }
-            self.next = host + 1;
-        }
-        Err(match errors.pop() {
-            Some(only) if errors.is_empty() => only,
-            last => {
-                errors.extend(last);
-                ConnectError::NoHost(errors)
-            }
-        })
-    }
-
-    async fn open(&self, host: usize) -> Result<S, ConnectError> {
-        let link = self.transport.connect(host, self.purpose).await?;
-        match S::open(Arc::clone(&link), &self.options).await {
-            Ok(session) => Ok(session),
-            Err(error) => {
-                link.close().await;
-                Err(error)
-            }
-        }
-    }
-}
+type Closing = FuturesUnordered<BoxFuture<'static, ()>>;
 
 /// A task that ends with its owner.
 #[derive(Debug)]

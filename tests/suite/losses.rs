@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rpc_core::{MemoryBroker, Rpc, RpcError};
-use rpc_tests::RabbitNode;
+use rpc_tests::{RabbitNode, TcpRelay};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -229,6 +229,32 @@ async fn another_host_of_the_url_takes_over() {
         probe.add(1, 2).await == Ok(3)
     })
     .await;
+}
+
+/// A host that accepts and says nothing is not waited for, though connecting to it may take 10 s.
+#[tokio::test]
+async fn another_host_takes_over_from_one_that_falls_silent() {
+    let first = RabbitNode::start().await.unwrap();
+    let second = RabbitNode::start().await.unwrap();
+    let silent = TcpRelay::start(first.port()).await.unwrap();
+    let url = format!(
+        "amqp://guest:guest@127.0.0.1:{},127.0.0.1:{}",
+        silent.port(),
+        second.port()
+    );
+    let rpc = connect(&url).await.unwrap();
+    serve(&rpc, Real).await;
+    let probe = ProbeClient::new(&rpc);
+    assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+    silent.freeze();
+    silent.cut().await.unwrap();
+    let since = Instant::now();
+    eventually("both connections have moved", || async {
+        probe.add(1, 2).await == Ok(3)
+    })
+    .await;
+    let time = since.elapsed();
+    assert!(time < Duration::from_secs(5), "{time:?}");
 }
 
 #[tokio::test]
