@@ -117,7 +117,9 @@ impl RpcBuilder {
     }
 
     /// Sets the largest body of a call or a reply, in bytes. It must not exceed the broker's limit, since
-    /// RabbitMQ closes the channel on a larger message.
+    /// RabbitMQ closes the channel on a larger message. What others send is held to it, too: a larger call is answered
+    /// with the error `rpc.CallTooLarge`, and a larger reply ends its call as
+    /// [`RpcError::Decode`](crate::RpcError::Decode).
     ///
     /// Defaults to 16 MiB, the limit of RabbitMQ 4.
     pub fn max_message_size(mut self, bytes: usize) -> Self {

@@ -25,6 +25,8 @@ pub(crate) mod kind {
     pub(crate) const PREFIX: &str = "rpc.";
     /// The body of the call is not JSON.
     pub(crate) const MALFORMED: &str = "rpc.Malformed";
+    /// The call is larger than the server takes.
+    pub(crate) const CALL_TOO_LARGE: &str = "rpc.CallTooLarge";
     /// An argument is unknown, missing or of a wrong type.
     pub(crate) const INVALID_ARGUMENTS: &str = "rpc.InvalidArguments";
     /// The deadline had passed before the handler could start.

@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use crate::backoff::Backoff;
 use crate::clocks::Clocks;
 use crate::dispatch::Arrived;
+use crate::fault::{Fault, kind};
 use crate::lane::batch::unpack;
 use crate::lane::inlet::{Channel, Inlet, Lane};
 use crate::lane::options::Batching;
@@ -280,7 +281,7 @@ impl Worker {
         } = delivery;
         let mut dead_letter = None;
         let refused = match verdict {
-            Verdict::Run => None,
+            Verdict::Run => too_large(method, message.body.len(), station.message_size),
             Verdict::Refuse(fault) => Some(fault),
             Verdict::Bury(fault) => {
                 error!(method = %method.name, fault.message, "a call is given up");
@@ -401,6 +402,19 @@ impl Worker {
             log_if_panicked(ended);
         }
     }
+}
+
+/// Whoever sent it may have a larger limit, or none.
+fn too_large(method: &Method, size: usize, limit: usize) -> Option<Fault> {
+    (size > limit).then(|| {
+        Fault::new(
+            kind::CALL_TOO_LARGE,
+            format!(
+                "`{}` did not run: the call is {size} bytes and the server's limit is {limit}",
+                method.name
+            ),
+        )
+    })
 }
 
 fn is_call(message: &Message) -> bool {

@@ -3,13 +3,25 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rpc_core::{Call, CallError, RpcError};
+use rpc_core::{Call, CallError, Rpc, RpcError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::probe::{Nap, PayError, ProbeClient, Real, Tally};
-use crate::site::{builder, eventually, on_both, serve};
+use crate::site::{Site, builder, eventually, on_both, serve};
+
+/// A handle that takes and sends little at a time.
+async fn small(site: &Site) -> Rpc {
+    let builder = builder(site.url()).max_message_size(1000);
+    builder.connect().await.unwrap()
+}
+
+async fn serve_long(site: &Site, server: &Rpc) {
+    site.uses(&["long"]).await;
+    let long = |_: Value| async { Ok::<_, String>("x".repeat(2000)) };
+    server.register("long", long).await.unwrap();
+}
 
 on_both! {
     /// Typed and untyped calls of the same methods.
@@ -205,15 +217,32 @@ on_both! {
 
     async fn a_reply_larger_than_the_limit_is_the_callers_error(site) {
         let client = site.rpc().await;
-        let server = builder(site.url()).max_message_size(1000).connect().await.unwrap();
+        let server = small(site).await;
+        serve_long(site, &server).await;
         let server = serve(&server, Real).await;
-        let probe = ProbeClient::new(&client);
-        let RpcError::Remote(remote) = probe.echo(json!("x".repeat(2000))).await.unwrap_err() else {
+        let RpcError::Remote(remote) = client.call("long", ()).await.unwrap_err() else {
             panic!("not remote");
         };
         assert_eq!(remote.kind, "rpc.TooLarge");
-        assert_eq!(probe.add(1, 2).await.unwrap(), 3);
+        assert_eq!(ProbeClient::new(&client).add(1, 2).await.unwrap(), 3);
         server.shutdown().await.unwrap();
+    }
+
+    async fn what_others_send_is_held_to_the_limit(site) {
+        let (client, server) = (site.rpc().await, small(site).await);
+        serve(&server, Real).await;
+        let echo = |size| client.call("echo", json!({"value": "x".repeat(size)}));
+        let RpcError::Remote(error) = echo(2000).await.unwrap_err() else {
+            panic!("not remote");
+        };
+        assert_eq!(error.kind, "rpc.CallTooLarge");
+        assert!(error.message.contains("did not run: the call is 2012 bytes"), "{error}");
+        assert_eq!(echo(10).await.unwrap(), json!("x".repeat(10)));
+
+        let (client, server) = (small(site).await, site.rpc().await);
+        serve_long(site, &server).await;
+        let error = client.call("long", ()).await.unwrap_err().to_string();
+        assert!(error.contains("it is 2002 bytes and the limit is 1000"), "{error}");
     }
 
     async fn handlers_see_the_call_and_its_deadline(site) {

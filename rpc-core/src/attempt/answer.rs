@@ -20,7 +20,15 @@ impl Attempt<'_> {
         session: &CallSession,
         outcome: Outcome,
     ) -> Result<Published, RpcError> {
+        let limit = self.limits.message_size;
         let said = match outcome {
+            Outcome::Answered(message) if message.body.len() > limit => Said::Nothing {
+                expected: "a reply within `max_message_size`",
+                reason: format!(
+                    "it is {} bytes and the limit is {limit}",
+                    message.body.len()
+                ),
+            },
             Outcome::Answered(message) => Said::by(&message),
             Outcome::Returned => return Err(self.unroutable()),
             Outcome::Over(over) => return Err(self.over(over, true)),

@@ -77,7 +77,9 @@ impl Attempt<'_> {
         }
         drop(ticket);
         match outcome {
-            Outcome::Answered(reply) if reply.kind == Kind::Result => {
+            Outcome::Answered(reply)
+                if reply.kind == Kind::Result && reply.body.len() <= self.limits.message_size =>
+            {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }
             outcome => Box::pin(self.answer(session, outcome)).await,
