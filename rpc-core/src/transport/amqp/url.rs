@@ -56,6 +56,7 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
         rest,
     } = parts;
     check_query(rest).map_err(invalid)?;
+    check_vhost(rest).map_err(invalid)?;
     hosts
         .split(',')
         .map(|host| {
@@ -76,6 +77,10 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
                 .map_err(|reason| invalid(format!("host `{host}`: {reason}")))?;
             if let Some(literal) = literal {
                 uri.authority.host = literal.to_owned();
+            }
+            // lapin takes `guest` where there is no password.
+            if user.is_some_and(|user| user.ends_with(':') && user.matches(':').count() == 1) {
+                uri.authority.userinfo.password = String::new();
             }
             // `amqp://host/` names the virtual host "", which nobody has; aio-pika reads it like this too.
             if uri.vhost.is_empty() {
@@ -142,6 +147,20 @@ fn check_query(rest: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The library for URLs resolves these, and so would connect to another virtual host.
+fn check_vhost(rest: &str) -> Result<(), String> {
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let mut steps = path
+        .split('/')
+        .map(|step| step.replace("%2e", ".").replace("%2E", "."));
+    match steps.find(|step| [".", ".."].contains(&&**step)) {
+        Some(step) => Err(format!(
+            "a URL cannot name a virtual host with `{step}`, which is a step of its path; a `/` in a name is written as %2F"
+        )),
+        None => Ok(()),
+    }
 }
 
 const NUMBERS: [&str; 4] = [
@@ -225,8 +244,7 @@ mod tests {
         #[test]
         fn any_name_password_and_virtual_host_can_be_written(
             name in ".{1,20}",
-            password in ".{1,20}",
-            // A URL cannot name these two: they are steps of its path, however they are written.
+            password in ".{0,20}",
             vhost in ".{1,20}".prop_filter("a step", |vhost| ![".", ".."].contains(&&**vhost)),
         ) {
             let login = format!("{}:{}", encode(&name), encode(&password));
@@ -246,6 +264,19 @@ mod tests {
                 prop_assert!(!format!("{error} {error:?}").contains(&password), "{}", error);
             }
         }
+    }
+
+    #[test]
+    fn a_virtual_host_that_no_url_can_name_is_refused() {
+        for vhost in [".", "..", "%2e", ".%2E", "a/../b"] {
+            let error = parse(&format!("amqp://u:hunter2@a/{vhost}?heartbeat=3")).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("cannot name") && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+        assert_eq!(parse("amqp://a/.v").unwrap()[0].uri.vhost, ".v");
     }
 
     fn names(url: &str) -> Vec<String> {
