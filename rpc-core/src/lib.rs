@@ -80,6 +80,8 @@ mod call_session;
 mod lane;
 mod lookout;
 mod pending;
+mod ids;
+mod merged;
 mod message;
 mod transport;
 mod supervisor;

@@ -42,9 +42,9 @@ impl Batch {
     }
 
     /// One of its calls is done with.
-    pub(crate) async fn close_one(&self) -> Result<(), PublishError> {
+    pub(crate) fn close_one(&self) -> Result<(), PublishError> {
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.channel.ack(self.tag).await?;
+            self.channel.ack(self.tag)?;
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Settlement {
                 if let Some(reply_to) = reply_to {
                     channel.reply(&reply_to, reply).await?;
                 }
-                channel.ack(tag).await
+                channel.ack(tag)
             }
             (Self::InBatch(batch), Some(reply_to)) => {
                 let replies = Arc::clone(&batch.replies);
@@ -78,7 +78,7 @@ impl Settlement {
                 }
                 Ok(())
             }
-            (Self::InBatch(batch), None) => batch.close_one().await,
+            (Self::InBatch(batch), None) => batch.close_one(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Settlement {
             Self::Alone { channel, tag } => channel.replace(queue, call, tag).await,
             Self::InBatch(batch) => {
                 batch.channel.reply(queue, call).await?;
-                batch.close_one().await
+                batch.close_one()
             }
         }
     }

@@ -6,11 +6,13 @@
 //! settling end when the link is lost.
 
 use std::fmt;
+use std::future::Ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::Stream;
+use futures_util::future::{BoxFuture, Either};
 
 use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Incoming, Message};
@@ -90,7 +92,7 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
 
     /// Sends a call to the queue of its method, without waiting until it is written. A call that no queue
     /// takes comes back as [`Incoming::Returned`].
-    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
+    fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a>;
 }
 
 /// The end of calls that the broker confirms.
@@ -147,13 +149,14 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// This and settling have no limit of their own: a broker that is short of memory takes nothing for
     /// as long as that lasts, and giving up would have the call run as interrupted. They end with the
     /// connection, whose heartbeats bound them otherwise.
-    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError>;
+    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a>;
 
     /// Settles a delivery that was answered, without waiting until that is written.
-    async fn ack(&self, tag: u64) -> Result<(), PublishError>;
+    fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange.
-    async fn reject(&self, tag: u64) -> Result<(), PublishError>;
+    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange. Does not wait
+    /// either.
+    fn reject(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Puts `call` at the end of a queue, as a fresh message, in the place of a delivery, which it settles.
     /// (Requeueing would mark it as redelivered: "it may have run". So it does only where the queue does not
@@ -170,6 +173,10 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Closes the channel; the broker gives unsettled deliveries to another server, marked as redelivered.
     async fn close(&self);
 }
+
+/// A message on its way to the broker. It is begun already, and most are over by then, so that no future need be made.
+pub(crate) type HandOver<'a, T = ()> =
+    Either<Ready<Result<T, PublishError>>, BoxFuture<'a, Result<T, PublishError>>>;
 
 /// A stream of what a channel receives.
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;

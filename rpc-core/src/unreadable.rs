@@ -34,7 +34,7 @@ pub(crate) async fn reject(
             .reply(queue, dead_letter_of(method, &message))
             .await?;
     }
-    channel.reject(tag).await
+    channel.reject(tag)
 }
 
 const MOST_SHOWN: usize = 200;

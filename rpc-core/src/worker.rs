@@ -1,5 +1,6 @@
 //! The task behind a server: runs what arrives, comes back after losses, and leaves in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,16 +131,12 @@ impl Worker {
     }
 
     async fn serve(&mut self, subscription: &mut Subscription) -> Pause {
+        let stop = self.stop.clone();
+        let mut stopped = pin!(stop.cancelled());
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Pause::Stopped,
-                Some(ended) = self.calls.join_next() => {
-                    log_if_panicked(ended);
-                    while let Some(ended) = self.calls.try_join_next() {
-                        log_if_panicked(ended);
-                    }
-                }
+                () = &mut stopped => return Pause::Stopped,
                 arrival = subscription.next() => match arrival {
                     Arrival::Call { method, delivery } => {
                         self.start_alone(subscription, method, *delivery);
@@ -188,7 +185,7 @@ impl Worker {
         delivery: Delivery,
     ) {
         let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-        self.calls.spawn(async move {
+        self.spawn(async move {
             let rejected = unreadable::reject(&*channel, &station.method, &queue, delivery).await;
             station.tell_if_broken(rejected, &broken);
         });
@@ -219,11 +216,7 @@ impl Worker {
                 let name = &self.methods[method].name;
                 let reason = unreadable.err().unwrap_or("it is no batch of calls");
                 warn!(method = %name, reason, "dropped a batch");
-                let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-                self.calls.spawn(async move {
-                    station.tell_if_broken(channel.ack(tag).await, &broken);
-                });
-                return;
+                return self.stations[method].tell_if_broken(channel.ack(tag), broken);
             }
         };
         let batch = Arc::new(Batch::new(channel, tag, calls.len(), replies));
@@ -240,8 +233,7 @@ impl Worker {
                 together.extend(self.arrive(broken, method, delivery, settlement));
             }
             let station = Arc::clone(&self.stations[method]);
-            self.calls
-                .spawn(station.serve_all(together, broken.clone()));
+            self.spawn(station.serve_all(together, broken.clone()));
         }
     }
 
@@ -255,9 +247,17 @@ impl Worker {
     ) {
         if let Some(call) = self.arrive(broken, method, delivery, settlement) {
             let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-            self.calls
-                .spawn(async move { station.serve(call, &broken).await });
+            self.spawn(async move { station.serve(call, &broken).await });
         }
+    }
+
+    /// Starts a task, and lets go of those that have ended. Nothing waits for their end before the server leaves: each would
+    /// wake this task once more. So what is kept of them is bounded by how many have run at a time.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while let Some(ended) = self.calls.try_join_next() {
+            log_if_panicked(ended);
+        }
+        self.calls.spawn(task);
     }
 
     /// Judges a call that has arrived; `None` if only a copy of it is to run.
@@ -292,7 +292,7 @@ impl Worker {
             }
             Verdict::Replace(copy) => {
                 let (station, broken) = (Arc::clone(station), broken.clone());
-                self.calls.spawn(async move {
+                self.spawn(async move {
                     let replaced = settlement.replace(&station.method.name, *copy).await;
                     station.tell_if_broken(replaced, &broken);
                 });

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::queue::{Queue, QueueId};
+use crate::ids::IdMap;
 use crate::message::Incoming;
 use crate::options::QueueOptions;
 
@@ -17,7 +18,7 @@ pub(super) struct Queues {
     ids: HashMap<String, QueueId>,
     last_id: QueueId,
     /// The queues of methods.
-    pub(super) methods: HashMap<QueueId, Queue>,
+    pub(super) methods: IdMap<QueueId, Queue>,
     /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
     /// so nothing ever waits there.
     pub(super) replies: ReplyQueues,
@@ -35,7 +36,7 @@ impl Queues {
         Self {
             ids: HashMap::new(),
             last_id: 0,
-            methods: HashMap::new(),
+            methods: IdMap::default(),
             replies: HashMap::new(),
             alarms: Alarms::new(alarm_moved),
         }

@@ -1,7 +1,7 @@
 //! Everything the broker knows. All of it is under one lock, so that each operation happens at once, as
 //! seen from all connections.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,7 @@ use super::consumers::{ChannelId, ConsumerId};
 use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
 use super::queues::{Arriving, Queues};
+use crate::ids::IdMap;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
 use crate::transport::Loss;
@@ -24,8 +25,8 @@ pub(super) struct State {
     running: bool,
     blocked: Option<String>,
     ids: u64,
-    connections: HashMap<ConnectionId, Connection>,
-    channels: HashMap<ChannelId, Channel>,
+    connections: IdMap<ConnectionId, Connection>,
+    channels: IdMap<ChannelId, Channel>,
     queues: Queues,
     faults: Faults,
 }
@@ -43,8 +44,8 @@ struct Connection {
 #[derive(Debug)]
 struct Channel {
     connection: ConnectionId,
-    subscriptions: HashMap<ConsumerId, Subscription>,
-    unsettled: HashMap<u64, Unsettled>,
+    subscriptions: IdMap<ConsumerId, Subscription>,
+    unsettled: IdMap<u64, Unsettled>,
     tags: u64,
     /// Set before the subscriptions go, so that no delivery is taken that already belongs to another.
     ended: Arc<AtomicBool>,
@@ -87,8 +88,8 @@ impl State {
             running: true,
             blocked: None,
             ids: 0,
-            connections: HashMap::new(),
-            channels: HashMap::new(),
+            connections: IdMap::default(),
+            channels: IdMap::default(),
             queues: Queues::new(alarm_moved),
             faults: Faults::default(),
         }
@@ -144,8 +145,8 @@ impl State {
         open.channels.push(id);
         let channel = Channel {
             connection,
-            subscriptions: HashMap::new(),
-            unsettled: HashMap::new(),
+            subscriptions: IdMap::default(),
+            unsettled: IdMap::default(),
             tags: 0,
             ended,
         };

@@ -1,12 +1,12 @@
 //! How messages travel: to a queue, to a consumer, back to their caller.
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
+use crate::ids::IdMap;
 use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
 use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
@@ -18,21 +18,22 @@ impl State {
     /// Routes a call, or returns it to the channel it came from.
     pub(in crate::transport::memory) fn call(
         &mut self,
-        reply_queue: &str,
+        (connection, reply_queue): (ConnectionId, &str),
         queue: &str,
         call: Message,
         now: Instant,
     ) -> Result<Published<()>, Refusal> {
-        let replies = &self.queues.replies;
-        let own = replies.get(reply_queue).ok_or(Refusal::Closed)?;
+        if !self.connections.contains_key(&connection) {
+            return Err(Refusal::Closed);
+        }
         if self.blocked.is_some() {
             return Ok(Published::Blocked(Box::new(call)));
         }
         if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, call, now);
-        } else if let Some(other) = replies.get(queue) {
+        } else if let Some(other) = self.queues.replies.get(queue) {
             let _ = other.send((None, Incoming::Reply(call)));
-        } else {
+        } else if let Some(own) = self.queues.replies.get(reply_queue) {
             let _ = own.send((None, Incoming::Returned(call)));
         }
         Ok(Published::Done(()))
@@ -177,10 +178,7 @@ impl State {
                 return false;
             }
         }
-        queue.push(message, now);
-        // If a consumer is free the queue was empty, and the consumer gets this very message, even one
-        // that expires at once.
-        if let Some(handout) = queue.hand_out() {
+        if let Some(handout) = queue.push(message, now) {
             deliver(&mut self.channels, id, handout);
         }
         self.run(id, now);
@@ -202,7 +200,7 @@ impl State {
     }
 }
 
-fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
+fn deliver(channels: &mut IdMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
     // Both are there: a consumer leaves its queue before its subscription and its channel go.
     let Some(channel) = channels.get_mut(&handout.channel) else {
         return;
