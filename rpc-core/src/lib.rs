@@ -95,6 +95,7 @@ mod redelivery;
 mod unreadable;
 mod settlement;
 mod station;
+mod tasks;
 mod clocks;
 mod dispatch;
 mod until;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -27,6 +26,7 @@ use crate::settlement::{Batch, Settlement};
 use crate::station::{Call, Station};
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
+use crate::tasks::Tasks;
 use crate::transport::{Link, ServeChannel};
 use crate::unreadable;
 
@@ -47,7 +47,7 @@ pub(crate) struct Worker {
     open: Arc<()>,
     /// The tasks of the calls that run or wait for their turn, over all connections: at most what the prefetches allow for each
     /// connection that was lost meanwhile, and one.
-    calls: JoinSet<()>,
+    calls: Tasks,
 }
 
 /// What bounds a server.
@@ -98,7 +98,7 @@ impl Worker {
             abandon,
             clocks: Clocks::default(),
             open: Arc::default(),
-            calls: JoinSet::new(),
+            calls: Tasks::default(),
         }
     }
 
@@ -185,7 +185,7 @@ impl Worker {
         delivery: Delivery,
     ) {
         let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-        self.spawn(async move {
+        self.calls.spawn(async move {
             let rejected = unreadable::reject(&*channel, &station.method, &queue, delivery).await;
             station.tell_if_broken(rejected, &broken);
         });
@@ -233,7 +233,8 @@ impl Worker {
                 together.extend(self.arrive(broken, method, delivery, settlement));
             }
             let station = Arc::clone(&self.stations[method]);
-            self.spawn(station.serve_all(together, broken.clone()));
+            self.calls
+                .spawn(station.serve_all(together, broken.clone()));
         }
     }
 
@@ -247,17 +248,9 @@ impl Worker {
     ) {
         if let Some(call) = self.arrive(broken, method, delivery, settlement) {
             let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-            self.spawn(async move { station.serve(call, &broken).await });
+            self.calls
+                .spawn(async move { station.serve(call, &broken).await });
         }
-    }
-
-    /// Starts a task, and lets go of those that have ended. Nothing waits for their end before the server leaves: each would
-    /// wake this task once more. So what is kept of them is bounded by how many have run at a time.
-    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        while let Some(ended) = self.calls.try_join_next() {
-            log_if_panicked(ended);
-        }
-        self.calls.spawn(task);
     }
 
     /// Judges a call that has arrived; `None` if only a copy of it is to run.
@@ -292,7 +285,7 @@ impl Worker {
             }
             Verdict::Replace(copy) => {
                 let (station, broken) = (Arc::clone(station), broken.clone());
-                self.spawn(async move {
+                self.calls.spawn(async move {
                     let replaced = settlement.replace(&station.method.name, *copy).await;
                     station.tell_if_broken(replaced, &broken);
                 });
@@ -366,8 +359,8 @@ impl Worker {
                 let unfinished = Arc::strong_count(&self.open) - 1;
                 self.abandon.cancel();
                 // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
-                if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
-                    self.calls.abort_all();
+                if timeout(ABANDON_LIMIT, self.calls.finish()).await.is_err() {
+                    self.calls.abort();
                 }
                 unfinished
             }
@@ -393,27 +386,12 @@ impl Worker {
                 inlet.leave(&methods).await;
             }
         };
-        join(leave, self.finish_calls()).await;
-    }
-
-    async fn finish_calls(&mut self) {
-        while let Some(ended) = self.calls.join_next().await {
-            log_if_panicked(ended);
-        }
+        join(leave, self.calls.finish()).await;
     }
 }
 
 fn is_call(message: &Message) -> bool {
     message.kind == Kind::Call
-}
-
-/// Handlers' panics are caught where they run; this is for a defect of the library.
-fn log_if_panicked(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        error!(%error, "serving a call panicked");
-    }
 }
 
 /// How many calls of a batch share a task. More would save little, and let a handler that computes keep more others
