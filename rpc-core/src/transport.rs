@@ -90,10 +90,17 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     /// The most that properties and headers of a message may take together, in bytes.
     fn header_limit(&self) -> usize;
 
+    /// Where replies may go by themselves from whoever brings them, rather than through the stream of all that comes in.
+    /// A transport that has tasks of its own for what comes in has no use for it.
+    fn shorten(&self, _: TakeReply) {}
+
     /// Sends a call to the queue of its method, without waiting until it is written. A call that no queue
     /// takes comes back as [`Incoming::Returned`].
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a>;
 }
+
+/// Takes a reply, in any task.
+pub(crate) type TakeReply = Arc<dyn Fn(Message) + Send + Sync>;
 
 /// The end of calls that the broker confirms.
 #[async_trait]

@@ -22,7 +22,7 @@ use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
 use crate::transport::{
-    CallChannel, HandOver, Loss, Messages, OpenCalls, PublishError, ServeChannel,
+    CallChannel, HandOver, Loss, Messages, OpenCalls, PublishError, ServeChannel, TakeReply,
 };
 
 /// What both ends know of the connection they belong to.
@@ -131,6 +131,13 @@ impl CallChannel for Calls {
         HEADER_LIMIT
     }
 
+    fn shorten(&self, take: TakeReply) {
+        self.connection
+            .broker
+            .lock()
+            .shorten(&self.reply_queue, take);
+    }
+
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
         let own = (self.connection.id, &*self.reply_queue);
         let publish = move |state: &mut State, call| state.call(own, queue, call, Instant::now());
@@ -217,6 +224,12 @@ impl ServeChannel for Serving {
             .broker
             .lock()
             .reply(self.id, reply_to, reply, Instant::now());
+        // Not under the lock: it wakes the caller.
+        let sent = sent.map(|direct| {
+            if let Some((take, reply)) = direct {
+                take(reply);
+            }
+        });
         let sent = sent.map_err(|refusal| self.connection.not_sent(refusal));
         Either::Left(ready(sent))
     }

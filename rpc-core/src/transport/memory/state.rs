@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::consumers::{ChannelId, ConsumerId};
 use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
-use super::queues::{Arriving, Queues};
+use super::queues::{Arriving, Queues, ReplyQueue};
 use crate::ids::IdMap;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
-use crate::transport::Loss;
+use crate::transport::{Loss, TakeReply};
 
 mod routing;
 
@@ -121,8 +121,15 @@ impl State {
             .get_mut(&connection)
             .ok_or(Refusal::Closed)?;
         open.reply_queues.push(reply_queue.clone());
-        self.queues.replies.insert(reply_queue, incoming);
+        let replies = ReplyQueue::new(incoming);
+        self.queues.replies.insert(reply_queue, replies);
         Ok(())
+    }
+
+    pub(super) fn shorten(&mut self, reply_queue: &str, take: TakeReply) {
+        if let Some(replies) = self.queues.replies.get_mut(reply_queue) {
+            replies.take = Some(take);
+        }
     }
 
     pub(super) fn close_calls(&mut self, connection: ConnectionId, reply_queue: &str) {
@@ -242,7 +249,7 @@ impl State {
             .collect();
         for name in ended.iter().flat_map(|connection| &connection.reply_queues) {
             if let Some(incoming) = self.queues.replies.remove(name) {
-                let _ = incoming.send((None, Incoming::Ended(reason.to_owned())));
+                incoming.send(None, Incoming::Ended(reason.to_owned()));
             }
         }
         let channels: Vec<_> = ended
@@ -280,6 +287,7 @@ impl State {
     }
 
     pub(super) fn faults(&mut self) -> &mut Faults {
+        self.faults.any = true;
         &mut self.faults
     }
 

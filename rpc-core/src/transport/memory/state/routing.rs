@@ -1,5 +1,6 @@
 //! How messages travel: to a queue, to a consumer, back to their caller.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::json;
@@ -8,11 +9,11 @@ use tokio::time::Instant;
 use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
 use crate::ids::IdMap;
 use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
-use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
 use crate::transport::memory::queues::ReplyQueues;
+use crate::transport::{Receipt, TakeReply};
 
 impl State {
     /// Routes a call, or returns it to the channel it came from.
@@ -32,9 +33,9 @@ impl State {
         if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, call, now);
         } else if let Some(other) = self.queues.replies.get(queue) {
-            let _ = other.send((None, Incoming::Reply(call)));
+            other.send(None, Incoming::Reply(call));
         } else if let Some(own) = self.queues.replies.get(reply_queue) {
-            let _ = own.send((None, Incoming::Returned(call)));
+            own.send(None, Incoming::Returned(call));
         }
         Ok(Published::Done(()))
     }
@@ -61,28 +62,32 @@ impl State {
         Ok(Published::Done(receipt))
     }
 
-    /// Routes a message that is dropped if no queue takes it.
+    /// Routes a message that is dropped if no queue takes it. What it returns is to be done once the lock is free.
     pub(in crate::transport::memory) fn reply(
         &mut self,
         channel: ChannelId,
         queue: &str,
         message: Message,
         now: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<(TakeReply, Message)>, Refusal> {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
         if let Some(caller) = self.queues.replies.get(queue) {
+            // Once some may be late, all keep their order.
+            if let Some(take) = caller.take.as_ref().filter(|_| !self.faults.any) {
+                return Ok(Some((Arc::clone(take), message)));
+            }
             let due = Some(self.faults.delay)
                 .filter(|delay| !delay.is_zero())
                 .and_then(|delay| now.checked_add(delay));
             for _ in 0..self.faults.next_copies() {
-                let _ = caller.send((due, Incoming::Reply(message.clone())));
+                caller.send(due, Incoming::Reply(message.clone()));
             }
         } else if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, message, now);
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(in crate::transport::memory) fn ack(
@@ -237,7 +242,7 @@ fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue:
         milliseconds.to_string()
     });
     bury(&mut message.headers, reason, queue, expiration);
-    let _ = caller.send((None, Incoming::Reply(message)));
+    caller.send(None, Incoming::Reply(message));
 }
 
 fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
