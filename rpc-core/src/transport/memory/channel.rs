@@ -163,15 +163,10 @@ struct Serving {
 impl Serving {
     fn settle(
         &self,
-        how: fn(&mut State, u64, u64, Instant) -> Result<(), Refusal>,
+        how: fn(&mut State, u64, u64) -> Result<(), Refusal>,
         tag: u64,
     ) -> Result<(), PublishError> {
-        let settled = how(
-            &mut self.connection.broker.lock(),
-            self.id,
-            tag,
-            Instant::now(),
-        );
+        let settled = how(&mut self.connection.broker.lock(), self.id, tag);
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
@@ -223,7 +218,7 @@ impl ServeChannel for Serving {
             .connection
             .broker
             .lock()
-            .reply(self.id, reply_to, reply, Instant::now());
+            .reply(self.id, reply_to, reply);
         // Not under the lock: it wakes the caller.
         let sent = sent.map(|direct| {
             if let Some((take, reply)) = direct {

@@ -11,7 +11,7 @@ use crate::ids::IdMap;
 use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
-use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
+use crate::transport::memory::queue::{Handout, Queue, QueueId, whole_milliseconds};
 use crate::transport::memory::queues::ReplyQueues;
 use crate::transport::{Receipt, TakeReply};
 
@@ -68,7 +68,6 @@ impl State {
         channel: ChannelId,
         queue: &str,
         message: Message,
-        now: Instant,
     ) -> Result<Option<(TakeReply, Message)>, Refusal> {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
@@ -80,12 +79,12 @@ impl State {
             }
             let due = Some(self.faults.delay)
                 .filter(|delay| !delay.is_zero())
-                .and_then(|delay| now.checked_add(delay));
+                .and_then(|delay| Instant::now().checked_add(delay));
             for _ in 0..self.faults.next_copies() {
                 caller.send(due, Incoming::Reply(message.clone()));
             }
         } else if let Some(id) = self.queues.id(queue) {
-            self.enqueue(id, message, now);
+            self.enqueue(id, message, Instant::now());
         }
         Ok(None)
     }
@@ -94,10 +93,9 @@ impl State {
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
-        self.run(settled.queue, now);
+        let settled = self.settle(channel, tag)?;
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -105,14 +103,13 @@ impl State {
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
+        let settled = self.settle(channel, tag)?;
         if let Some(queue) = self.queues.methods.get(&settled.queue) {
             let message = settled.held.message;
             bounce(&self.queues.replies, message, "rejected", queue.name());
         }
-        self.run(settled.queue, now);
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -120,13 +117,12 @@ impl State {
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
+        let settled = self.settle(channel, tag)?;
         if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.requeue(settled.position, settled.held);
         }
-        self.run(settled.queue, now);
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -141,6 +137,14 @@ impl State {
             }
         }
         self.queues.alarms.next()
+    }
+
+    /// Brings a queue to rest after a message of it was settled.
+    fn go_on(&mut self, id: QueueId) {
+        let waits = |queue: &Queue| queue.depth() > 0;
+        if self.queues.methods.get(&id).is_some_and(waits) {
+            self.run(id, Instant::now());
+        }
     }
 
     /// Brings a queue to rest after anything that may have changed its head, its length or its
@@ -185,16 +189,17 @@ impl State {
         }
         if let Some(handout) = queue.push(message, now) {
             deliver(&mut self.channels, id, handout);
+        } else {
+            self.run(id, now);
         }
-        self.run(id, now);
         true
     }
 
     /// An unknown tag closes the channel.
-    fn settle(&mut self, channel: ChannelId, tag: u64, now: Instant) -> Result<Unsettled, Refusal> {
+    fn settle(&mut self, channel: ChannelId, tag: u64) -> Result<Unsettled, Refusal> {
         let open = self.channels.get_mut(&channel).ok_or(Refusal::Closed)?;
         let Some(settled) = open.unsettled.remove(&tag) else {
-            self.close_channel(channel, now);
+            self.close_channel(channel, Instant::now());
             let reason = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
             return Err(Refusal::Because(reason));
         };
