@@ -34,7 +34,7 @@ pub(crate) struct Attempt<'a> {
     started: Instant,
     timeout: Duration,
     pub(crate) deadline: Instant,
-    state: watch::Receiver<State<CallSession>>,
+    state: &'a watch::Receiver<State<CallSession>>,
     limits: &'a Limits,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Published {
 impl<'a> Attempt<'a> {
     pub(crate) fn new(
         request: Box<Request>,
-        state: watch::Receiver<State<CallSession>>,
+        state: &'a watch::Receiver<State<CallSession>>,
         limits: &'a Limits,
     ) -> Result<Self, RpcError> {
         let started = Instant::now();
@@ -170,7 +170,7 @@ impl<'a> Attempt<'a> {
 
     /// A session that takes calls, other than `not`.
     pub(crate) async fn session(
-        &mut self,
+        &self,
         not: Option<&Arc<CallSession>>,
     ) -> Result<Arc<CallSession>, RpcError> {
         if not.is_none()
@@ -182,11 +182,11 @@ impl<'a> Attempt<'a> {
     }
 
     async fn wait_for_session(
-        &mut self,
+        &self,
         not: Option<&Arc<CallSession>>,
     ) -> Result<Arc<CallSession>, RpcError> {
         let patience = self.patience();
-        match session_by(&mut self.state, not, patience).await {
+        match session_by(&mut self.state.clone(), not, patience).await {
             Ok(session) => Ok(session),
             Err(State::Closed) => Err(self.over(Over::Closed, false)),
             Err(State::Down(reason)) => Err(self.not_connected(reason)),

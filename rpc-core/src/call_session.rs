@@ -44,6 +44,8 @@ impl Session for CallSession {
             mut incoming,
         } = link.call_channel().await?;
         let pending = Arc::new(PendingCalls::default());
+        let calls = Arc::clone(&pending);
+        channel.shorten(Arc::new(move |reply| deliver(&calls, reply)));
         let silent = CancellationToken::new();
         let silenced = silent.clone();
         let calls = Arc::clone(&pending);

@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
     correlation_id: Option<CorrelationId>,
     persistent: bool,
     /// What the handler gets, unless the call must not run.
-    run: Result<(Context, Bytes), Fault>,
+    run: Result<(Context, Bytes), Box<Fault>>,
 }
 
 /// Runs the handler of a call and makes the reply. Whatever is wrong with the call or happens to the
@@ -56,7 +56,7 @@ pub(crate) async fn answer(
         run: prepared,
     } = call;
     let result = match prepared {
-        Err(fault) => Err(fault),
+        Err(fault) => Err(*fault),
         Ok((context, body)) => {
             // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
             // panic, so nobody can see it broken.
@@ -91,8 +91,8 @@ pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepar
     let correlation_id = call.correlation_id.clone();
     let is_late = deadline.is_some_and(|deadline| deadline <= now);
     let run = match refused {
-        Some(fault) => Err(fault),
-        None if is_late => Err(late(&method.name)),
+        Some(fault) => Err(Box::new(fault)),
+        None if is_late => Err(Box::new(late(&method.name))),
         None => {
             let context = Context::new(Served {
                 method: method.name.clone(),

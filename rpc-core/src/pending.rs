@@ -1,7 +1,5 @@
 //! Calls that were sent and are not answered yet.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -9,6 +7,7 @@ use tracing::{debug, field};
 use uuid::Uuid;
 
 use crate::correlation_id::CorrelationId;
+use crate::ids::IdMap;
 use crate::message::Message;
 use crate::transport::PublishError;
 
@@ -23,30 +22,8 @@ pub(crate) struct PendingCalls {
 
 #[derive(Debug, Default)]
 struct Table {
-    callers: HashMap<Uuid, oneshot::Sender<Outcome>, BuildHasherDefault<AsItIs>>,
+    callers: IdMap<Uuid, oneshot::Sender<Outcome>>,
     over: Option<Over>,
-}
-
-/// Hashes an id by taking it as it is: those in a table are random, and those that others make up are only looked
-/// for.
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, id: &[u8]) {
-        for part in id.chunks(8) {
-            let mut bytes = [0; 8];
-            bytes[..part.len()].copy_from_slice(part);
-            self.0 ^= u64::from_ne_bytes(bytes);
-        }
-    }
-
-    /// The length, which is that of all.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// What a caller that waits is told.

@@ -80,7 +80,7 @@ impl Servers {
                 Supervisor::start(Arc::clone(&self.transport), Purpose::Serving, ())
             })
             .await?;
-        let mut state = connection.watch();
+        let mut state = connection.watch().clone();
         let limit = Instant::now() + UP_LIMIT;
         let worker = Worker::new(
             methods,

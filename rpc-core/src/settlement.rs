@@ -49,9 +49,9 @@ impl Batch {
     }
 
     /// One of its calls is done with.
-    pub(crate) async fn close_one(&self) -> Result<(), PublishError> {
+    pub(crate) fn close_one(&self) -> Result<(), PublishError> {
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.channel.ack(self.tag).await?;
+            self.channel.ack(self.tag)?;
         }
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Settlement {
                 if let Some(reply_to) = reply_to {
                     channel.reply(&reply_to, reply).await?;
                 }
-                channel.ack(tag).await
+                channel.ack(tag)
             }
             (Self::InBatch(batch), Some(reply_to)) => {
                 let replies = Arc::clone(&batch.replies);
@@ -80,7 +80,7 @@ impl Settlement {
                 }
                 Ok(())
             }
-            (Self::InBatch(batch), None) => batch.close_one().await,
+            (Self::InBatch(batch), None) => batch.close_one(),
         }
     }
 
@@ -93,9 +93,9 @@ impl Settlement {
             (Self::Alone { channel, tag }, Receipt::Refused) => channel.requeue(tag).await,
             // Where the queue is gone, the call that this one replaces is gone with it.
             (Self::Alone { channel, tag }, Receipt::Taken | Receipt::Unroutable) => {
-                channel.ack(tag).await
+                channel.ack(tag)
             }
-            (Self::InBatch(batch), Receipt::Taken) => batch.close_one().await,
+            (Self::InBatch(batch), Receipt::Taken) => batch.close_one(),
             (Self::InBatch(_), Receipt::Refused | Receipt::Unroutable) => Err(not_placed()),
         }
     }
@@ -140,7 +140,7 @@ pub(crate) async fn replace_batch(
     // All at once: the broker confirms each.
     let receipts = try_join_all(placing).await?;
     if receipts.iter().all(|receipt| *receipt == Receipt::Taken) {
-        channel.ack(tag).await
+        channel.ack(tag)
     } else {
         Err(not_placed())
     }

@@ -87,7 +87,7 @@ impl Station {
     }
 
     /// Runs a call when it is its turn, answers it and settles it.
-    pub(crate) async fn serve(&self, call: Box<Call>, broken: &mpsc::Sender<String>) {
+    pub(crate) async fn serve(&self, mut call: Box<Call>, broken: &mpsc::Sender<String>) {
         let slot = match self.slots.try_acquire() {
             // One that must not run needs no place, and must not be handed back as if it were new.
             _ if call.arrived.refused.is_some() => None,
@@ -97,16 +97,27 @@ impl Station {
                 Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
             },
         };
-        let Call {
-            mut arrived,
-            settlement,
-            dead_letter,
-            open: _open,
-        } = *call;
-        let reply_to = arrived.message.reply_to.take();
-        let knows_lanes = arrived.message.limit.is_some();
+        if let Some(letter) = call.dead_letter.take() {
+            let (queue, letter) = *letter;
+            let kept = Box::pin(keep(call.settlement.channel(), &queue, letter)).await;
+            if kept.is_err() {
+                return self.tell_if_broken(kept, broken);
+            }
+        }
         let started = Instant::now();
-        let prepared = dispatch::prepare(&self.method, arrived, started);
+        // In a block, or what is gone after it would keep its room.
+        let (prepared, reply_to, knows_lanes, settlement, _open) = {
+            let Call {
+                mut arrived,
+                settlement,
+                open,
+                ..
+            } = *call;
+            let reply_to = arrived.message.reply_to.take();
+            let knows_lanes = arrived.message.limit.is_some();
+            let prepared = dispatch::prepare(&self.method, arrived, started);
+            (prepared, reply_to, knows_lanes, settlement, open)
+        };
         let answer = dispatch::answer(
             &self.method,
             prepared,
@@ -124,13 +135,6 @@ impl Station {
             let now = Instant::now();
             lane.pace.note(now - started);
             reply.lane = knows_lanes.then(|| lane.takes(now));
-        }
-        if let Some(letter) = dead_letter {
-            let (queue, letter) = *letter;
-            let kept = Box::pin(keep(settlement.channel(), &queue, letter)).await;
-            if kept.is_err() {
-                return self.tell_if_broken(kept, broken);
-            }
         }
         let settled = settlement.answer(reply_to, reply).await;
         self.tell_if_broken(settled, broken);

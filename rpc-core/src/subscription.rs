@@ -8,23 +8,24 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
-use futures_util::stream::{SelectAll, once};
+use futures_util::stream::once;
 use tokio::sync::mpsc;
 use tracing::debug;
 
 use crate::lane::inlet::{Channel, Inlet};
+use crate::merged::Merged;
 use crate::message::{Delivery, Kind};
 use crate::options::QueueOptions;
 use crate::redelivery::is_unique;
 use crate::serve_error::ServeError;
 use crate::service::Method;
 use crate::settlement::Settlement;
-use crate::transport::{Link, Messages, ServeChannel};
+use crate::transport::{Link, ServeChannel};
 
 /// Where the calls of a server come from.
 pub(crate) struct Subscription {
     pub(crate) channel: Arc<dyn ServeChannel>,
-    arrivals: SelectAll<Messages<Arrival>>,
+    arrivals: Merged<Arrival>,
     pub(crate) inlet: Inlet,
     /// Told when a reply or an ack could not be sent, with the reason. The channel is given up then, so
     /// that the broker hands its calls to a server that can answer. One reason is enough, so it holds one.
@@ -61,7 +62,7 @@ impl Subscription {
         let (broken, breaks) = mpsc::channel(1);
         let mut subscription = Self {
             channel,
-            arrivals: SelectAll::new(),
+            arrivals: Merged::new(),
             inlet,
             broken,
             breaks,

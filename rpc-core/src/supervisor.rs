@@ -86,8 +86,8 @@ impl<S: Session> Supervisor<S> {
     }
 
     /// The connection now, and all its changes.
-    pub(crate) fn watch(&self) -> watch::Receiver<State<S>> {
-        self.state.clone()
+    pub(crate) fn watch(&self) -> &watch::Receiver<State<S>> {
+        &self.state
     }
 
     /// Closes the connection; what was published before is sent first.

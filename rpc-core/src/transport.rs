@@ -6,11 +6,13 @@
 //! settling end when the link is lost.
 
 use std::fmt;
+use std::future::Ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::Stream;
+use futures_util::future::{BoxFuture, Either};
 
 use crate::connect_error::ConnectError;
 use crate::message::{Delivery, Incoming, Message};
@@ -88,10 +90,17 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     /// The most that properties and headers of a message may take together, in bytes.
     fn header_limit(&self) -> usize;
 
+    /// Where replies may go by themselves from whoever brings them, rather than through the stream of all that comes in.
+    /// A transport that has tasks of its own for what comes in has no use for it.
+    fn shorten(&self, _: TakeReply) {}
+
     /// Sends a call to the queue of its method, without waiting until it is written. A call that no queue
     /// takes comes back as [`Incoming::Returned`].
-    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError>;
+    fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a>;
 }
+
+/// Takes a reply, in any task.
+pub(crate) type TakeReply = Arc<dyn Fn(Message) + Send + Sync>;
 
 /// The end of calls that the broker confirms.
 #[async_trait]
@@ -147,13 +156,14 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// This and settling have no limit of their own: a broker that is short of memory takes nothing for
     /// as long as that lasts, and giving up would have the call run as interrupted. They end with the
     /// connection, whose heartbeats bound them otherwise.
-    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError>;
+    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a>;
 
     /// Settles a delivery that was answered, without waiting until that is written.
-    async fn ack(&self, tag: u64) -> Result<(), PublishError>;
+    fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange.
-    async fn reject(&self, tag: u64) -> Result<(), PublishError>;
+    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange. Does not wait
+    /// either.
+    fn reject(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Puts a message at the end of a queue and returns when the broker says what became of it. Like a reply
     /// it has no limit of its own while the broker says nothing.
@@ -169,6 +179,10 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Closes the channel; the broker gives unsettled deliveries to another server, marked as redelivered.
     async fn close(&self);
 }
+
+/// A message on its way to the broker. It is begun already, and most are over by then, so that no future need be made.
+pub(crate) type HandOver<'a, T = ()> =
+    Either<Ready<Result<T, PublishError>>, BoxFuture<'a, Result<T, PublishError>>>;
 
 /// A stream of what a channel receives.
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;

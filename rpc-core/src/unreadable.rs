@@ -33,7 +33,7 @@ pub(crate) async fn reject(
     if let Some(queue) = &method.options.dead_letters {
         keep(channel, queue, dead_letter_of(method, &message)).await?;
     }
-    channel.reject(tag).await
+    channel.reject(tag)
 }
 
 const MOST_SHOWN: usize = 200;

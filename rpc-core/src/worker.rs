@@ -1,11 +1,11 @@
 //! The task behind a server: runs what arrives, comes back after losses, and leaves in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -27,6 +27,7 @@ use crate::settlement::{Batch, Settlement};
 use crate::station::{Call, Station};
 use crate::subscription::{Arrival, Subscription};
 use crate::supervisor::State;
+use crate::tasks::Tasks;
 use crate::transport::{Link, ServeChannel};
 use crate::unreadable;
 
@@ -47,7 +48,7 @@ pub(crate) struct Worker {
     open: Arc<()>,
     /// The tasks of the calls that run or wait for their turn, over all connections: at most what the prefetches allow for each
     /// connection that was lost meanwhile, and one.
-    calls: JoinSet<()>,
+    calls: Tasks,
 }
 
 /// What bounds a server.
@@ -98,7 +99,7 @@ impl Worker {
             abandon,
             clocks: Clocks::default(),
             open: Arc::default(),
-            calls: JoinSet::new(),
+            calls: Tasks::default(),
         }
     }
 
@@ -131,16 +132,12 @@ impl Worker {
     }
 
     async fn serve(&mut self, subscription: &mut Subscription) -> Pause {
+        let stop = self.stop.clone();
+        let mut stopped = pin!(stop.cancelled());
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Pause::Stopped,
-                Some(ended) = self.calls.join_next() => {
-                    log_if_panicked(ended);
-                    while let Some(ended) = self.calls.try_join_next() {
-                        log_if_panicked(ended);
-                    }
-                }
+                () = &mut stopped => return Pause::Stopped,
                 arrival = subscription.next() => match arrival {
                     Arrival::Call { method, delivery } => {
                         self.start_alone(subscription, method, *delivery);
@@ -220,11 +217,7 @@ impl Worker {
                 let name = &self.methods[method].name;
                 let reason = unreadable.err().unwrap_or("it is no batch of calls");
                 warn!(method = %name, reason, "dropped a batch");
-                let (station, broken) = (Arc::clone(&self.stations[method]), broken.clone());
-                self.calls.spawn(async move {
-                    station.tell_if_broken(channel.ack(tag).await, &broken);
-                });
-                return;
+                return self.stations[method].tell_if_broken(channel.ack(tag), broken);
             }
         };
         let batch = Arc::new(Batch::new(channel, tag, calls.len(), replies));
@@ -367,8 +360,8 @@ impl Worker {
                 let unfinished = Arc::strong_count(&self.open) - 1;
                 self.abandon.cancel();
                 // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
-                if timeout(ABANDON_LIMIT, self.finish_calls()).await.is_err() {
-                    self.calls.abort_all();
+                if timeout(ABANDON_LIMIT, self.calls.finish()).await.is_err() {
+                    self.calls.abort();
                 }
                 unfinished
             }
@@ -394,13 +387,7 @@ impl Worker {
                 inlet.leave(&methods).await;
             }
         };
-        join(leave, self.finish_calls()).await;
-    }
-
-    async fn finish_calls(&mut self) {
-        while let Some(ended) = self.calls.join_next().await {
-            log_if_panicked(ended);
-        }
+        join(leave, self.calls.finish()).await;
     }
 }
 
@@ -419,15 +406,6 @@ fn too_large(method: &Method, size: usize, limit: usize) -> Option<Fault> {
 
 fn is_call(message: &Message) -> bool {
     message.kind == Kind::Call
-}
-
-/// Handlers' panics are caught where they run; this is for a defect of the library.
-fn log_if_panicked(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        error!(%error, "serving a call panicked");
-    }
 }
 
 /// How many calls of a batch share a task. More would save little, and let a handler that computes keep more others

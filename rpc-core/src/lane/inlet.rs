@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{SelectAll, once};
+use futures_util::stream::once;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
 
@@ -19,6 +19,7 @@ use super::options::{Batching, Mode};
 use super::pace::Pace;
 use super::replies::Replies;
 use super::{BELIEVED, is_open_to, queue_of, queue_options};
+use crate::merged::Merged;
 use crate::message::{Delivery, Kind};
 use crate::serve_error::ServeError;
 use crate::service::Method;
@@ -90,7 +91,7 @@ pub(crate) struct Inlet {
     /// Lanes to open.
     closed: VecDeque<usize>,
     opening: Option<BoxFuture<'static, Result<Opened, ServeError>>>,
-    arrivals: SelectAll<Messages<Arrival>>,
+    arrivals: Merged<Arrival>,
     /// Whether no lane counts as open any more.
     leaving: bool,
 }
@@ -133,7 +134,7 @@ impl Inlet {
             undeclared: closed.iter().copied().collect(),
             closed,
             opening: None,
-            arrivals: SelectAll::new(),
+            arrivals: Merged::new(),
             leaving: false,
         }
     }

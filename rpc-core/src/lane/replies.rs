@@ -108,7 +108,7 @@ impl Replies {
         };
         self.channel.reply(reply_to, message).await?;
         for batch in batches {
-            batch.close_one().await?;
+            batch.close_one()?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::message::Delivery;
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::Messages;
+use crate::transport::{HandOver, Messages};
 
 /// Writes down what is done on it.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl ServeChannel for Scripted {
         Ok(lock(&self.receipts).pop_front().unwrap_or(Receipt::Taken))
     }
 
-    async fn ack(&self, _: u64) -> Result<(), PublishError> {
+    fn ack(&self, _: u64) -> Result<(), PublishError> {
         self.note("ack");
         Ok(())
     }
@@ -58,11 +58,11 @@ impl ServeChannel for Scripted {
         Ok(())
     }
 
-    async fn reply(&self, _: &str, _: Message) -> Result<(), PublishError> {
+    fn reply<'a>(&'a self, _: &'a str, _: Message) -> HandOver<'a> {
         unreachable!("nobody is answered")
     }
 
-    async fn reject(&self, _: u64) -> Result<(), PublishError> {
+    fn reject(&self, _: u64) -> Result<(), PublishError> {
         unreachable!("nothing is rejected")
     }
 
@@ -155,14 +155,14 @@ async fn a_batch_is_not_acked_while_a_call_of_it_is_nowhere_else() {
     for refusals in [vec![Receipt::Unroutable], vec![Receipt::Refused; 10_000]] {
         let channel = Scripted::new(refusals);
         let batch = batch_of(2, &channel);
-        batch.close_one().await.unwrap();
+        batch.close_one().unwrap();
         let settlement = Settlement::InBatch(batch);
         settlement.replace(&method, call()).await.unwrap_err();
         assert!(!channel.done().contains(&"ack"));
     }
     let channel = Scripted::new([]);
     let batch = batch_of(2, &channel);
-    batch.close_one().await.unwrap();
+    batch.close_one().unwrap();
     let settlement = Settlement::InBatch(batch);
     settlement.replace(&method, call()).await.unwrap();
     assert_eq!(channel.done(), ["place", "ack"]);

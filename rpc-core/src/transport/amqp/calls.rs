@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::Either;
 use futures_util::{StreamExt, stream};
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -21,7 +22,7 @@ use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
-use crate::transport::{CallChannel, OpenCalls, PublishError};
+use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
 
 /// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
 /// connection that the broker has not missed yet.
@@ -161,7 +162,7 @@ impl CallChannel for AmqpCalls {
         self.header_limit
     }
 
-    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError> {
+    fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
@@ -171,9 +172,11 @@ impl CallChannel for AmqpCalls {
             self.channel
                 .basic_publish("".into(), short(queue), options, &call.body, properties);
         // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
-        hand_over(publishing).map_err(|error| publish_error(&error))?;
-        self.published.send_replace(Some(Instant::now()));
-        Ok(())
+        let handed_over = hand_over(publishing).map_err(|error| publish_error(&error));
+        if handed_over.is_ok() {
+            self.published.send_replace(Some(Instant::now()));
+        }
+        Either::Left(ready(handed_over))
     }
 }
 

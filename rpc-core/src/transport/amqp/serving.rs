@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use futures_util::future::Either;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
     BasicPublishOptions, BasicQosOptions, BasicRejectOptions, QueueDeclareOptions,
@@ -27,7 +28,9 @@ use crate::backoff::Backoff;
 use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
+use crate::transport::{
+    ConfirmChannel, HandOver, Loss, Messages, PublishError, Receipt, ServeChannel,
+};
 
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
@@ -165,23 +168,25 @@ impl ServeChannel for AmqpServing {
         Ok(Box::pin(deliveries))
     }
 
-    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        let publishing = self.channel.basic_publish(
-            "".into(),
-            short(reply_to),
-            BasicPublishOptions::default(),
-            &reply.body,
-            properties::to_amqp(&reply),
-        );
-        self.while_connected(publishing).await.map(drop)
+    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a> {
+        Either::Right(Box::pin(async move {
+            let publishing = self.channel.basic_publish(
+                "".into(),
+                short(reply_to),
+                BasicPublishOptions::default(),
+                &reply.body,
+                properties::to_amqp(&reply),
+            );
+            self.while_connected(publishing).await.map(drop)
+        }))
     }
 
-    async fn ack(&self, tag: u64) -> Result<(), PublishError> {
+    fn ack(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicAckOptions::default();
         hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
     }
 
-    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
+    fn reject(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicRejectOptions { requeue: false };
         hand_over(self.channel.basic_reject(tag, options)).map_err(|error| publish_error(&error))
     }

@@ -1,19 +1,20 @@
 //! When the broker has to look at which queue without being asked.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::queue::QueueId;
+use crate::ids::IdMap;
 
 /// At most one alarm for each queue, so their number is bounded by that of the queues. An alarm may be
 /// early, when what it was set for has gone; it is never late.
 #[derive(Debug)]
 pub(super) struct Alarms {
     ordered: BTreeSet<(Instant, QueueId)>,
-    set: HashMap<QueueId, Instant>,
+    set: IdMap<QueueId, Instant>,
     /// Notified when the first alarm becomes an earlier one.
     moved: Arc<Notify>,
 }
@@ -22,7 +23,7 @@ impl Alarms {
     pub(super) fn new(moved: Arc<Notify>) -> Self {
         Self {
             ordered: BTreeSet::new(),
-            set: HashMap::new(),
+            set: IdMap::default(),
             moved,
         }
     }

@@ -1,5 +1,6 @@
 //! The two ends of a link: one for calls, one for serving.
 
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +8,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use futures_util::Stream;
+use futures_util::future::Either;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -20,7 +22,8 @@ use crate::message::{Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
 use crate::transport::{
-    CallChannel, Loss, Messages, OpenCalls, PublishError, Receipt, ServeChannel,
+    CallChannel, HandOver, Loss, Messages, OpenCalls, PublishError, Receipt, ServeChannel,
+    TakeReply,
 };
 
 /// What both ends know of the connection they belong to.
@@ -70,21 +73,28 @@ impl Connection {
     }
 
     /// Publishes a call as soon as the broker takes it.
-    pub(super) async fn publish<T>(
-        &self,
-        mut call: Message,
-        publish: impl Fn(&mut State, Message) -> Result<Published<T>, Refusal>,
-    ) -> Result<T, PublishError> {
-        loop {
-            // Before the attempt, so that a gate opened meanwhile is not missed.
-            let opened = self.broker.gate.notified();
-            let published = publish(&mut self.broker.lock(), call);
-            match published.map_err(|refusal| self.not_sent(refusal))? {
-                Published::Done(done) => return Ok(done),
-                Published::Blocked(returned) => call = *returned,
+    pub(super) fn publish<'a, T: Send + 'a>(
+        &'a self,
+        call: Message,
+        publish: impl Fn(&mut State, Message) -> Result<Published<T>, Refusal> + Send + Sync + 'a,
+    ) -> HandOver<'a, T> {
+        let mut call = match publish(&mut self.broker.lock(), call) {
+            Ok(Published::Done(done)) => return Either::Left(ready(Ok(done))),
+            Err(refusal) => return Either::Left(ready(Err(self.not_sent(refusal)))),
+            Ok(Published::Blocked(returned)) => returned,
+        };
+        Either::Right(Box::pin(async move {
+            loop {
+                // Before the attempt, so that a gate opened meanwhile is not missed.
+                let opened = self.broker.gate.notified();
+                let published = publish(&mut self.broker.lock(), *call);
+                match published.map_err(|refusal| self.not_sent(refusal))? {
+                    Published::Done(done) => return Ok(done),
+                    Published::Blocked(returned) => call = returned,
+                }
+                opened.await;
             }
-            opened.await;
-        }
+        }))
     }
 
     fn not_sent(&self, refusal: Refusal) -> PublishError {
@@ -122,10 +132,17 @@ impl CallChannel for Calls {
         HEADER_LIMIT
     }
 
-    async fn publish(&self, queue: &str, call: Message) -> Result<(), PublishError> {
-        let publish =
-            |state: &mut State, call| state.call(&self.reply_queue, queue, call, Instant::now());
-        self.connection.publish(call, publish).await
+    fn shorten(&self, take: TakeReply) {
+        self.connection
+            .broker
+            .lock()
+            .shorten(&self.reply_queue, take);
+    }
+
+    fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
+        let own = (self.connection.id, &*self.reply_queue);
+        let publish = move |state: &mut State, call| state.call(own, queue, call, Instant::now());
+        self.connection.publish(call, publish)
     }
 }
 
@@ -147,15 +164,10 @@ struct Serving {
 impl Serving {
     fn settle(
         &self,
-        how: fn(&mut State, u64, u64, Instant) -> Result<(), Refusal>,
+        how: fn(&mut State, u64, u64) -> Result<(), Refusal>,
         tag: u64,
     ) -> Result<(), PublishError> {
-        let settled = how(
-            &mut self.connection.broker.lock(),
-            self.id,
-            tag,
-            Instant::now(),
-        );
+        let settled = how(&mut self.connection.broker.lock(), self.id, tag);
         settled.map_err(|refusal| self.connection.not_sent(refusal))
     }
 
@@ -202,24 +214,32 @@ impl ServeChannel for Serving {
         }))
     }
 
-    async fn reply(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        self.place(reply_to, reply).await.map(drop)
+    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a> {
+        let sent = self
+            .connection
+            .broker
+            .lock()
+            .reply(self.id, reply_to, reply);
+        // Not under the lock: it wakes the caller.
+        let sent = sent.map(|direct| {
+            if let Some((take, reply)) = direct {
+                take(reply);
+            }
+        });
+        let sent = sent.map_err(|refusal| self.connection.not_sent(refusal));
+        Either::Left(ready(sent))
     }
 
-    async fn ack(&self, tag: u64) -> Result<(), PublishError> {
+    fn ack(&self, tag: u64) -> Result<(), PublishError> {
         self.settle(State::ack, tag)
     }
 
-    async fn reject(&self, tag: u64) -> Result<(), PublishError> {
+    fn reject(&self, tag: u64) -> Result<(), PublishError> {
         self.settle(State::reject, tag)
     }
 
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
-        let placed = self
-            .connection
-            .broker
-            .lock()
-            .place(self.id, queue, message, Instant::now());
+        let placed = self.connection.broker.lock().place(self.id, queue, message);
         placed.map_err(|refusal| self.connection.not_sent(refusal))
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// How the next replies fare.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
+    /// Whether any was asked for so far.
+    pub(super) any: bool,
     /// How many are lost.
     pub(super) lose: usize,
     /// How many of those that are not lost arrive twice.

@@ -123,8 +123,9 @@ impl Queue {
         refuses.then_some(overflow)
     }
 
-    /// Puts a new message at the end of its priority.
-    pub(super) fn push(&mut self, message: Message, now: Instant) {
+    /// Gives a new message to the next consumer in turn, even one that expires at once, or puts it at the end of its
+    /// priority: where a consumer has free capacity, nothing waits.
+    pub(super) fn push(&mut self, message: Message, now: Instant) -> Option<Handout> {
         self.arrivals += 1;
         let priority = message.priority.unwrap_or(0).min(self.limits.top_priority);
         let position = Position {
@@ -139,7 +140,16 @@ impl Queue {
             // What is beyond the clock's range never expires.
             expires: lives.and_then(|lives| now.checked_add(lives)),
         };
-        self.insert(position, held);
+        let Some((consumer, channel)) = self.consumers.take() else {
+            self.insert(position, held);
+            return None;
+        };
+        Some(Handout {
+            consumer,
+            channel,
+            position,
+            held,
+        })
     }
 
     /// Puts a message that was not settled back to where it stood. Its time has run on meanwhile.

@@ -1,6 +1,7 @@
 //! All queues of a broker, and how they come and go.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -9,23 +10,49 @@ use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::queue::{Queue, QueueId};
+use crate::ids::IdMap;
 use crate::message::Incoming;
 use crate::options::QueueOptions;
+use crate::transport::TakeReply;
 
 #[derive(Debug)]
 pub(super) struct Queues {
     ids: HashMap<String, QueueId>,
     last_id: QueueId,
     /// The queues of methods.
-    pub(super) methods: HashMap<QueueId, Queue>,
+    pub(super) methods: IdMap<QueueId, Queue>,
     /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
     /// so nothing ever waits there.
     pub(super) replies: ReplyQueues,
     pub(super) alarms: Alarms,
 }
 
-/// By name. A caller that has stopped listening is as good as gone.
-pub(super) type ReplyQueues = HashMap<String, UnboundedSender<Arriving>>;
+/// By name.
+pub(super) type ReplyQueues = HashMap<String, ReplyQueue>;
+
+/// Where what is for one caller goes.
+pub(super) struct ReplyQueue {
+    all: UnboundedSender<Arriving>,
+    /// The shorter way of a reply.
+    pub(super) take: Option<TakeReply>,
+}
+
+impl ReplyQueue {
+    pub(super) fn new(all: UnboundedSender<Arriving>) -> Self {
+        Self { all, take: None }
+    }
+
+    /// A caller that has stopped listening is as good as gone.
+    pub(super) fn send(&self, due: Option<Instant>, incoming: Incoming) {
+        let _ = self.all.send((due, incoming));
+    }
+}
+
+impl fmt::Debug for ReplyQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyQueue").finish_non_exhaustive()
+    }
+}
 
 /// What reaches a caller, and when, if not at once.
 pub(super) type Arriving = (Option<Instant>, Incoming);
@@ -35,7 +62,7 @@ impl Queues {
         Self {
             ids: HashMap::new(),
             last_id: 0,
-            methods: HashMap::new(),
+            methods: IdMap::default(),
             replies: HashMap::new(),
             alarms: Alarms::new(alarm_moved),
         }

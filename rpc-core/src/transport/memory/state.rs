@@ -1,7 +1,7 @@
 //! Everything the broker knows. All of it is under one lock, so that each operation happens at once, as
 //! seen from all connections.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use super::consumers::{ChannelId, ConsumerId};
 use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
-use super::queues::{Arriving, Queues};
+use super::queues::{Arriving, Queues, ReplyQueue};
+use crate::ids::IdMap;
 use crate::message::{Delivery, Incoming, Message};
 use crate::options::QueueOptions;
-use crate::transport::Loss;
+use crate::transport::{Loss, TakeReply};
 
 mod routing;
 
@@ -24,8 +25,8 @@ pub(super) struct State {
     running: bool,
     blocked: Option<String>,
     ids: u64,
-    connections: HashMap<ConnectionId, Connection>,
-    channels: HashMap<ChannelId, Channel>,
+    connections: IdMap<ConnectionId, Connection>,
+    channels: IdMap<ChannelId, Channel>,
     queues: Queues,
     faults: Faults,
 }
@@ -43,8 +44,8 @@ struct Connection {
 #[derive(Debug)]
 struct Channel {
     connection: ConnectionId,
-    subscriptions: HashMap<ConsumerId, Subscription>,
-    unsettled: HashMap<u64, Unsettled>,
+    subscriptions: IdMap<ConsumerId, Subscription>,
+    unsettled: IdMap<u64, Unsettled>,
     tags: u64,
     /// Set before the subscriptions go, so that no delivery is taken that already belongs to another.
     ended: Arc<AtomicBool>,
@@ -87,8 +88,8 @@ impl State {
             running: true,
             blocked: None,
             ids: 0,
-            connections: HashMap::new(),
-            channels: HashMap::new(),
+            connections: IdMap::default(),
+            channels: IdMap::default(),
             queues: Queues::new(alarm_moved),
             faults: Faults::default(),
         }
@@ -120,8 +121,15 @@ impl State {
             .get_mut(&connection)
             .ok_or(Refusal::Closed)?;
         open.reply_queues.push(reply_queue.clone());
-        self.queues.replies.insert(reply_queue, incoming);
+        let replies = ReplyQueue::new(incoming);
+        self.queues.replies.insert(reply_queue, replies);
         Ok(())
+    }
+
+    pub(super) fn shorten(&mut self, reply_queue: &str, take: TakeReply) {
+        if let Some(replies) = self.queues.replies.get_mut(reply_queue) {
+            replies.take = Some(take);
+        }
     }
 
     pub(super) fn close_calls(&mut self, connection: ConnectionId, reply_queue: &str) {
@@ -144,8 +152,8 @@ impl State {
         open.channels.push(id);
         let channel = Channel {
             connection,
-            subscriptions: HashMap::new(),
-            unsettled: HashMap::new(),
+            subscriptions: IdMap::default(),
+            unsettled: IdMap::default(),
             tags: 0,
             ended,
         };
@@ -241,7 +249,7 @@ impl State {
             .collect();
         for name in ended.iter().flat_map(|connection| &connection.reply_queues) {
             if let Some(incoming) = self.queues.replies.remove(name) {
-                let _ = incoming.send((None, Incoming::Ended(reason.to_owned())));
+                incoming.send(None, Incoming::Ended(reason.to_owned()));
             }
         }
         let channels: Vec<_> = ended
@@ -279,6 +287,7 @@ impl State {
     }
 
     pub(super) fn faults(&mut self) -> &mut Faults {
+        self.faults.any = true;
         &mut self.faults
     }
 

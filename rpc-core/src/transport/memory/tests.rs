@@ -112,7 +112,7 @@ async fn a_call_is_answered() {
     let reply_to = call.message.reply_to.unwrap();
     let reply = ends.message("done");
     ends.serve.reply(&reply_to, reply.clone()).await.unwrap();
-    ends.serve.ack(call.tag).await.unwrap();
+    ends.serve.ack(call.tag).unwrap();
     let answer = ends.incoming.next().await;
     assert!(matches!(answer, Some(Incoming::Reply(message)) if message == reply));
     ends.serve.reply("rpc.reply.gone", reply).await.unwrap();
@@ -167,7 +167,7 @@ async fn overflowed_calls_bounce() {
     }
     assert_eq!(ends.bounce().await, pair("b", "maxlen"));
     assert_eq!(next(&mut deliveries).await, third("a", false, 1));
-    ends.serve.ack(1).await.unwrap();
+    ends.serve.ack(1).unwrap();
     assert_eq!(next(&mut deliveries).await, third("c", false, 2));
 }
 
@@ -185,7 +185,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
         None,
         "`b` is not ours any more"
     );
-    let reason = ends.serve.ack(1).await.unwrap_err().reason;
+    let reason = ends.serve.ack(1).unwrap_err().reason;
     assert_eq!(reason, "the channel is closed");
     assert_eq!(ends.broker.queue_depth("pay"), Some(3));
 
@@ -208,7 +208,7 @@ async fn a_call_that_is_placed_is_as_new() {
     let Delivery { message, tag, .. } = handed_back;
     let placed = ends.serve.place("pay", message.clone()).await.unwrap();
     assert_eq!(placed, Receipt::Taken);
-    ends.serve.ack(tag).await.unwrap();
+    ends.serve.ack(tag).unwrap();
     let placed = ends.serve.place("pray", message).await.unwrap();
     assert_eq!(placed, Receipt::Unroutable);
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
@@ -237,7 +237,7 @@ async fn a_call_that_is_rejected_bounces() {
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     ends.call("a").await;
     let call = deliveries.next().await.unwrap();
-    ends.serve.reject(call.tag).await.unwrap();
+    ends.serve.reject(call.tag).unwrap();
     assert_eq!(ends.bounce().await, pair("a", "rejected"));
     assert_eq!(ends.broker.queue_depth("pay"), Some(0));
 }
@@ -248,7 +248,7 @@ async fn settling_twice_is_an_error_that_closes_the_channel() {
     let mut deliveries = ends.subscribe(&QueueOptions::default(), 0).await;
     ends.call("a").await;
     let call = deliveries.next().await.unwrap();
-    ends.serve.ack(call.tag).await.unwrap();
+    ends.serve.ack(call.tag).unwrap();
     let error = ends.serve.requeue(7).await.unwrap_err();
     assert_eq!(error.reason, "PRECONDITION_FAILED - unknown delivery tag 7");
     assert!(deliveries.next().await.is_none());
@@ -292,7 +292,7 @@ async fn an_auto_delete_queue_goes_with_its_last_consumer_and_its_calls() {
     assert_eq!(ends.broker.queue_depth("pay"), None);
     // It can be settled all the same.
     let (_, _, tag) = next(&mut first).await.unwrap();
-    ends.serve.ack(tag).await.unwrap();
+    ends.serve.ack(tag).unwrap();
     assert_eq!(ends.bounce().await, None);
 }
 

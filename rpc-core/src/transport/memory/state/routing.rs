@@ -1,39 +1,41 @@
 //! How messages travel: to a queue, to a consumer, back to their caller.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
+use crate::ids::IdMap;
 use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
-use crate::transport::Receipt;
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
-use crate::transport::memory::queue::{Handout, QueueId, whole_milliseconds};
+use crate::transport::memory::queue::{Handout, Queue, QueueId, whole_milliseconds};
 use crate::transport::memory::queues::ReplyQueues;
+use crate::transport::{Receipt, TakeReply};
 
 impl State {
     /// Routes a call, or returns it to the channel it came from.
     pub(in crate::transport::memory) fn call(
         &mut self,
-        reply_queue: &str,
+        (connection, reply_queue): (ConnectionId, &str),
         queue: &str,
         call: Message,
         now: Instant,
     ) -> Result<Published<()>, Refusal> {
-        let replies = &self.queues.replies;
-        let own = replies.get(reply_queue).ok_or(Refusal::Closed)?;
+        if !self.connections.contains_key(&connection) {
+            return Err(Refusal::Closed);
+        }
         if self.blocked.is_some() {
             return Ok(Published::Blocked(Box::new(call)));
         }
         if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, call, now);
-        } else if let Some(other) = replies.get(queue) {
-            let _ = other.send((None, Incoming::Reply(call)));
-        } else {
-            let _ = own.send((None, Incoming::Returned(call)));
+        } else if let Some(other) = self.queues.replies.get(queue) {
+            other.send(None, Incoming::Reply(call));
+        } else if let Some(own) = self.queues.replies.get(reply_queue) {
+            own.send(None, Incoming::Returned(call));
         }
         Ok(Published::Done(()))
     }
@@ -63,37 +65,53 @@ impl State {
         }
     }
 
-    /// Routes what a server sends, and says what became of it.
+    /// Routes what a server puts into a queue, and says what became of it.
     pub(in crate::transport::memory) fn place(
         &mut self,
         channel: ChannelId,
         queue: &str,
         message: Message,
-        now: Instant,
     ) -> Result<Receipt, Refusal> {
         if !self.channels.contains_key(&channel) {
             return Err(Refusal::Closed);
         }
+        Ok(self.offer(queue, message, Instant::now()))
+    }
+
+    /// Routes a message that is dropped if no queue takes it. What it returns is to be done once the lock is free.
+    pub(in crate::transport::memory) fn reply(
+        &mut self,
+        channel: ChannelId,
+        queue: &str,
+        message: Message,
+    ) -> Result<Option<(TakeReply, Message)>, Refusal> {
+        if !self.channels.contains_key(&channel) {
+            return Err(Refusal::Closed);
+        }
         if let Some(caller) = self.queues.replies.get(queue) {
+            // Once some may be late, all keep their order.
+            if let Some(take) = caller.take.as_ref().filter(|_| !self.faults.any) {
+                return Ok(Some((Arc::clone(take), message)));
+            }
             let due = Some(self.faults.delay)
                 .filter(|delay| !delay.is_zero())
-                .and_then(|delay| now.checked_add(delay));
+                .and_then(|delay| Instant::now().checked_add(delay));
             for _ in 0..self.faults.next_copies() {
-                let _ = caller.send((due, Incoming::Reply(message.clone())));
+                caller.send(due, Incoming::Reply(message.clone()));
             }
-            return Ok(Receipt::Taken);
+        } else {
+            self.offer(queue, message, Instant::now());
         }
-        Ok(self.offer(queue, message, now))
+        Ok(None)
     }
 
     pub(in crate::transport::memory) fn ack(
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
-        self.run(settled.queue, now);
+        let settled = self.settle(channel, tag)?;
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -101,14 +119,13 @@ impl State {
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
+        let settled = self.settle(channel, tag)?;
         if let Some(queue) = self.queues.methods.get(&settled.queue) {
             let message = settled.held.message;
             bounce(&self.queues.replies, message, "rejected", queue.name());
         }
-        self.run(settled.queue, now);
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -116,13 +133,12 @@ impl State {
         &mut self,
         channel: ChannelId,
         tag: u64,
-        now: Instant,
     ) -> Result<(), Refusal> {
-        let settled = self.settle(channel, tag, now)?;
+        let settled = self.settle(channel, tag)?;
         if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.requeue(settled.position, settled.held);
         }
-        self.run(settled.queue, now);
+        self.go_on(settled.queue);
         Ok(())
     }
 
@@ -137,6 +153,14 @@ impl State {
             }
         }
         self.queues.alarms.next()
+    }
+
+    /// Brings a queue to rest after a message of it was settled.
+    fn go_on(&mut self, id: QueueId) {
+        let waits = |queue: &Queue| queue.depth() > 0;
+        if self.queues.methods.get(&id).is_some_and(waits) {
+            self.run(id, Instant::now());
+        }
     }
 
     /// Brings a queue to rest after anything that may have changed its head, its length or its
@@ -179,21 +203,19 @@ impl State {
                 return false;
             }
         }
-        queue.push(message, now);
-        // If a consumer is free the queue was empty, and the consumer gets this very message, even one
-        // that expires at once.
-        if let Some(handout) = queue.hand_out() {
+        if let Some(handout) = queue.push(message, now) {
             deliver(&mut self.channels, id, handout);
+        } else {
+            self.run(id, now);
         }
-        self.run(id, now);
         true
     }
 
     /// An unknown tag closes the channel.
-    fn settle(&mut self, channel: ChannelId, tag: u64, now: Instant) -> Result<Unsettled, Refusal> {
+    fn settle(&mut self, channel: ChannelId, tag: u64) -> Result<Unsettled, Refusal> {
         let open = self.channels.get_mut(&channel).ok_or(Refusal::Closed)?;
         let Some(settled) = open.unsettled.remove(&tag) else {
-            self.close_channel(channel, now);
+            self.close_channel(channel, Instant::now());
             let reason = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
             return Err(Refusal::Because(reason));
         };
@@ -204,7 +226,7 @@ impl State {
     }
 }
 
-fn deliver(channels: &mut HashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
+fn deliver(channels: &mut IdMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
     // Both are there: a consumer leaves its queue before its subscription and its channel go.
     let Some(channel) = channels.get_mut(&handout.channel) else {
         return;
@@ -241,7 +263,7 @@ fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue:
         milliseconds.to_string()
     });
     bury(&mut message.headers, reason, queue, expiration);
-    let _ = caller.send((None, Incoming::Reply(message)));
+    caller.send(None, Incoming::Reply(message));
 }
 
 fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {

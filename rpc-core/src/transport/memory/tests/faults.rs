@@ -155,3 +155,35 @@ async fn replies_are_lost_doubled_and_late_as_asked() {
         assert_eq!(start.elapsed().as_secs(), 3);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn replies_go_the_shorter_way_until_some_may_be_late() {
+    let mut ends = Ends::new().await;
+    let reply_queue = ends.calls.reply_queue().to_owned();
+    let (take, mut taken) = tokio::sync::mpsc::unbounded_channel();
+    let taking = take.clone();
+    ends.calls
+        .shorten(Arc::new(move |reply| taking.send(reply).unwrap()));
+    let reply = ends.message("at once");
+    ends.serve.reply(&reply_queue, reply.clone()).await.unwrap();
+    assert_eq!(taken.try_recv(), Ok(reply));
+    // What bounces comes with all the rest.
+    ends.call("nobody").await;
+    assert!(matches!(
+        ends.incoming.next().await,
+        Some(Incoming::Returned(_))
+    ));
+
+    ends.broker.delay_replies(Duration::from_secs(3));
+    for name in ["late", "prompt"] {
+        let reply = ends.message(name);
+        ends.serve.reply(&reply_queue, reply.clone()).await.unwrap();
+        ends.broker.delay_replies(Duration::ZERO);
+    }
+    for name in ["late", "prompt"] {
+        let expected = ends.message(name);
+        let next = ends.incoming.next().await;
+        assert!(matches!(next, Some(Incoming::Reply(reply)) if reply == expected));
+    }
+    assert!(taken.is_empty());
+}
