@@ -5,6 +5,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod book;
 mod bounces;
 mod calls;
 mod cluster;
@@ -23,6 +24,7 @@ mod readme;
 mod redelivery;
 mod refusals;
 mod resends;
+mod restarts;
 mod site;
 mod tls;
 mod unreadable;
