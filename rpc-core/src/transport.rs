@@ -19,6 +19,8 @@ use crate::serve_error::ServeError;
 
 pub(crate) mod amqp;
 pub(crate) mod memory;
+#[cfg(test)]
+pub(crate) mod watched;
 
 /// A way to reach one broker, which may have several hosts.
 #[async_trait]

@@ -5,10 +5,12 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod answers;
 mod book;
 mod bounces;
 mod calls;
 mod cluster;
+mod deadlines;
 mod faults;
 mod harness;
 mod interop;
