@@ -20,6 +20,7 @@ mod lifecycle;
 mod losses;
 mod one_way;
 mod permissions;
+mod poison;
 mod probe;
 mod progress;
 mod readme;
