@@ -110,6 +110,43 @@ on_both! {
     }
 }
 
+/// It cannot refuse the new call, so the one that has waited longest has to go.
+#[tokio::test]
+async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
+    let site = Site::rabbitmq().await;
+    let client = site.rpc().await;
+    let tally = Tally::default();
+    let handler = tally.clone();
+    client
+        .register("nap", move |nap: Nap| handler.clone().nap(nap))
+        .concurrency(1)
+        .queue(QueueOptions::default().quorum().max_length(1))
+        .await
+        .unwrap();
+    // Confirmed as clients of a trait make their calls to such a queue, and without.
+    for confirmed in [true, false] {
+        let before = tally.finished();
+        let nap = |millis| {
+            let call = client.call("nap", json!({"millis": millis}));
+            tokio::spawn(if confirmed { call.confirmed() } else { call })
+        };
+        let running = nap(4000);
+        eventually("it runs", || async { tally.started() == before + 1 }).await;
+        let oldest = nap(1);
+        eventually("one waits", || async { site.depth("nap").await == 1 }).await;
+        let newest = nap(2);
+        let error = oldest.await.unwrap().unwrap_err();
+        assert!(
+            matches!(&error, RpcError::Overloaded { method, .. } if method == "nap"),
+            "{error:?}"
+        );
+        assert_eq!(tally.finished(), before, "it waited for the one that runs");
+        assert_eq!(running.await.unwrap().unwrap(), json!(4000));
+        assert_eq!(newest.await.unwrap().unwrap(), json!(2));
+        assert_eq!(tally.started(), before + 2);
+    }
+}
+
 /// A client, and the one server of `nap`, which runs one call at a time and is at it.
 async fn busy(site: &Site) -> (Rpc, Rpc, Tally) {
     let (client, server) = (site.rpc().await, site.rpc().await);

@@ -45,8 +45,11 @@ async fn main() -> Result<()> {
     };
     let rpc = Rpc::connect(&*url).await?;
     let serve = rpc.register("doom", doom).idempotent().queue(queue);
-    let _server = serve.dead_letter_queue("doom.lost").await?;
+    let server = serve.dead_letter_queue("doom.lost").await?;
     say("ready")?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    // What it has answered is acked then.
+    server.shutdown().await?;
+    rpc.close().await;
     Ok(())
 }
