@@ -1,10 +1,12 @@
 //! Calls that come back to their callers unanswered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::{QueueOptions, Rpc, RpcError};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 
 use crate::probe::{Nap, Tally};
 use crate::site::{Site, builder, eventually, on_both};
@@ -107,6 +109,36 @@ on_both! {
         let error = hasty.call("nap", json!({"millis": 1})).await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         running.abort();
+    }
+
+    /// Neither at the client nor at the broker, however many callers wait for a server that answers none.
+    async fn a_slow_server_lets_no_more_calls_pile_up_than_the_client_may_have_in_flight(site) {
+        let (server, gate, tally) = (site.rpc().await, Arc::new(Semaphore::new(0)), Tally::default());
+        let (closed, handler) = (Arc::clone(&gate), tally.clone());
+        let wait = move |nap: Nap| {
+            let (gate, tally) = (Arc::clone(&closed), handler.clone());
+            async move {
+                drop(gate.acquire().await);
+                tally.nap(nap).await
+            }
+        };
+        server.register("nap", wait).concurrency(2).await.unwrap();
+        site.lanes("nap", 1).await;
+        let client = builder(site.url()).max_in_flight(8).connect().await.unwrap();
+        let call = |_| tokio::spawn(client.call("nap", json!({"millis": 0})));
+        let calls: Vec<_> = (0..1000).map(call).collect();
+        eventually("some are in flight", || async { client.in_flight() == 8 }).await;
+        // Time for more to follow, if they might.
+        for _ in 0..10 {
+            sleep(Duration::from_millis(20)).await;
+            assert_eq!(client.in_flight(), 8);
+            assert!(site.depth("nap").await <= 8);
+        }
+        gate.add_permits(2);
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap(), json!(0));
+        }
+        assert_eq!((tally.finished(), client.in_flight()), (1000, 0));
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
+use super::pressure::Pressure;
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
@@ -124,6 +125,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> 
             channel,
             queue: queue.into(),
             header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
+            pressure: Pressure::default(),
             published,
         }),
     })
@@ -147,6 +149,7 @@ struct AmqpCalls {
     channel: Channel,
     queue: Arc<str>,
     header_limit: usize,
+    pressure: Pressure,
     /// When a call was last published, which is when returned calls become likely.
     published: watch::Sender<Option<Instant>>,
 }
@@ -167,11 +170,26 @@ impl CallChannel for AmqpCalls {
             ..BasicPublishOptions::default()
         };
         let properties = properties::to_amqp(&call);
-        let publishing =
-            self.channel
-                .basic_publish("".into(), short(queue), options, &call.body, properties);
+        let size = call.body.len() + FRAMES_SIZE;
         // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
-        hand_over(publishing).map_err(|error| publish_error(&error))?;
+        let handed_over = if self.pressure.may_hand_over(size) {
+            hand_over(self.channel.basic_publish(
+                "".into(),
+                short(queue),
+                options,
+                &call.body,
+                properties,
+            ))
+        } else {
+            let (channel, queue) = (self.channel.clone(), short(queue));
+            let publishing = Box::pin(async move {
+                let published =
+                    channel.basic_publish("".into(), queue, options, &call.body, properties);
+                published.await.map(drop)
+            });
+            self.pressure.wait_to_hand_over(size, publishing).await
+        };
+        handed_over.map_err(|error| publish_error(&error))?;
         self.published.send_replace(Some(Instant::now()));
         Ok(())
     }
@@ -257,6 +275,9 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
 /// What the properties other than the caller's headers take at most: five short strings and the
 /// protocol's own headers.
 const PROPERTIES_SIZE: usize = 4096;
+
+/// About what lapin needs for the other frames of a message while it keeps it.
+const FRAMES_SIZE: usize = 1024;
 
 const RETURN_POLL: Duration = Duration::from_millis(1);
 const MAX_RETURN_POLL: Duration = Duration::from_millis(250);
