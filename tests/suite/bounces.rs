@@ -123,7 +123,6 @@ on_both! {
             }
         };
         server.register("nap", wait).concurrency(2).await.unwrap();
-        site.lanes("nap", 1).await;
         let client = builder(site.url()).max_in_flight(8).connect().await.unwrap();
         let call = |_| tokio::spawn(client.call("nap", json!({"millis": 0})));
         let calls: Vec<_> = (0..1000).map(call).collect();

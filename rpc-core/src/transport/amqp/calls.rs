@@ -187,7 +187,8 @@ impl CallChannel for AmqpCalls {
                     channel.basic_publish("".into(), queue, options, &call.body, properties);
                 published.await.map(drop)
             });
-            self.pressure.wait_to_hand_over(size, publishing).await
+            // Boxed, as few calls need it.
+            Box::pin(self.pressure.wait_to_hand_over(size, publishing)).await
         };
         handed_over.map_err(|error| publish_error(&error))?;
         self.published.send_replace(Some(Instant::now()));
