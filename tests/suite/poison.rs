@@ -143,3 +143,35 @@ async fn a_one_way_call_kills_two_processes() {
         .await;
     }
 }
+
+/// Each server is alone, so that the one that counts for the caller is the one that is killed next.
+#[tokio::test]
+async fn a_call_kills_two_processes_one_after_the_other() {
+    for queue in ["classic", "quorum"] {
+        let site = Site::rabbitmq().await;
+        site.uses(&["doom", "doom.lost"]).await;
+        let client = site.rpc().await;
+        let mut server = Doomed::start(&site, queue).await;
+        if queue == "classic" {
+            site.lanes("doom", 1).await;
+        }
+        let call = tokio::spawn(client.call("doom", json!({"kill": true})));
+        let mut begun = 0;
+        for _ in 0..2 {
+            eventually("it is dead", || std::future::ready(server.is_dead())).await;
+            begun += server.began().await;
+            server = Doomed::start(&site, queue).await;
+        }
+        let RpcError::Remote(error) = call.await.unwrap().unwrap_err() else {
+            panic!("no error of the server");
+        };
+        assert_eq!(error.kind, "rpc.Poisoned", "{error}");
+        assert!(!server.is_dead(), "it began a third time");
+        let survivor = client.call("doom", json!({"kill": false})).await.unwrap();
+        assert_eq!(survivor, json!(server.child.id().unwrap()));
+        begun += server.began().await;
+        assert_eq!(begun, 2);
+        assert_eq!(site.depth("doom").await, 0);
+        assert_eq!(site.depth("doom.lost").await, 1);
+    }
+}

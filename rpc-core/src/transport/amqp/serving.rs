@@ -207,7 +207,10 @@ impl ServeChannel for AmqpServing {
         // Confirmed, since a quorum queue that has no leader drops what is not. If the connection dies between
         // the two, the broker redelivers the original, marked as it is.
         if self.put(queue, call).await? {
-            self.ack(tag).await
+            // Until it is written, so that the copy cannot start before and take the acknowledgement with it.
+            let options = BasicAckOptions::default();
+            self.while_connected(self.channel.basic_ack(tag, options))
+                .await
         } else {
             self.requeue(tag).await
         }
