@@ -283,3 +283,6 @@ fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
 
 /// How long a new server waits for a connection that was lost to come back.
 const UP_LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -50,10 +50,14 @@ impl Batch {
 
     /// One of its calls is done with.
     pub(crate) fn close_one(&self) -> Result<(), PublishError> {
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.was_last() {
             self.channel.ack(self.tag)?;
         }
         Ok(())
+    }
+
+    fn was_last(&self) -> bool {
+        self.open.fetch_sub(1, Ordering::AcqRel) == 1
     }
 }
 
@@ -85,7 +89,8 @@ impl Settlement {
     }
 
     /// Puts `call` into the queue of its method, in the place of what it came in. If the connection dies between the two,
-    /// the broker redelivers what it came in, marked as it is.
+    /// the broker redelivers what it came in, marked as it is. Returns when the settlement is written: whoever starts the
+    /// copy then may take the process down, and must not take the settlement with it.
     pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
         let receipt = place(self.channel(), method, call).await?;
         match (self, receipt) {
@@ -93,9 +98,12 @@ impl Settlement {
             (Self::Alone { channel, tag }, Receipt::Refused) => channel.requeue(tag).await,
             // Where the queue is gone, the call that this one replaces is gone with it.
             (Self::Alone { channel, tag }, Receipt::Taken | Receipt::Unroutable) => {
-                channel.ack(tag)
+                channel.ack_written(tag).await
             }
-            (Self::InBatch(batch), Receipt::Taken) => batch.close_one(),
+            (Self::InBatch(batch), Receipt::Taken) if batch.was_last() => {
+                batch.channel.ack_written(batch.tag).await
+            }
+            (Self::InBatch(_), Receipt::Taken) => Ok(()),
             (Self::InBatch(_), Receipt::Refused | Receipt::Unroutable) => Err(not_placed()),
         }
     }

@@ -7,13 +7,13 @@ use std::task::Poll;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{RwLock, Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{self, Arrived};
 use crate::lane::inlet::Lane;
-use crate::message::Message;
+use crate::message::{ATTEMPTS, Message};
 use crate::redelivery::is_unique;
 use crate::service::Method;
 use crate::settlement::{Settlement, keep};
@@ -30,6 +30,9 @@ pub(crate) struct Station {
     /// For calls that run. The prefetch alone is no bound: calls of a connection that was lost may still run, and those of
     /// batches do not count for it.
     pub(crate) slots: Semaphore,
+    /// Shared by those that put a copy in the place of a call, until the call is settled. A copy that took this process with it
+    /// before that would go to the next server together with the call, and each of them count by itself.
+    pub(crate) replacing: RwLock<()>,
     /// The largest reply, in bytes.
     pub(crate) message_size: usize,
     /// Tells that the server is leaving.
@@ -88,6 +91,9 @@ impl Station {
 
     /// Runs a call when it is its turn, answers it and settles it.
     pub(crate) async fn serve(&self, mut call: Box<Call>, broken: &mpsc::Sender<String>) {
+        if call.arrived.message.headers.contains_key(ATTEMPTS) {
+            drop(Box::pin(self.replacing.write()).await);
+        }
         let slot = match self.slots.try_acquire() {
             // One that must not run needs no place, and must not be handed back as if it were new.
             _ if call.arrived.refused.is_some() => None,

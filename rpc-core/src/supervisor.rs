@@ -215,3 +215,6 @@ const STABLE: Duration = Duration::from_secs(1);
 
 /// The transport bounds its own closing; this bounds the supervisor's.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ use crate::serve_error::ServeError;
 
 pub(crate) mod amqp;
 pub(crate) mod memory;
+#[cfg(test)]
+pub(crate) mod watched;
 
 /// A way to reach one broker, which may have several hosts.
 #[async_trait]
@@ -160,6 +162,9 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
 
     /// Settles a delivery that was answered, without waiting until that is written.
     fn ack(&self, tag: u64) -> Result<(), PublishError>;
+
+    /// As [`ack`](Self::ack), and returns when that is written.
+    async fn ack_written(&self, tag: u64) -> Result<(), PublishError>;
 
     /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange. Does not wait
     /// either.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -84,6 +84,7 @@ impl Worker {
                 method: Arc::clone(method),
                 lane: lane.clone(),
                 slots: Semaphore::new(method.options.concurrency.into()),
+                replacing: RwLock::default(),
                 message_size: limits.message_size,
                 stop: stop.clone(),
                 abandon: abandon.clone(),
@@ -287,6 +288,7 @@ impl Worker {
             Verdict::Replace(copy) => {
                 let (station, broken) = (Arc::clone(station), broken.clone());
                 self.calls.spawn(async move {
+                    let _replacing = station.replacing.read().await;
                     let replaced = settlement.replace(&station.method, *copy).await;
                     station.tell_if_broken(replaced, &broken);
                 });

@@ -39,9 +39,31 @@ pub enum Way {
 /// What the network does to all connections.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weather {
-    frozen_there: bool,
-    frozen_back: bool,
+    there: Sky,
+    back: Sky,
+}
+
+/// What it does to one way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sky {
+    frozen: bool,
     delay: Duration,
+}
+
+impl Weather {
+    fn on(&self, way: Way) -> &Sky {
+        match way {
+            Way::There => &self.there,
+            Way::Back => &self.back,
+        }
+    }
+
+    fn on_mut(&mut self, way: Way) -> &mut Sky {
+        match way {
+            Way::There => &mut self.there,
+            Way::Back => &mut self.back,
+        }
+    }
 }
 
 /// One relayed connection.
@@ -198,23 +220,28 @@ impl TcpRelay {
 
     /// Holds back all that is sent one way from now on. The relay reads no more of it, either.
     pub fn freeze_way(&self, way: Way) {
-        self.weather.send_modify(|weather| match way {
-            Way::There => weather.frozen_there = true,
-            Way::Back => weather.frozen_back = true,
-        });
+        self.weather
+            .send_modify(|weather| weather.on_mut(way).frozen = true);
     }
 
     /// Lets go of what was held back.
     pub fn thaw(&self) {
         self.weather.send_modify(|weather| {
-            weather.frozen_there = false;
-            weather.frozen_back = false;
+            weather.there.frozen = false;
+            weather.back.frozen = false;
         });
     }
 
     /// Makes everything take so much longer, either way.
     pub fn delay(&self, delay: Duration) {
-        self.weather.send_modify(|weather| weather.delay = delay);
+        self.delay_way(Way::There, delay);
+        self.delay_way(Way::Back, delay);
+    }
+
+    /// Makes everything that is sent one way take so much longer.
+    pub fn delay_way(&self, way: Way, delay: Duration) {
+        self.weather
+            .send_modify(|weather| weather.on_mut(way).delay = delay);
     }
 }
 
@@ -286,14 +313,11 @@ async fn pump(
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let delay = weather.borrow().delay;
+        let delay = weather.borrow().on(way).delay;
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        let thawed = weather.wait_for(|weather| match way {
-            Way::There => !weather.frozen_there,
-            Way::Back => !weather.frozen_back,
-        });
+        let thawed = weather.wait_for(|weather| !weather.on(way).frozen);
         // An error: the relay is being dropped.
         if thawed.await.is_err() || to.write_all(&buffer[..length]).await.is_err() {
             break;

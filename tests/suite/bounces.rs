@@ -1,10 +1,12 @@
 //! Calls that come back to their callers unanswered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_core::{QueueOptions, Rpc, RpcError};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 
 use crate::probe::{Nap, Tally};
 use crate::site::{Site, builder, eventually, on_both};
@@ -107,6 +109,72 @@ on_both! {
         let error = hasty.call("nap", json!({"millis": 1})).await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         running.abort();
+    }
+
+    /// Neither at the client nor at the broker, however many callers wait for a server that answers none.
+    async fn a_slow_server_lets_no_more_calls_pile_up_than_the_client_may_have_in_flight(site) {
+        let (server, gate, tally) = (site.rpc().await, Arc::new(Semaphore::new(0)), Tally::default());
+        let (closed, handler) = (Arc::clone(&gate), tally.clone());
+        let wait = move |nap: Nap| {
+            let (gate, tally) = (Arc::clone(&closed), handler.clone());
+            async move {
+                drop(gate.acquire().await);
+                tally.nap(nap).await
+            }
+        };
+        server.register("nap", wait).concurrency(2).await.unwrap();
+        let client = builder(site.url()).max_in_flight(8).connect().await.unwrap();
+        let call = |_| tokio::spawn(client.call("nap", json!({"millis": 0})));
+        let calls: Vec<_> = (0..1000).map(call).collect();
+        eventually("some are in flight", || async { client.in_flight() == 8 }).await;
+        // Time for more to follow, if they might.
+        for _ in 0..10 {
+            sleep(Duration::from_millis(20)).await;
+            assert_eq!(client.in_flight(), 8);
+            assert!(site.depth("nap").await <= 8);
+        }
+        gate.add_permits(2);
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap(), json!(0));
+        }
+        assert_eq!((tally.finished(), client.in_flight()), (1000, 0));
+    }
+}
+
+/// It cannot refuse the new call, so the one that has waited longest has to go.
+#[tokio::test]
+async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
+    let site = Site::rabbitmq().await;
+    let client = site.rpc().await;
+    let tally = Tally::default();
+    let handler = tally.clone();
+    client
+        .register("nap", move |nap: Nap| handler.clone().nap(nap))
+        .concurrency(1)
+        .queue(QueueOptions::default().quorum().max_length(1))
+        .await
+        .unwrap();
+    // Confirmed as clients of a trait make their calls to such a queue, and without.
+    for confirmed in [true, false] {
+        let before = tally.finished();
+        let nap = |millis| {
+            let call = client.call("nap", json!({"millis": millis}));
+            tokio::spawn(if confirmed { call.confirmed() } else { call })
+        };
+        let running = nap(4000);
+        eventually("it runs", || async { tally.started() == before + 1 }).await;
+        let oldest = nap(1);
+        eventually("one waits", || async { site.depth("nap").await == 1 }).await;
+        let newest = nap(2);
+        let error = oldest.await.unwrap().unwrap_err();
+        assert!(
+            matches!(&error, RpcError::Overloaded { method, .. } if method == "nap"),
+            "{error:?}"
+        );
+        assert_eq!(tally.finished(), before, "it waited for the one that runs");
+        assert_eq!(running.await.unwrap().unwrap(), json!(4000));
+        assert_eq!(newest.await.unwrap().unwrap(), json!(2));
+        assert_eq!(tally.started(), before + 2);
     }
 }
 

@@ -5,10 +5,13 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod answers;
+mod book;
 mod bounces;
 mod calls;
 mod cluster;
 mod dead_letters;
+mod deadlines;
 mod faults;
 mod harness;
 mod interop;
@@ -18,12 +21,14 @@ mod lifecycle;
 mod losses;
 mod one_way;
 mod permissions;
+mod poison;
 mod probe;
 mod progress;
 mod readme;
 mod redelivery;
 mod refusals;
 mod resends;
+mod restarts;
 mod site;
 mod tls;
 mod unreadable;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rpc_core::{Progress, RpcError};
+use rpc_core::{Batching, Progress, Rpc, RpcError};
 use rpc_tests::{RabbitNode, RawPeer};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::probe::{ProbeClient, Real};
 use crate::site::{Site, connect, eventually, on_both, serve};
@@ -51,6 +51,30 @@ on_both! {
         let error = client.call("busy", ()).timeout(Duration::from_secs(4)).await.unwrap_err();
         assert_eq!(*progress(&error), Progress::Queued { calls: 2, servers: 1 }, "{error}");
         running.abort();
+    }
+
+    /// Behind a batch that does not expire as soon, while the server has as many as it takes: of 64 calls, two.
+    async fn a_call_waits_in_a_batch(site) {
+        site.uses(&["busy"]).await;
+        let server = site.rpc().await;
+        let busy = |_: Value| async { std::future::pending::<Result<(), String>>().await };
+        server.register("busy", busy).concurrency(64).await.unwrap();
+        site.open_lanes("busy", 1).await;
+        let client = Rpc::builder(site.url()).batching(Batching::always()).connect().await.unwrap();
+        let mut running = Vec::new();
+        for (made, waiting) in [(1, 0), (2, 0), (3, 1)] {
+            running.push(tokio::spawn(client.call("busy", ())));
+            eventually("its batch is where it belongs", || async {
+                client.in_flight() == made && site.depth("busy").await == waiting
+            })
+            .await;
+            // The batch may still have been on its way to the broker.
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(site.depth("busy").await, waiting);
+        }
+        let error = client.call("busy", ()).timeout(Duration::from_secs(4)).await.unwrap_err();
+        assert_eq!(*progress(&error), Progress::Queued { calls: 2, servers: 1 }, "{error}");
+        running.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     async fn there_was_no_time_to_send_it(site) {

@@ -7,7 +7,7 @@ use rpc_tests::{RabbitNode, TcpRelay, Way};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::{ROUNDS, late_by, within, within_the_promise};
+use crate::{LIMIT, ROUNDS, late_by, lateness, within, within_the_promise};
 
 pub(super) async fn every_fault() {
     let mut node = RabbitNode::start().await.unwrap();
@@ -59,6 +59,27 @@ async fn networks(node: &RabbitNode) {
         relay.thaw();
         is_back(&client).await;
     }
+    for (what, way) in [
+        ("the network takes its time for answers", Way::Back),
+        ("the network takes its time for calls", Way::There),
+    ] {
+        relay.delay_way(way, LIMIT * 2);
+        ends_in_time(what, &client, is_timeout).await;
+        relay.delay_way(way, Duration::ZERO);
+        is_back(&client).await;
+    }
+    breaks_again_and_again("the network resets all connections", &client, async || {
+        relay.cut().await.unwrap();
+    })
+    .await;
+    breaks_again_and_again(
+        "the network closes all connections by half",
+        &client,
+        async || {
+            relay.half_close();
+        },
+    )
+    .await;
     relay.refuse().await.unwrap();
     relay.cut().await.unwrap();
     notice_loss(&client).await;
@@ -66,6 +87,31 @@ async fn networks(node: &RabbitNode) {
         matches!(error, RpcError::NotConnected { .. })
     })
     .await;
+}
+
+/// Three times while a call runs. One that may be sent again is, each time, and its deadline ends that.
+async fn breaks_again_and_again(what: &str, client: &Rpc, fault: impl AsyncFn()) {
+    let faults = async || {
+        loop {
+            sleep(LIMIT / 4).await;
+            fault().await;
+        }
+    };
+    let ends_so = |error: &RpcError| {
+        let was_sent = matches!(error, RpcError::ConnectionLost { sent: true, .. });
+        was_sent || is_timeout(error)
+    };
+    let mut late = Vec::new();
+    for _ in 0..ROUNDS {
+        let call = client.call("nap", json!({})).idempotent();
+        late.push(tokio::select! {
+            late = lateness(call, ends_so) => late,
+            () = faults() => unreachable!("they do not end"),
+        });
+        notice_loss(client).await;
+        is_back(client).await;
+    }
+    within_the_promise("amqp://", what, late);
 }
 
 /// Client and server are back soon after the broker is, however long it was away.
@@ -101,7 +147,7 @@ async fn is_back(client: &Rpc) {
 /// A call at the very moment of a loss may be lost with it; those that come later wait for a connection.
 async fn notice_loss(client: &Rpc) {
     let call = client.call("nap", json!({}));
-    call.timeout(Duration::from_millis(300)).await.unwrap_err();
+    call.timeout(LIMIT).await.unwrap_err();
 }
 
 async fn ends_in_time(what: &str, client: &Rpc, ends_so: impl Fn(&RpcError) -> bool) {

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpc_core::{Rpc, RpcError};
+use rpc_core::{Call, Rpc, RpcError};
 use rpc_tests::fresh_vhost;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -21,6 +21,8 @@ mod faults;
 
 const PROMISE: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 7;
+/// What the calls have.
+const LIMIT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn calls_end_within_fifty_milliseconds_of_when_they_must() {
@@ -87,18 +89,21 @@ async fn timeouts_and_expiry(url: &str) {
 
 /// How long after their deadline calls end, all of them in one way.
 async fn late_by(client: &Rpc, ends_so: impl Fn(&RpcError) -> bool) -> Vec<Duration> {
-    let limit = Duration::from_millis(300);
     let mut late = Vec::new();
     for _ in 0..ROUNDS {
-        let start = Instant::now();
-        let call = client.call("nap", json!({})).timeout(limit);
-        let error = call.await.unwrap_err();
-        let took = start.elapsed();
-        assert!(ends_so(&error), "{error:?}");
-        assert!(took >= limit, "{took:?} is before the deadline");
-        late.push(took.checked_sub(limit).unwrap());
+        late.push(lateness(client.call("nap", json!({})), &ends_so).await);
     }
     late
+}
+
+/// The same of one call.
+async fn lateness(call: Call<Value>, ends_so: impl Fn(&RpcError) -> bool) -> Duration {
+    let start = Instant::now();
+    let error = call.timeout(LIMIT).await.unwrap_err();
+    let took = start.elapsed();
+    assert!(ends_so(&error), "{error:?}");
+    assert!(took >= LIMIT, "{took:?} is before the deadline");
+    took.checked_sub(LIMIT).unwrap()
 }
 
 fn within_the_promise(url: &str, what: &str, times: Vec<Duration>) {

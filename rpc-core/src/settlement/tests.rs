@@ -62,6 +62,10 @@ impl ServeChannel for Scripted {
         unreachable!("nobody is answered")
     }
 
+    async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
+        self.ack(tag)
+    }
+
     fn reject(&self, _: u64) -> Result<(), PublishError> {
         unreachable!("nothing is rejected")
     }

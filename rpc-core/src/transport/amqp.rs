@@ -23,6 +23,7 @@ mod lookout;
 mod confirms;
 mod opening;
 mod permission;
+mod pressure;
 pub(crate) mod properties;
 mod receipts;
 mod refusal;

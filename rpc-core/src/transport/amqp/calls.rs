@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
+use super::pressure::Pressure;
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
 use crate::connect_error::ConnectError;
 use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
@@ -125,6 +126,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> 
             channel,
             queue: queue.into(),
             header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
+            pressure: Pressure::default(),
             published,
         }),
     })
@@ -148,6 +150,7 @@ struct AmqpCalls {
     channel: Channel,
     queue: Arc<str>,
     header_limit: usize,
+    pressure: Pressure,
     /// When a call was last published, which is when returned calls become likely.
     published: watch::Sender<Option<Instant>>,
 }
@@ -168,15 +171,32 @@ impl CallChannel for AmqpCalls {
             ..BasicPublishOptions::default()
         };
         let properties = properties::to_amqp(&call);
+        let size = call.body.len() + FRAMES_SIZE;
+        // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
+        if !self.pressure.may_hand_over(size) {
+            let (channel, queue) = (self.channel.clone(), short(queue));
+            let publishing = Box::pin(async move {
+                let published =
+                    channel.basic_publish("".into(), queue, options, &call.body, properties);
+                published.await.map(drop)
+            });
+            return Either::Right(Box::pin(async move {
+                let handed_over = self.pressure.wait_to_hand_over(size, publishing).await;
+                self.note_publish(handed_over)
+            }));
+        }
         let publishing =
             self.channel
                 .basic_publish("".into(), short(queue), options, &call.body, properties);
-        // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
-        let handed_over = hand_over(publishing).map_err(|error| publish_error(&error));
-        if handed_over.is_ok() {
-            self.published.send_replace(Some(Instant::now()));
-        }
-        Either::Left(ready(handed_over))
+        Either::Left(ready(self.note_publish(hand_over(publishing))))
+    }
+}
+
+impl AmqpCalls {
+    fn note_publish(&self, handed_over: Result<(), lapin::Error>) -> Result<(), PublishError> {
+        handed_over.map_err(|error| publish_error(&error))?;
+        self.published.send_replace(Some(Instant::now()));
+        Ok(())
     }
 }
 
@@ -260,6 +280,9 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
 /// What the properties other than the caller's headers take at most: five short strings and the
 /// protocol's own headers.
 const PROPERTIES_SIZE: usize = 4096;
+
+/// About what lapin needs for the other frames of a message while it keeps it.
+const FRAMES_SIZE: usize = 1024;
 
 const RETURN_POLL: Duration = Duration::from_millis(1);
 const MAX_RETURN_POLL: Duration = Duration::from_millis(250);

@@ -186,6 +186,12 @@ impl ServeChannel for AmqpServing {
         hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
     }
 
+    async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
+        let options = BasicAckOptions::default();
+        self.while_connected(self.channel.basic_ack(tag, options))
+            .await
+    }
+
     fn reject(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicRejectOptions { requeue: false };
         hand_over(self.channel.basic_reject(tag, options)).map_err(|error| publish_error(&error))

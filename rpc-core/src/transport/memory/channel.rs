@@ -234,6 +234,10 @@ impl ServeChannel for Serving {
         self.settle(State::ack, tag)
     }
 
+    async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
+        self.ack(tag)
+    }
+
     fn reject(&self, tag: u64) -> Result<(), PublishError> {
         self.settle(State::reject, tag)
     }

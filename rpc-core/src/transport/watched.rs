@@ -1,0 +1,163 @@
+//! A transport of which a test sees when it is asked for what.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::time::{Duration, Instant};
+
+use super::memory::{MemoryBroker, MemoryTransport};
+use super::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, Purpose, ServeChannel, Transport};
+use crate::connect_error::ConnectError;
+use crate::serve_error::ServeError;
+
+/// `memory://` with several hosts, which are all the same broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    memory: Arc<MemoryTransport>,
+    pub(crate) broker: MemoryBroker,
+    hosts: usize,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What was asked for, and when.
+#[derive(Debug, Default)]
+struct Asked {
+    connections: Vec<(usize, Instant)>,
+    channels: Vec<Instant>,
+    /// The last one for serving.
+    channel: Option<Arc<dyn ServeChannel>>,
+    refuse_channels: bool,
+}
+
+impl Watched {
+    /// `name` is that of the broker.
+    pub(crate) fn new(name: &str, hosts: usize) -> Self {
+        Self {
+            memory: Arc::new(MemoryTransport::from_url(&format!("memory://{name}")).unwrap()),
+            broker: MemoryBroker::named(name),
+            hosts,
+            asked: Arc::default(),
+        }
+    }
+
+    /// The hosts to which connections were asked for since this was last called, and when.
+    pub(crate) fn connections(&self) -> Vec<(usize, Instant)> {
+        std::mem::take(&mut self.asked.lock().unwrap().connections)
+    }
+
+    /// When channels for serving were asked for since this was last called.
+    pub(crate) fn channels(&self) -> Vec<Instant> {
+        std::mem::take(&mut self.asked.lock().unwrap().channels)
+    }
+
+    /// Opens no channels for serving any more, or does so again.
+    pub(crate) fn refuse_channels(&self, refuse: bool) {
+        self.asked.lock().unwrap().refuse_channels = refuse;
+    }
+
+    /// Closes the last channel for serving, and leaves its connection.
+    pub(crate) async fn break_channel(&self) {
+        let channel = self.asked.lock().unwrap().channel.take();
+        channel.unwrap().close().await;
+    }
+}
+
+#[async_trait]
+impl Transport for Watched {
+    fn hosts(&self) -> usize {
+        self.hosts
+    }
+
+    async fn connect(&self, host: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
+        let asked = (host, Instant::now());
+        self.asked.lock().unwrap().connections.push(asked);
+        Ok(Arc::new(WatchedLink {
+            link: self.memory.connect(host, purpose).await?,
+            asked: Arc::clone(&self.asked),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct WatchedLink {
+    link: Arc<dyn Link>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+#[async_trait]
+impl Link for WatchedLink {
+    fn host(&self) -> &str {
+        self.link.host()
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        self.link.user_id()
+    }
+
+    async fn lost(&self) -> Loss {
+        self.link.lost().await
+    }
+
+    fn blocked(&self) -> Option<String> {
+        self.link.blocked()
+    }
+
+    async fn unblocked(&self) {
+        self.link.unblocked().await;
+    }
+
+    async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
+        self.link.call_channel().await
+    }
+
+    async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
+        let refuse = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.channels.push(Instant::now());
+            asked.refuse_channels
+        };
+        if refuse {
+            return Err(ConnectError::Unreachable {
+                host: self.host().to_owned(),
+                reason: "it opens no channels".to_owned(),
+            }
+            .into());
+        }
+        let channel = self.link.serve_channel().await?;
+        self.asked.lock().unwrap().channel = Some(Arc::clone(&channel));
+        Ok(channel)
+    }
+
+    fn confirm_channel(&self) -> Box<dyn ConfirmChannel> {
+        self.link.confirm_channel()
+    }
+
+    fn lookout(&self) -> Box<dyn Lookout> {
+        self.link.lookout()
+    }
+
+    async fn close(&self) {
+        self.link.close().await;
+    }
+}
+
+/// Holds attempts to what is promised of their pauses: none before the first, and before each further one at most
+/// 50 ms, then twice as long, up to 800 ms. They grow.
+pub(crate) fn assert_backs_off(mut since: Instant, attempts: &[Instant]) {
+    let mut bound = Duration::ZERO;
+    let mut longest = Duration::ZERO;
+    for (index, attempt) in attempts.iter().enumerate() {
+        let pause = attempt.duration_since(since);
+        assert!(pause <= bound + TICK, "{pause:?} before attempt {index}");
+        bound = (bound * 2).clamp(Duration::from_millis(50), LONGEST);
+        longest = longest.max(pause);
+        since = *attempt;
+    }
+    assert!(longest > LONGEST / 2, "the pauses do not grow: {longest:?}");
+}
+
+/// The longest pause between attempts.
+pub(crate) const LONGEST: Duration = Duration::from_millis(800);
+
+/// What tokio's timers round up to.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
