@@ -51,7 +51,7 @@ impl Counter {
     }
 
     /// Nothing is left of any call, and its server leaves in order.
-    async fn is_done(self) {
+    async fn close(self) {
         assert_eq!(self.client.in_flight(), 0);
         assert_eq!(self.broker.queue_depth("count"), Some(0));
         self.server.shutdown().await.unwrap();
@@ -76,7 +76,7 @@ async fn answers_that_come_twice_change_nothing() {
     counter.broker.duplicate_replies(0);
     assert_values(counter.call(50, LIMIT).await);
     assert_eq!(counter.runs(), 21 * 50);
-    counter.is_done().await;
+    counter.close().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn answers_that_take_longer_are_waited_for_until_the_deadline() {
     assert_values(counter.call(50, LIMIT).await);
     assert!(start.elapsed() >= delay);
     assert_eq!(counter.runs(), 50);
-    counter.is_done().await;
+    counter.close().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +115,7 @@ async fn answers_that_take_too_long_are_timeouts_and_harm_no_later_call() {
     counter.broker.delay_replies(Duration::ZERO);
     sleep(LIMIT).await;
     assert_values(counter.call(50, LIMIT).await);
-    counter.is_done().await;
+    counter.close().await;
 }
 
 const LIMIT: Duration = Duration::from_secs(5);

@@ -147,8 +147,9 @@ async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
         grants.0[kind].push(LANES);
     }
     let url = bank.user("server", &grants).await;
+    // As it is by default, for its calls travel in batches or not as the test has it.
     let serves = |url: String| async move {
-        let rpc = connect(url).await.unwrap();
+        let rpc = Rpc::connect(url).await.unwrap();
         rpc.register("pay", pay).await.unwrap();
         rpc
     };

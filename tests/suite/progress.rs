@@ -56,7 +56,7 @@ on_both! {
     /// Behind a batch that does not expire as soon, while the server has as many as it takes: of 64 calls, two.
     async fn a_call_waits_in_a_batch(site) {
         site.uses(&["busy"]).await;
-        let server = site.rpc().await;
+        let server = Rpc::connect(site.url()).await.unwrap();
         let busy = |_: Value| async { std::future::pending::<Result<(), String>>().await };
         server.register("busy", busy).concurrency(64).await.unwrap();
         site.open_lanes("busy", 1).await;

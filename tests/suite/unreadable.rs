@@ -89,8 +89,9 @@ impl Scene {
     async fn on(site: &Site) -> Self {
         site.uses(&["nap", "nap.lost"]).await;
         let relay = TcpRelay::start(port_of(site.url())).await.unwrap();
-        let connect = async || builder(relay.url(site.url())).connect().await.unwrap();
-        let (client, server) = (connect().await, connect().await);
+        let client = builder(relay.url(site.url())).connect().await.unwrap();
+        // It takes batches, however the calls of this run travel.
+        let server = Rpc::connect(relay.url(site.url())).await.unwrap();
         Self::new(client, server, relay).await
     }
 
