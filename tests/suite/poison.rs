@@ -1,6 +1,7 @@
 //! Calls that kill the processes of their servers.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Stdio;
 
 use rpc_core::{Call, RpcError};
@@ -12,15 +13,21 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::site::{Site, eventually};
 
 /// A server process.
-struct Doomed {
+pub(crate) struct Doomed {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Doomed {
     async fn start(site: &Site, queue: &str) -> Self {
+        Self::start_with(site.url(), queue, &[]).await
+    }
+
+    /// With some environment.
+    pub(crate) async fn start_with(url: &str, queue: &str, environment: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_doomed"))
-            .args([site.url(), queue])
+            .args([url, queue])
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -31,6 +38,10 @@ impl Doomed {
         output.read_line(&mut line).await.unwrap();
         assert_eq!(line, "ready\n");
         Self { child, output }
+    }
+
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     fn is_dead(&mut self) -> bool {
@@ -74,7 +85,7 @@ async fn kill_two_of_three(queue: &str, end: impl AsyncFnOnce(&Site)) {
     for mut server in servers {
         match server.is_dead() {
             true => dead += 1,
-            false => assert_eq!(survivor, json!(server.child.id().unwrap())),
+            false => assert_eq!(survivor, json!(server.id().unwrap())),
         }
         begun += server.began().await;
     }
@@ -168,7 +179,7 @@ async fn a_call_kills_two_processes_one_after_the_other() {
         assert_eq!(error.kind, "rpc.Poisoned", "{error}");
         assert!(!server.is_dead(), "it began a third time");
         let survivor = client.call("doom", json!({"kill": false})).await.unwrap();
-        assert_eq!(survivor, json!(server.child.id().unwrap()));
+        assert_eq!(survivor, json!(server.id().unwrap()));
         begun += server.began().await;
         assert_eq!(begun, 2);
         assert_eq!(site.depth("doom").await, 0);

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use crate::poison::Doomed;
 use crate::site::eventually;
 use crate::unreadable::{Scene, flawed};
 
@@ -96,6 +97,20 @@ async fn a_private_ca_is_trusted_for_calls_in_both_directions() {
         let answer = client.call("tls.both", json!({"a": "x".repeat(300_000)}));
         assert_eq!(answer.await.unwrap()["a"].as_str().unwrap().len(), 300_000);
     }
+}
+
+/// A process whose platform trusts the CA, as one that an administrator has set up, needs no `tls_ca`.
+#[tokio::test]
+async fn the_roots_of_the_platform_are_trusted() {
+    let node = node().await;
+    let roots = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(roots.path(), CA.pem()).unwrap();
+    let url = url(node, "guest:guest@localhost", "");
+    let environment = [("SSL_CERT_FILE", roots.path())];
+    let server = Doomed::start_with(&url, "classic", &environment).await;
+    let client = builder(node).tls_ca(CA.pem()).connect().await.unwrap();
+    let id = client.call("doom", json!({"kill": false})).await.unwrap();
+    assert_eq!(id, json!(server.id().unwrap()));
 }
 
 /// What is read is looked at beyond TLS.
