@@ -148,7 +148,9 @@ mod tests {
         let all = Arc::new(Barrier::new(3 * MOST_IDLE));
         for _ in 0..3 * MOST_IDLE {
             let all = Arc::clone(&all);
-            tasks.spawn(async move { drop(all.wait().await) });
+            tasks.spawn(async move {
+                all.wait().await;
+            });
         }
         sleep(Duration::from_millis(1)).await;
         assert_eq!(lock(&tasks.idle).tasks.len(), MOST_IDLE);
