@@ -155,7 +155,8 @@ impl<'a> Attempt<'a> {
     pub(crate) async fn wait_for_queue(&self, pause: Duration) -> Result<(), RpcError> {
         let (again, patience) = (Instant::now() + pause, self.patience());
         sleep_until(again.min(patience)).await;
-        if again < patience {
+        // As it is now: a process that was stalled wakes late.
+        if Instant::now() < patience {
             Ok(())
         } else {
             Err(self.overloaded(REFUSED.into()))

@@ -184,12 +184,14 @@ pub(super) fn keep_time(broker: &Arc<Broker>) -> impl Future<Output = ()> + Send
             else {
                 return;
             };
-            match next {
-                Some(at) => drop(timeout_at(at, moved).await),
-                None => moved.await,
-            }
+            let look = Instant::now() + REGULARLY;
+            drop(timeout_at(next.map_or(look, |at| at.min(look)), moved).await);
         }
     }
 }
+
+/// While this timer stands, those of calls are not the runtime's next. To set one that is wakes the thread that waits for
+/// it, by a system call for each call.
+const REGULARLY: Duration = Duration::from_secs(1);
 
 static NAMED: Mutex<BTreeMap<String, Weak<Broker>>> = Mutex::new(BTreeMap::new());
