@@ -148,13 +148,13 @@ pub enum RpcError {
     #[error(transparent)]
     Remote(RemoteError),
 
-    /// The answer could not be decoded. A server has taken the call, and most likely run it.
+    /// The answer could not be decoded, or is larger than `max_message_size`. A server has taken the call, and most likely run it.
     #[error("cannot decode the answer of `{method}` as {expected}: {reason}")]
     #[non_exhaustive]
     Decode {
         /// The method that was called.
         method: String,
-        /// The type that was expected.
+        /// The type that was expected, or what else.
         expected: String,
         /// What came instead.
         reason: String,

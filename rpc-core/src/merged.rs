@@ -14,7 +14,8 @@ use crate::transport::Messages;
 /// What its streams bring, in turn; ends when all have. Only those are looked at that may have something.
 ///
 /// `SelectAll` would do too, but wakes its own task whenever it finds all streams empty, which costs each call another turn
-/// of that task.
+/// of that task. It gives up its turn in between as well; here a stream that wakes itself does so as its task's runtime has it
+/// wait.
 pub(crate) struct Merged<T> {
     /// By their place; that of one that has ended is free.
     streams: Vec<Option<Open<T>>>,

@@ -89,8 +89,8 @@ impl Settlement {
     }
 
     /// Puts `call` into the queue of its method, in the place of what it came in. If the connection dies between the two,
-    /// the broker redelivers what it came in, marked as it is. Returns when the settlement is written: whoever starts the
-    /// copy then may take the process down, and must not take the settlement with it.
+    /// the broker redelivers what it came in, marked as it is. Returns when the settlement is written, if it is not that of a batch
+    /// with other calls: whoever starts the copy then may take the process down, and must not take the settlement with it.
     pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
         let receipt = place(self.channel(), method, call).await?;
         match (self, receipt) {

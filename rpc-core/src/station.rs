@@ -30,8 +30,9 @@ pub(crate) struct Station {
     /// For calls that run. The prefetch alone is no bound: calls of a connection that was lost may still run, and those of
     /// batches do not count for it.
     pub(crate) slots: Semaphore,
-    /// Shared by those that put a copy in the place of a call, until the call is settled. A copy that took this process with it
-    /// before that would go to the next server together with the call, and each of them count by itself.
+    /// Shared by those that put a copy in the place of a call, until the call is settled, or of its batch all that can be. A
+    /// copy that took this process with it before that would go to the next server together with the call, and each of them
+    /// count by itself.
     pub(crate) replacing: RwLock<()>,
     /// The largest reply, in bytes.
     pub(crate) message_size: usize,
@@ -91,7 +92,8 @@ impl Station {
 
     /// Runs a call when it is its turn, answers it and settles it.
     pub(crate) async fn serve(&self, mut call: Box<Call>, broken: &mpsc::Sender<String>) {
-        if call.arrived.message.headers.contains_key(ATTEMPTS) {
+        let is_copy = call.arrived.message.headers.contains_key(ATTEMPTS);
+        if is_copy && call.arrived.refused.is_none() {
             drop(Box::pin(self.replacing.write()).await);
         }
         let slot = match self.slots.try_acquire() {

@@ -37,7 +37,11 @@ impl Tasks {
     /// Runs a future, by itself.
     pub(crate) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let mut work = work.boxed();
-        while let Some(task) = lock(&self.idle).tasks.pop() {
+        loop {
+            let task = lock(&self.idle).tasks.pop();
+            let Some(task) = task else {
+                break;
+            };
             match task.send(work) {
                 Ok(()) => return,
                 // It was stopped with its runtime.

@@ -185,7 +185,8 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// A message on its way to the broker. It is begun already, and most are over by then, so that no future need be made.
+/// A message on its way to the broker: over, so that no future need be made, or begun when it is first polled, and with nothing
+/// handed over before its end.
 pub(crate) type HandOver<'a, T = ()> =
     Either<Ready<Result<T, PublishError>>, BoxFuture<'a, Result<T, PublishError>>>;
 

@@ -249,3 +249,32 @@ async fn a_broker_that_is_stopped_for_a_while_is_a_timeout() {
     })
     .await;
 }
+
+/// What the network has not taken from the caller was not sent, and goes over the next connection.
+#[tokio::test]
+async fn calls_that_a_network_holds_up_go_over_the_next_connection() {
+    let scene = Scene::new("").await;
+    scene.call(1, 1, LIMIT).await.remove(0).unwrap();
+    scene.relay.freeze_way(Way::There);
+    let text = "x".repeat(1 << 20);
+    let nap = || {
+        let call = scene.client.call("nap", json!({"millis": 1, "text": text}));
+        tokio::spawn(call.timeout(Duration::from_secs(60)))
+    };
+    let calls: Vec<_> = (0..40).map(|_| nap()).collect();
+    eventually("all are in flight", || async {
+        scene.client.in_flight() == 40
+    })
+    .await;
+    scene.relay.cut().await.unwrap();
+    scene.relay.thaw();
+    let mut ran = 1;
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(_) => ran += 1,
+            Err(error) => assert_lost(&error),
+        }
+    }
+    assert!(ran > 1, "none was held up");
+    assert_eq!(scene.tally.started(), ran);
+}

@@ -41,10 +41,10 @@ impl Attempt<'_> {
         let Some((handing_over, mut ticket)) = self.depart(session, call)? else {
             return Ok(Published::NotSent(CLOSING.into()));
         };
-        // One that goes with others is sent by then, or taken back.
-        let sent = AtomicBool::new(handing_over.is_none());
+        // One that goes with others is sent when it matters, or taken back.
+        let sent = AtomicBool::new(handing_over.as_ref().is_none_or(|(_, is_over)| *is_over));
         let sending = async {
-            if let Some(handing_over) = handing_over {
+            if let Some((handing_over, _)) = handing_over {
                 match handing_over.await {
                     Ok(Receipt::Taken) => sent.store(true, Ordering::Relaxed),
                     Ok(Receipt::Unroutable) => return Err(self.unroutable()),
@@ -82,11 +82,18 @@ impl Attempt<'_> {
             {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }
+            // The network takes no more, and the transport has held the call up.
+            Outcome::Over(Over::Lost(reason))
+                if !self.confirmed && !sent.load(Ordering::Relaxed) =>
+            {
+                Ok(Published::NotSent(reason))
+            }
             outcome => Box::pin(self.answer(session, outcome)).await,
         }
     }
 
-    /// Starts a call on its way: by itself, unless it is to wait for others; `None` if none goes any more.
+    /// Starts a call on its way: by itself, unless it is to wait for others; `None` if none goes any more. With a call that
+    /// goes by itself comes whether that is over.
     ///
     /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call passes.
     #[expect(clippy::type_complexity, reason = "both are taken apart at once")]
@@ -96,7 +103,7 @@ impl Attempt<'_> {
         call: Message,
     ) -> Result<
         Option<(
-            Option<impl Future<Output = HandedOver> + use<'s>>,
+            Option<(impl Future<Output = HandedOver> + use<'s>, bool)>,
             Option<Ticket>,
         )>,
         RpcError,
@@ -150,17 +157,21 @@ impl Attempt<'_> {
             || [ATTEMPTS, IN_TIME].into_iter().any(told)
     }
 
-    /// Sends a call that is answered. Without confirmation it counts as taken when the transport has it.
+    /// Sends a call that is answered, and says whether that is over. Without confirmation it counts as taken when the
+    /// transport has it.
     fn hand_over<'s>(
         &'s self,
         session: &'s CallSession,
         call: Message,
-    ) -> impl Future<Output = HandedOver> + Send {
+    ) -> (impl Future<Output = HandedOver> + Send, bool) {
         if self.confirmed {
-            return Either::Left(session.confirms.publish(&self.method, call));
+            let publishing = session.confirms.publish(&self.method, call);
+            return (Either::Left(publishing), false);
         }
         let publishing = session.channel.publish(&self.method, call);
-        Either::Right(publishing.map_ok(|()| Receipt::Taken))
+        let is_over = matches!(publishing, Either::Left(_));
+        let publishing = publishing.map_ok(|()| Receipt::Taken);
+        (Either::Right(publishing), is_over)
     }
 
     /// Waits until the call is over for lack of time, and says how far it got.
@@ -189,9 +200,11 @@ impl Attempt<'_> {
         let (progress, ()) = join(look, end).await;
         if sent.load(Ordering::Relaxed) {
             progress
-        } else {
+        } else if self.confirmed {
             // What was begun may still be written later, also where the broker blocks publishers.
             Progress::Unknown
+        } else {
+            Progress::NotSent
         }
     }
 }

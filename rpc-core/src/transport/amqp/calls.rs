@@ -22,7 +22,7 @@ use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
 use super::pressure::Pressure;
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
 use crate::connect_error::ConnectError;
-use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message};
+use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message, headers_size};
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
 
 /// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
@@ -171,7 +171,7 @@ impl CallChannel for AmqpCalls {
             ..BasicPublishOptions::default()
         };
         let properties = properties::to_amqp(&call);
-        let size = call.body.len() + FRAMES_SIZE;
+        let size = call.body.len() + headers_size(&call.headers) + FRAMES_SIZE;
         // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
         if !self.pressure.may_hand_over(size) {
             let (channel, queue) = (self.channel.clone(), short(queue));

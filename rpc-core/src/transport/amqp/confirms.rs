@@ -242,9 +242,10 @@ fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
             return None;
         }
     };
-    let returned = returned.and_then(|message| {
-        let id = message.delivery.properties.correlation_id().as_ref()?;
-        Some(id.as_str().to_owned())
+    let returned = returned.map(|message| {
+        let id = message.delivery.properties.correlation_id().as_ref();
+        // As it was entered.
+        id.map_or_else(String::new, |id| id.as_str().to_owned())
     });
     Some(Confirmed {
         id,

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use futures_util::future::BoxFuture;
-use tokio::sync::Mutex;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 /// How much was handed to lapin that may not be written yet.
 ///
@@ -17,11 +18,14 @@ use tokio::sync::Mutex;
 pub(super) struct Pressure {
     /// In bytes, since a mark was last written.
     handed_over: AtomicUsize,
-    mark: Mutex<Option<Writing>>,
+    mark: Mutex<Option<Mark>>,
 }
 
 /// A message on its way to the network.
 pub(super) type Writing = BoxFuture<'static, Result<(), lapin::Error>>;
+
+/// Shared, since it belongs to none of those who wait: users may leave the future of a call and not come back to it.
+type Mark = Shared<BoxFuture<'static, ()>>;
 
 impl Pressure {
     /// Counts a message of so many bytes; whether it may be handed over at once. One that may not has to
@@ -37,24 +41,38 @@ impl Pressure {
         size: usize,
         mut message: Writing,
     ) -> Result<(), lapin::Error> {
-        // Held over the wait, so that those who wait have their turns in order.
-        let mut mark = self.mark.lock().await;
-        if let Some(writing) = mark.as_mut() {
-            // If it fails the connection is gone, and lapin refuses the message for the same reason.
-            drop(writing.await);
-            *mark = None;
-            self.handed_over.store(0, Ordering::Relaxed);
+        loop {
+            let mark = self.lock().clone();
+            let Some(mark) = mark else {
+                break;
+            };
+            mark.clone().await;
+            let mut current = self.lock();
+            if current
+                .as_ref()
+                .is_some_and(|current| current.ptr_eq(&mark))
+            {
+                *current = None;
+                self.handed_over.store(0, Ordering::Relaxed);
+            }
         }
-        let before = self.handed_over.fetch_add(size, Ordering::Relaxed);
+        let fits = self.may_hand_over(size);
         match poll_fn(|cx| Poll::Ready(message.as_mut().poll(cx))).await {
             Poll::Ready(written) => written,
             Poll::Pending => {
-                if before > UNWRITTEN {
-                    *mark = Some(message);
+                if !fits {
+                    // If it fails the connection is gone, and lapin refuses those that come after it for the same reason.
+                    self.lock()
+                        .get_or_insert_with(|| message.map(drop).boxed().shared());
                 }
                 Ok(())
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Mark>> {
+        // No code that can panic runs under the lock.
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What became of each one-way call, by confirmations that come with the returned messages of others.
+//! What became of each confirmed message, by confirmations that come with the returned messages of others. Messages with the
+//! same correlation id, as the copies of one call, may get each other's receipts.
 
 use std::collections::HashSet;
 
@@ -21,7 +22,7 @@ pub(super) struct Receipts<T> {
 /// The broker's word on a call.
 #[derive(Debug)]
 pub(super) struct Confirmed<T> {
-    /// The call's correlation id.
+    /// The call's correlation id; empty if it has none.
     pub(super) id: String,
     /// Who waits for it.
     pub(super) caller: T,
