@@ -1,5 +1,6 @@
 //! Calls that were given up and cannot be kept.
 
+use lapin::BasicProperties;
 use rpc_tests::{Log, RawPeer, call_properties, shared_node};
 use serde_json::json;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -23,18 +24,26 @@ async fn give_up(site: &Site, spoil: impl AsyncFnOnce(&RawPeer)) -> String {
     let peer = RawPeer::connect(site.url()).await.unwrap();
     spoil(&peer).await;
 
+    // One whose caller waits, and one of which nothing is known.
     let replies = peer.reply_queue().await.unwrap();
     let mut reply = peer.consume_no_ack(&replies).await.unwrap();
-    let mut properties = call_properties(&replies, "1");
-    let mut headers = properties.headers().clone().unwrap_or_default();
+    let awaited = call_properties(&replies, "1");
+    let mut headers = awaited.headers().clone().unwrap_or_default();
     headers.insert("rpc-attempts".into(), 2.into());
-    properties = properties.with_headers(headers);
-    peer.publish("nap", properties, json!({"millis": 1}).to_string())
-        .await
-        .unwrap();
+    let unknown = BasicProperties::default().with_headers(headers.clone());
+    for properties in [awaited.with_headers(headers), unknown] {
+        let published = peer.publish("nap", properties, json!({"millis": 1}).to_string());
+        published.await.unwrap();
+    }
     let reply = reply.next().await.unwrap();
     assert_eq!(reply.json().unwrap()["error"]["type"], "rpc.Poisoned");
-    eventually("it is acked", async || site.depth("nap").await == 0).await;
+    eventually("both are said to be lost", async || {
+        log.text()
+            .matches("the dead-letter queue did not take it")
+            .count()
+            == 2
+    })
+    .await;
     assert_eq!(tally.started(), 0);
     log.text()
 }
