@@ -119,6 +119,10 @@ impl Report {
             "worst lateness of a handler's start",
             format!("{:?}", proof.worst_start),
         );
+        row(
+            "handlers at whose very start their process was stopped",
+            proof.at_their_start.values().sum::<usize>().to_string(),
+        );
         row("pending calls leaked", format!("**{}**", ending.pending));
         row("reply queues left", format!("**{}**", ending.reply_queues));
         row(

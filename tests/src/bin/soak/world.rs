@@ -48,6 +48,13 @@ impl World {
         stalls.map_or(Duration::ZERO, |stalls| stalls.iter().map(within).sum())
     }
 
+    /// The end of the time in which a process had no processor at a moment.
+    pub(crate) fn stall_over(&self, process: u32, at: Moment) -> Option<Moment> {
+        let mut stalls = self.stalls.get(&process)?.iter();
+        let over = stalls.find(|(from, to)| *from <= at && at <= *to);
+        over.map(|(_, to)| *to)
+    }
+
     /// The records of a call and of the faults around it, to find out who was wrong.
     pub(crate) fn story(&self, call: u64, records: &[Record]) -> String {
         let own: Vec<_> = records

@@ -97,22 +97,31 @@ fn no_handler_starts_after_the_deadline() {
             started(millis, 1),
         ]
     };
-    assert_eq!(found(&start(11_015)), []);
-    assert_eq!(found(&start(11_030)), [Violation::StartedLate]);
-    // Also if its server was stopped meanwhile.
+    assert_eq!(found(&start(11_045)), []);
+    assert_eq!(found(&start(11_060)), [Violation::StartedLate]);
+    // Two may be at their start when their server is stopped, and no more; and none starts long after.
     let stopped = Record {
         call: 0,
         process: SERVER,
         ..at(
-            11_029,
+            11_229,
             Event::Stalled {
                 time: Duration::from_millis(500),
             },
         )
     };
-    let records = [&start(11_030)[..], &[stopped]].concat();
-    assert_eq!(found(&records), [Violation::StartedLate]);
-    assert_eq!(prove(&records).stalled, Duration::ZERO);
+    let with = |calls: u64, millis| {
+        let calls = (1..=calls).flat_map(|call| {
+            let call = move |record| Record { call, ..record };
+            start(millis).map(call)
+        });
+        let records: Vec<_> = calls.chain([stopped]).collect();
+        let proof = prove(&records);
+        (proof.count(Violation::StartedLate), proof.stalled)
+    };
+    assert_eq!(with(2, 11_230), (0, Duration::ZERO));
+    assert_eq!(with(5, 11_230), (3, Duration::ZERO));
+    assert_eq!(with(1, 11_290), (1, Duration::ZERO));
     // One-way calls have no deadline there.
     assert_eq!(
         found(&[
