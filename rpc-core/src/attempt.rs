@@ -131,7 +131,7 @@ impl<'a> Attempt<'a> {
             Err(_) => {
                 let most = self.limits.in_flight;
                 Err(self.overloaded(format!(
-                    "{most} are in flight, and this Rpc makes no more at a time (`max_in_flight`)"
+                    "{most} calls are in flight, which is all that this Rpc may have (`RpcBuilder::max_in_flight`)"
                 )))
             }
         }

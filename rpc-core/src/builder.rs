@@ -88,7 +88,7 @@ impl RpcBuilder {
     }
 
     /// Makes calls fail at once, rather than wait until their deadline, while there is no connection or
-    /// the broker blocks publishers.
+    /// the broker blocks publishers. So idempotent calls are not sent again then, either.
     ///
     /// Defaults to `false`.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {

@@ -89,8 +89,9 @@ pub enum RpcError {
     /// The deadline passed while the call waited in the method's queue. It did not run, unless a server
     /// that had taken it was lost and no other came: the broker does not tell the two apart.
     #[error(
-        "the call of `{method}` expired in its queue after {after:?}: no server was free to take it (is one \
-         running?), or the one that had taken it was lost, in which case it may have run"
+        "the call of `{method}` expired in its queue after {after:?}: {}; or the one that had taken it was lost, in \
+         which case it may have run",
+        why_not_taken(*.servers, *.waiting)
     )]
     #[non_exhaustive]
     Expired {
@@ -98,6 +99,11 @@ pub enum RpcError {
         method: String,
         /// How long the call had to be taken.
         after: Duration,
+        /// How many servers take calls of the method; `None` if the broker did not say in time. Found by one look at its
+        /// queue after the call had left it, as for [`Progress`].
+        servers: Option<u32>,
+        /// How many calls waited behind it at that moment.
+        waiting: Option<u32>,
     },
 
     /// A server refused the call. Those of this library do so only if they cannot read its properties. An aio-pika server also does so if it has
@@ -188,6 +194,17 @@ impl RpcError {
             | Self::Closed { method } => method,
             Self::Remote(remote) => remote.method(),
         }
+    }
+}
+
+fn why_not_taken(servers: Option<u32>, waiting: Option<u32>) -> String {
+    match (servers, waiting) {
+        (Some(0), _) => "no server takes its calls, start one".into(),
+        (Some(servers), Some(waiting)) => format!(
+            "none of its servers ({servers}) was free to take it, and {waiting} more calls waited; start more, or let them run \
+             more at a time"
+        ),
+        _ => "no server was free to take it (is one running?)".into(),
     }
 }
 

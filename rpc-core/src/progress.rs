@@ -48,7 +48,7 @@ impl fmt::Display for Progress {
             Self::Taken { servers: 0 } => {
                 f.write_str("a server has taken it, and is gone; no other is there")
             }
-            Self::Taken { .. } => f.write_str("a server has taken it, and is not done"),
+            Self::Taken { .. } => f.write_str("a server has taken it, and no answer came"),
             Self::Stopped => f.write_str("a server ran it, and stopped it at the deadline"),
             Self::NoQueue => f.write_str("its queue is gone"),
             Self::Unknown => f.write_str("the broker does not say how far it got"),

@@ -17,10 +17,12 @@ on_both! {
         let limit = Duration::from_secs(4);
         let start = Instant::now();
         let error = client.call("nap", json!({"millis": 0})).timeout(limit).await.unwrap_err();
-        let RpcError::Expired { method, after, .. } = &error else {
+        let RpcError::Expired { method, after, servers, waiting, .. } = &error else {
             panic!("{error:?}");
         };
         assert_eq!((method.as_str(), *after), ("nap", limit));
+        assert_eq!((*servers, *waiting), (Some(1), Some(0)));
+        assert!(error.to_string().contains("none of its servers (1) was free"), "{error}");
         assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
         assert_eq!(client.in_flight(), 1, "the call that keeps the server busy");
         server.close().await;
@@ -33,7 +35,8 @@ on_both! {
         server.shutdown().await.unwrap();
         // The queue is still there, so the call waits for a server to come.
         let error = client.call("nap", ()).timeout(Duration::from_secs(2)).await.unwrap_err();
-        assert!(matches!(error, RpcError::Expired { .. }), "{error:?}");
+        assert!(matches!(error, RpcError::Expired { servers: Some(0), .. }), "{error:?}");
+        assert!(error.to_string().contains("start one"), "{error}");
         let waiting = tokio::spawn(client.call("nap", ()));
         eventually("it waits", || async { site.depth("nap").await == 1 }).await;
         client.register("nap", |_: Value| async { Ok::<_, String>(7) }).await.unwrap();
@@ -98,7 +101,7 @@ on_both! {
         eventually("two are in flight", || async { client.in_flight() == 2 }).await;
         let error = nap(1).timeout(Duration::from_millis(100)).await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
-        assert!(error.to_string().contains("2 are in flight"), "{error}");
+        assert!(error.to_string().contains("2 calls are in flight"), "{error}");
         let waiting = tokio::spawn(nap(1));
         running.iter().for_each(tokio::task::JoinHandle::abort);
         assert_eq!(waiting.await.unwrap().unwrap(), json!(1));

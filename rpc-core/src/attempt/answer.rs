@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join;
 use tokio::time::{Instant, sleep_until};
 
+use super::sending::PATIENCE;
 use super::{Attempt, FULL, Published};
 use crate::call_session::CallSession;
 use crate::client::Answer;
@@ -36,8 +38,8 @@ impl Attempt<'_> {
         };
         match said {
             Said::Value(body) => Ok(Published::Answered(Answer::Value(body))),
-            Said::Fault(fault) => self.fault(fault).await,
-            Said::Bounced(Bounce::Expired) => Err(self.expired().await),
+            Said::Fault(fault) => self.fault(session, fault).await,
+            Said::Bounced(Bounce::Expired) => Err(self.expired(session).await),
             Said::Bounced(Bounce::Overflowed) => Err(self.overloaded(FULL.into())),
             Said::Bounced(Bounce::Rejected) => Err(RpcError::Rejected {
                 method: self.method(),
@@ -51,7 +53,7 @@ impl Attempt<'_> {
     }
 
     /// Errors of this library's own servers that are outcomes of their own, not the remote's.
-    async fn fault(&mut self, fault: Fault) -> Result<Published, RpcError> {
+    async fn fault(&mut self, session: &CallSession, fault: Fault) -> Result<Published, RpcError> {
         match &*fault.kind {
             kind::INTERRUPTED => Err(RpcError::Interrupted {
                 method: self.method(),
@@ -60,7 +62,7 @@ impl Attempt<'_> {
                 self.headers.insert(IN_TIME.into(), true.into());
                 Ok(Published::TakenForLate)
             }
-            kind::EXPIRED => Err(self.expired().await),
+            kind::EXPIRED => Err(self.expired(session).await),
             kind::DEADLINE_EXCEEDED => {
                 sleep_until(self.deadline).await;
                 Err(self.timed_out(Progress::Stopped))
@@ -71,11 +73,21 @@ impl Attempt<'_> {
 
     /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
     /// before its deadline.
-    async fn expired(&self) -> RpcError {
-        sleep_until(self.deadline).await;
+    async fn expired(&self, session: &CallSession) -> RpcError {
+        let by = self.deadline + PATIENCE;
+        let look = session.lookout.progress(&self.method, None, by);
+        let (progress, ()) = join(look, sleep_until(self.deadline)).await;
+        let (servers, waiting) = match progress {
+            Progress::Queued { calls, servers } => (Some(servers), Some(calls)),
+            // It is no longer there itself.
+            Progress::Taken { servers } => (Some(servers), Some(0)),
+            _ => (None, None),
+        };
         RpcError::Expired {
             method: self.method(),
             after: self.timeout,
+            servers,
+            waiting,
         }
     }
 }

@@ -227,4 +227,4 @@ const EXPIRES_EARLY: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_millis(20);
 
 /// How long after its deadline a call waits for a look at its queue.
-const PATIENCE: Duration = Duration::from_millis(25);
+pub(super) const PATIENCE: Duration = Duration::from_millis(25);

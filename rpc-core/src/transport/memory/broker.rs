@@ -29,7 +29,7 @@ impl MemoryBroker {
     ///
     /// Only durable queues that are not `auto_delete` stay, and they lose all calls, since those are
     /// transient. Every call in flight ends with
-    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost); handlers that run may go on, but
+    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is idempotent; handlers that run may go on, but
     /// their answers reach nobody.
     pub fn stop(&self) {
         self.0.lock().stop(Instant::now());
@@ -46,7 +46,7 @@ impl MemoryBroker {
     /// Loses all connections, as if the network had failed. Clients and servers may reconnect at once.
     ///
     /// Every call in flight ends with
-    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost). Queues stay, but those declared
+    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is idempotent. Queues stay, but those declared
     /// `auto_delete`. Calls that wait in them stay too, and calls that a server had taken return to
     /// their place, marked as redelivered; their callers are no longer there to see the answer.
     pub fn drop_connections(&self) {
@@ -71,7 +71,9 @@ impl MemoryBroker {
         self.0.gate.notify_waiters();
     }
 
-    /// Loses the next so many replies: their calls time out, though they ran.
+    /// Loses the next so many replies: their calls time out, though they ran. Replies that travel together in a batch count as
+    /// one; where it matters how many calls are hit, make them one by one or with
+    /// [`Batching::off`](crate::Batching::off).
     ///
     /// ```
     /// # use std::time::Duration;
