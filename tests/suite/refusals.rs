@@ -213,7 +213,8 @@ async fn a_server_that_may_not_answer_tries_again_without_hurry() {
         matches!(error, RpcError::Timeout { .. } | RpcError::Expired { .. }),
         "{error:?}"
     );
-    // Each attempt is a channel of a higher number.
+    // Each attempt is two channels of higher numbers, one of them for batches. The waits are random: on average it is 29
+    // in all, 40 once in 160 times, and 48 once in 200,000. Without waits it would be hundreds.
     let channels = node
         .ctl(&[
             "list_channels",
@@ -228,7 +229,7 @@ async fn a_server_that_may_not_answer_tries_again_without_hurry() {
         .lines()
         .filter_map(|line| line.strip_prefix("dora")?.trim().parse::<u32>().ok());
     let attempts = numbers.max().unwrap_or_default();
-    assert!(attempts < 40, "{attempts} channels in four seconds");
+    assert!(attempts < 80, "{attempts} channels in four seconds");
 }
 
 #[tokio::test]
