@@ -65,7 +65,7 @@ impl Context {
         &self.call.method
     }
 
-    /// The deadline of the call, when its caller stops waiting. The handler is dropped then, and calls made inside it end by then.
+    /// The deadline of the call. The handler is dropped then, and calls made inside it end by then.
     /// `None` if the caller set no limit, as aio-pika does by default.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

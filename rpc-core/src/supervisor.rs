@@ -1,4 +1,4 @@
-//! Keeps one connection up: up -> lost -> backoff -> up, all hosts in turn, topology declared afresh.
+//! Keeps one connection up: up -> lost -> backoff -> up, topology declared afresh.
 
 use std::fmt;
 use std::pin::pin;
