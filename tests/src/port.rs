@@ -17,12 +17,20 @@ static NEXT: LazyLock<AtomicU64> =
     LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(0) >> 1));
 
 /// A port of 127.0.0.1 on which nothing listens now, and which this process picks only once.
+///
+/// For a program that takes a while to listen. A process that is just being started holds a copy of what is open here
+/// until it runs its program, so that this port may still be taken at once.
 pub(crate) fn free_port() -> Result<u16> {
+    Ok(listen()?.local_addr()?.port())
+}
+
+/// Listens on such a port.
+pub(crate) fn listen() -> Result<TcpListener> {
     for _ in 0..COUNT {
         let offset = NEXT.fetch_add(1, Ordering::Relaxed) % u64::from(COUNT);
         let port = FIRST + u16::try_from(offset)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener);
         }
     }
     bail!("no free TCP port between {FIRST} and {}", FIRST + COUNT)

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::port::free_port;
+use crate::port::listen;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -24,7 +25,7 @@ pub struct TcpRelay {
     target: u16,
     weather: watch::Sender<Weather>,
     links: Arc<Mutex<Vec<Link>>>,
-    listener: Option<JoinHandle<()>>,
+    listener: Option<(Arc<TcpListener>, JoinHandle<()>)>,
 }
 
 /// A way through the relay.
@@ -88,15 +89,17 @@ impl TcpRelay {
     /// # Errors
     /// If there is no free port.
     pub async fn start(target: u16) -> Result<Self> {
+        let listener = listen()?;
+        listener.set_nonblocking(true)?;
         let (weather, _) = watch::channel(Weather::default());
         let mut relay = Self {
-            port: free_port()?,
+            port: listener.local_addr()?.port(),
             target,
             weather,
             links: Arc::default(),
             listener: None,
         };
-        relay.accept().await?;
+        relay.accept_from(TcpListener::from_std(listener)?);
         Ok(relay)
     }
 
@@ -165,16 +168,18 @@ impl TcpRelay {
     /// # Errors
     /// If the listener failed before.
     pub async fn refuse(&mut self) -> Result<()> {
-        let Some(listener) = self.listener.take() else {
+        let Some((listener, task)) = self.listener.take() else {
             return Ok(());
         };
-        listener.abort();
-        // The port is closed when the task is gone, not when it is told to go.
-        match listener.await {
-            Err(error) if error.is_cancelled() => Ok(()),
-            Err(error) => Err(error.into()),
+        task.abort();
+        match task.await {
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => return Err(error.into()),
             Ok(()) => bail!("the relay had stopped accepting"),
         }
+        // A process that is being started has a copy of it until it runs its program; closing ours would leave that.
+        shutdown(&listener, Shutdown::Both)?;
+        Ok(())
     }
 
     /// Accepts connections again.
@@ -185,17 +190,22 @@ impl TcpRelay {
         if self.listener.is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(("127.0.0.1", self.port))
-            .await
-            .context("cannot listen again")?;
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await;
+        self.accept_from(listener.context("cannot listen again")?);
+        Ok(())
+    }
+
+    fn accept_from(&mut self, listener: TcpListener) {
         let (target, weather, links) = (
             self.target,
             self.weather.subscribe(),
             Arc::clone(&self.links),
         );
-        self.listener = Some(tokio::spawn(async move {
+        let listener = Arc::new(listener);
+        let accepting = Arc::clone(&listener);
+        let task = tokio::spawn(async move {
             loop {
-                let near = match listener.accept().await {
+                let near = match accepting.accept().await {
                     Ok((near, _)) => near,
                     Err(error) => {
                         eprintln!("the relay of port {target} stops accepting: {error}");
@@ -208,8 +218,8 @@ impl TcpRelay {
                 links.retain(|link| !link.task.is_finished());
                 links.push(Link { end, task });
             }
-        }));
-        Ok(())
+        });
+        self.listener = Some((listener, task));
     }
 
     /// Holds back all that is sent from now on, in both directions; connections stay open.
@@ -247,8 +257,8 @@ impl TcpRelay {
 
 impl Drop for TcpRelay {
     fn drop(&mut self) {
-        if let Some(listener) = &self.listener {
-            listener.abort();
+        if let Some((_, task)) = &self.listener {
+            task.abort();
         }
         for link in &*self.links.lock().unwrap_or_else(PoisonError::into_inner) {
             link.task.abort();

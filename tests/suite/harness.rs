@@ -1,6 +1,9 @@
 //! The harness itself: whether the brokers and faults are what the other tests take them for.
 
 use std::io::ErrorKind;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::{Connection, ConnectionProperties};
@@ -200,6 +203,31 @@ async fn raw_peer_sees_every_property() {
         .unwrap();
     assert_eq!(returned.unwrap().reply_code, 312);
     peer.close().await.unwrap();
+}
+
+/// Between its fork and its program, a process has a copy of every socket that is open here.
+#[tokio::test]
+async fn a_relay_starts_and_refuses_while_processes_are_started() {
+    let done = Arc::new(AtomicBool::new(false));
+    let started = [(); 2].map(|()| {
+        let done = Arc::clone(&done);
+        std::thread::spawn(move || {
+            let mut started = 0;
+            while !done.load(Ordering::Relaxed) {
+                started += usize::from(Command::new("true").status().unwrap().success());
+            }
+            started
+        })
+    });
+    for _ in 0..2_000 {
+        let mut relay = TcpRelay::start(1).await.unwrap();
+        relay.refuse().await.unwrap();
+        let refused = TcpStream::connect(("127.0.0.1", relay.port())).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        relay.accept().await.unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    assert!(started.map(|thread| thread.join().unwrap()) >= [1, 1]);
 }
 
 #[tokio::test]
