@@ -30,28 +30,53 @@ struct Known {
     is_wrong: bool,
 }
 
+/// When a call must have started, and when it must have ended.
+///
+/// The two differ for a caller whose clock counts as right, by its smallest difference: its clock may be behind by that, so
+/// a handler that runs is given it, and its calls may all have been so long on their way, so that one which is not started
+/// by then may be late. It is refused, and its caller knows whether it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) starts_before: Instant,
+    pub(crate) ends_by: Instant,
+}
+
+/// What is left of a call's limit, in milliseconds: until it must have started, and until it must have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Left {
+    start: i64,
+    end: i64,
+}
+
 impl Clocks {
-    /// The deadline of a call that has just arrived; `None` if its caller set no limit. One that is not after
-    /// now means: it is late, or may be.
+    /// The deadline of a call that has just arrived; `None` if its caller set no limit. One before which it cannot
+    /// start any more means: it is late, or may be.
     ///
     /// Foreign callers set at most the broker's TTL, which then counts from the arrival.
-    pub(crate) fn deadline(&mut self, call: &Delivery) -> Option<Instant> {
-        let left = self.left(call, unix_millis(SystemTime::now()))?;
+    pub(crate) fn deadline(&mut self, call: &Delivery) -> Option<Deadline> {
+        // First, so that a process that is stopped here takes its calls for later than they are, not for earlier.
+        let now = Instant::now();
+        let (start, end) = self.left(call, unix_millis(SystemTime::now()))?;
         // A limit of centuries is none.
-        Instant::now().checked_add(left)
+        Some(Deadline {
+            starts_before: now.checked_add(start)?,
+            ends_by: now.checked_add(end)?,
+        })
     }
 
-    fn left(&mut self, call: &Delivery, now: u64) -> Option<Duration> {
+    /// What is left until it must have started, and until it must have ended.
+    fn left(&mut self, call: &Delivery, now: u64) -> Option<(Duration, Duration)> {
         let message = &call.message;
         let Some(Limit { timeout, deadline }) = message.limit else {
-            return message.expiration;
+            return message.expiration.map(|left| (left, left));
         };
         let sent = deadline
             .and_then(|deadline| deadline.checked_sub(timeout))
             .and_then(|sent| i64::try_from(sent).ok());
         let (Some(sent), Some(caller), Ok(now)) = (sent, &message.reply_to, i64::try_from(now))
         else {
-            return Some(Duration::from_millis(timeout));
+            let left = Duration::from_millis(timeout);
+            return Some((left, left));
         };
         // What lasts longer than time itself has no limit that anybody could miss.
         let limit = i64::try_from(timeout).unwrap_or(i64::MAX);
@@ -62,20 +87,19 @@ impl Clocks {
             None if is_in_time => self.believe(caller, difference, limit),
             left => left.unwrap_or_default(),
         };
-        Some(Duration::from_millis(
-            u64::try_from(left).unwrap_or_default(),
-        ))
+        let millis = |left| Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        Some((millis(left.start), millis(left.end)))
     }
 
     /// What is left of a call's limit; `None` if it is over, or may be.
-    fn judge(&mut self, caller: &str, difference: i64, limit: i64) -> Option<i64> {
+    fn judge(&mut self, caller: &str, difference: i64, limit: i64) -> Option<Left> {
         let Some(known) = self.known.get_mut(caller) else {
             // One that comes before it was sent tells that the clocks differ, and not by how much.
             if difference < -TOLERANCE || difference >= limit {
                 return None;
             }
             self.learn(caller, difference, false);
-            return Some(limit - difference.max(0));
+            return Some(Left::both(limit - difference.max(0)));
         };
         known.smallest = known.smallest.min(difference);
         let on_the_way = difference.saturating_sub(known.smallest);
@@ -84,17 +108,20 @@ impl Clocks {
             true => on_the_way,
             false => on_the_way.max(difference),
         };
-        (at_most < limit).then_some(limit - on_the_way)
+        (at_most < limit).then_some(Left {
+            start: limit - at_most,
+            end: limit - on_the_way,
+        })
     }
 
     /// Corrects what is known by a call that seems to be late and, as its caller says, is not.
-    fn believe(&mut self, caller: &str, difference: i64, limit: i64) -> i64 {
+    fn believe(&mut self, caller: &str, difference: i64, limit: i64) -> Left {
         let smallest = self.known.get(caller).map(|known| known.smallest);
         let on_the_way = smallest.map_or(0, |smallest| difference.saturating_sub(smallest));
         // One of the clocks was set since, if the way is longer than it can have been.
         let on_the_way = if on_the_way < limit { on_the_way } else { 0 };
         self.learn(caller, difference - on_the_way, true);
-        limit - on_the_way
+        Left::both(limit - on_the_way)
     }
 
     fn learn(&mut self, caller: &str, smallest: i64, is_wrong: bool) {
@@ -104,6 +131,15 @@ impl Clocks {
         }
         let known = Known { smallest, is_wrong };
         self.known.insert(caller.to_owned(), known);
+    }
+}
+
+impl Left {
+    fn both(left: i64) -> Self {
+        Self {
+            start: left,
+            end: left,
+        }
     }
 }
 
@@ -143,7 +179,7 @@ mod tests {
     fn left(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
         let now = u64::try_from(SENT + skew + way).unwrap();
         let call = call("a", u64::try_from(SENT).unwrap());
-        clocks.left(&call, now).unwrap().as_millis()
+        clocks.left(&call, now).unwrap().1.as_millis()
     }
 
     /// The same, if its caller says that it is in time.
@@ -151,7 +187,7 @@ mod tests {
         let now = u64::try_from(SENT + skew + way).unwrap();
         let mut call = call("a", u64::try_from(SENT).unwrap());
         call.message.headers.insert(IN_TIME.into(), true.into());
-        clocks.left(&call, now).unwrap().as_millis()
+        clocks.left(&call, now).unwrap().1.as_millis()
     }
 
     const SENT: i64 = 10_000_000;
@@ -226,12 +262,32 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_its_turn_must_start_in_time_for_certain() {
+        let left = |clocks: &mut Clocks, skew: i64, way: i64| {
+            let now = u64::try_from(SENT + skew + way).unwrap();
+            let call = call("a", u64::try_from(SENT).unwrap());
+            let (start, end) = clocks.left(&call, now).unwrap();
+            (start.as_millis(), end.as_millis())
+        };
+        let mut clocks = Clocks::default();
+        assert_eq!(left(&mut clocks, 0, 200), (300, 300));
+        assert_eq!(left(&mut clocks, 0, 200), (300, 500));
+        assert_eq!(left(&mut clocks, 0, 250), (250, 450));
+        assert_eq!(left(&mut clocks, 0, 500), (0, 0));
+        assert_eq!(left(&mut clocks, 0, 1), (499, 500));
+        // Of a clock that is known to be wrong, only the way counts.
+        left_in_time(&mut clocks, HOUR, 0);
+        assert_eq!(left(&mut clocks, HOUR, 200), (300, 300));
+    }
+
+    #[test]
     fn what_a_caller_said_of_a_message_is_old_when_that_comes_again() {
         let mut clocks = Clocks::default();
         let mut late = call("a", 1_000);
         late.message.headers.insert(IN_TIME.into(), true.into());
         late.redelivered = true;
-        assert_eq!(clocks.left(&late, 9_000), Some(Duration::ZERO));
+        let nothing = (Duration::ZERO, Duration::ZERO);
+        assert_eq!(clocks.left(&late, 9_000), Some(nothing));
     }
 
     #[test]
@@ -245,10 +301,11 @@ mod tests {
             redelivered: false,
             tag: 1,
         };
-        let ttl = Some(Duration::from_millis(300));
-        assert_eq!(clocks.left(&foreign(ttl), 0), ttl);
-        assert_eq!(clocks.deadline(&foreign(None)), None);
-        assert_eq!(clocks.deadline(&foreign(Some(Duration::MAX))), None);
+        let ttl = Duration::from_millis(300);
+        assert_eq!(clocks.left(&foreign(Some(ttl)), 0), Some((ttl, ttl)));
+        for endless in [None, Some(Duration::MAX)] {
+            assert!(clocks.deadline(&foreign(endless)).is_none());
+        }
     }
 
     proptest! {
@@ -301,7 +358,8 @@ mod tests {
                 let mut clocks = Clocks::default();
                 for (call, timeout, now) in [first, second] {
                     let left = clocks.left(call, *now);
-                    assert!(left.is_some_and(|left| left <= Duration::from_millis(*timeout)));
+                    let (start, end) = left.unwrap();
+                    assert!(start <= end && end <= Duration::from_millis(*timeout));
                 }
             }
         }

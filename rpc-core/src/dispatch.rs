@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use crate::clocks::Deadline;
 use crate::context::{Context, Served};
 use crate::correlation_id::CorrelationId;
 use crate::fault::{Fault, kind};
@@ -28,7 +29,7 @@ pub(crate) struct Arrived {
     /// Why it must not run.
     pub(crate) refused: Option<Fault>,
     /// By the clock of this machine; `None` if the caller set no limit.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// A call whose turn it is, without all that only its arrival needed.
@@ -89,7 +90,7 @@ pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepar
         deadline,
     } = arrived;
     let correlation_id = call.correlation_id.clone();
-    let is_late = deadline.is_some_and(|deadline| deadline <= now);
+    let is_late = deadline.is_some_and(|deadline| deadline.starts_before <= now);
     let run = match refused {
         Some(fault) => Err(Box::new(fault)),
         None if is_late => Err(Box::new(late(&method.name))),
@@ -98,7 +99,7 @@ pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepar
                 method: method.name.clone(),
                 correlation_id: call.correlation_id,
                 id_text: OnceLock::new(),
-                deadline,
+                deadline: deadline.map(|deadline| deadline.ends_by),
                 redelivered,
                 user_id: call.user_id,
                 headers: call.headers,

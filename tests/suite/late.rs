@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use lapin::types::AMQPValue;
-use rpc_core::{Rpc, RpcError};
-use rpc_tests::{RawPeer, TcpRelay};
+use rpc_core::{Batching, Rpc, RpcError};
+use rpc_tests::{RawPeer, TcpRelay, Way};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -102,6 +102,45 @@ async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_
     relay.thaw();
     assert_eq!(client.call("nap", json!({"millis": 1})).await, Ok(json!(1)));
     assert_eq!(tally.started(), 1);
+}
+
+/// A call waits for its turn on a server that knows no quicker way of its caller's than the one it came by.
+#[tokio::test]
+async fn a_call_whose_deadline_passes_while_it_waits_for_its_turn_is_not_started() {
+    const PLACES: u16 = 128;
+    let site = Site::rabbitmq().await;
+    let relay = TcpRelay::start(port_of(site.url())).await.unwrap();
+    let server = Rpc::connect(relay.url(site.url())).await.unwrap();
+    let tally = Tally::default();
+    let handler = tally.clone();
+    let nap = server.register("nap", move |nap: Nap| handler.clone().nap(nap));
+    nap.concurrency(PLACES).await.unwrap();
+    site.open_lanes("nap", 1).await;
+    // What comes in batches does not count for the prefetch, and so can wait on the server.
+    let client = Rpc::builder(site.url()).batching(Batching::always());
+    let client = client.connect().await.unwrap();
+    relay.freeze_way(Way::Back);
+    let nap = |millis: u64, limit| {
+        let call = client.call("nap", json!({"millis": millis}));
+        tokio::spawn(call.timeout(limit).returning::<u64>())
+    };
+    let first: Vec<_> = (0..PLACES).map(|_| nap(300, HOLD * 10)).collect();
+    let behind: Vec<_> = (0..32).map(|_| nap(1, SHORT + SHORT / 3)).collect();
+    sleep(SHORT * 2 / 3).await;
+    relay.thaw();
+    for call in behind {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, RpcError::Timeout { .. } | RpcError::Expired { .. }),
+            "{error:?}"
+        );
+    }
+    for call in first {
+        assert_eq!(call.await.unwrap(), Ok(300));
+    }
+    // One more makes sure that all before it are done with.
+    assert_eq!(nap(1, HOLD * 10).await.unwrap(), Ok(1));
+    assert_eq!(tally.started(), usize::from(PLACES) + 1);
 }
 
 /// A way from callers of `nap` to a server whose clock is another: what passes has the deadline of that.

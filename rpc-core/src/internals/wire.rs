@@ -134,7 +134,8 @@ impl Wire {
         let deadline = clocks.deadline(&delivery);
         Arrival {
             runs: matches!(judge(method, &delivery), Verdict::Run),
-            left: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
+            left: deadline
+                .map(|deadline| deadline.ends_by.saturating_duration_since(Instant::now())),
             limit: match self.0.limit {
                 Some(limit) => Some(Duration::from_millis(limit.timeout)),
                 None => self.0.expiration,

@@ -178,7 +178,7 @@ impl Proof {
         found.extend(check_runs(call, begun, world));
         for run in call.runs.iter().filter(|_| !begun.method.is_one_way()) {
             let late = run.at.since(deadline);
-            if late > PROMISE && !self.was_at_its_start(run, deadline, world) {
+            if late > GRANULARITY && !self.was_at_its_start(run, deadline, world) {
                 found.push((Violation::StartedLate, format!("started {late:?} late")));
             }
             self.worst_start = self.worst_start.max(late);
@@ -192,7 +192,7 @@ impl Proof {
         let Some(stop) = world.stall_over(run.process, deadline) else {
             return false;
         };
-        if run.at.since(stop) > PROMISE {
+        if run.at.since(stop) > GRANULARITY {
             return false;
         }
         let calls = self.at_their_start.entry((run.process, stop)).or_default();
@@ -301,8 +301,7 @@ fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, St
     })
 }
 
-/// Within this after its deadline a call ends, and by then no handler starts any more: times travel in milliseconds, and
-/// between the server's look at its clock and the handler's first line threads take turns.
+/// Within this after its deadline a call ends.
 const PROMISE: Duration = Duration::from_millis(50);
 
 /// What ends later, by the time that its process had a processor, counts as a hang. Machines are noisy, and no process
@@ -312,6 +311,10 @@ const PROMISE: Duration = Duration::from_millis(50);
 /// (`Report::is_too_busy`). A true hang is always found: a call that never ends has no end in the ledger, however long its
 /// process stood still, and one that ends with the next event goes on for longer than what is taken off.
 const HANG: Duration = Duration::from_secs(1);
+
+/// Times travel in milliseconds, and between the server's look at its clock and the handler's first line threads take
+/// turns.
+const GRANULARITY: Duration = Duration::from_millis(20);
 
 /// How many handlers of a process can be at their start at a time: a handler is started in one go. Where there are more
 /// processors there may be more, which the soak would then count.

@@ -97,8 +97,8 @@ fn no_handler_starts_after_the_deadline() {
             started(millis, 1),
         ]
     };
-    assert_eq!(found(&start(11_045)), []);
-    assert_eq!(found(&start(11_060)), [Violation::StartedLate]);
+    assert_eq!(found(&start(11_015)), []);
+    assert_eq!(found(&start(11_030)), [Violation::StartedLate]);
     // Two may be at their start when their server is stopped, and no more; and none starts long after.
     let stopped = Record {
         call: 0,
@@ -121,7 +121,7 @@ fn no_handler_starts_after_the_deadline() {
     };
     assert_eq!(with(2, 11_230), (0, Duration::ZERO));
     assert_eq!(with(5, 11_230), (3, Duration::ZERO));
-    assert_eq!(with(1, 11_290), (1, Duration::ZERO));
+    assert_eq!(with(1, 11_260), (1, Duration::ZERO));
     // One-way calls have no deadline there.
     assert_eq!(
         found(&[
