@@ -71,12 +71,8 @@ impl Settlement {
         reply: Message,
     ) -> Result<(), PublishError> {
         match (self, reply_to) {
-            (Self::Alone { channel, tag }, reply_to) => {
-                if let Some(reply_to) = reply_to {
-                    channel.reply(&reply_to, reply).await?;
-                }
-                channel.ack(tag)
-            }
+            (Self::Alone { channel, tag }, Some(reply_to)) => channel.answer(tag, &reply_to, reply),
+            (Self::Alone { channel, tag }, None) => channel.ack(tag),
             (Self::InBatch(batch), Some(reply_to)) => {
                 let replies = Arc::clone(&batch.replies);
                 if replies.add(&reply_to, reply, batch) {

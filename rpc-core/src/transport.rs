@@ -160,7 +160,18 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// connection, whose heartbeats bound them otherwise.
     fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a>;
 
-    /// Settles a delivery that was answered, without waiting until that is written.
+    /// Sends the reply to a delivery, and settles that when the reply is written, without waiting for either.
+    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError>;
+
+    /// How many deliveries have been answered and are not settled yet.
+    fn unsettled(&self) -> usize {
+        0
+    }
+
+    /// Returns when there is none, or when none can be settled any more.
+    async fn all_settled(&self) {}
+
+    /// Settles a delivery that needs no answer, without waiting until that is written.
     fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
     /// As [`ack`](Self::ack), and returns when that is written.

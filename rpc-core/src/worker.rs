@@ -359,7 +359,10 @@ impl Worker {
         let unfinished = match timeout_at(end, self.finish(subscription.as_mut())).await {
             Ok(()) => 0,
             Err(_) => {
-                let unfinished = Arc::strong_count(&self.open) - 1;
+                let unsettled = subscription
+                    .as_ref()
+                    .map_or(0, |subscription| subscription.channel.unsettled());
+                let unfinished = Arc::strong_count(&self.open) - 1 + unsettled;
                 self.abandon.cancel();
                 // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
                 if timeout(ABANDON_LIMIT, self.calls.finish()).await.is_err() {
@@ -384,12 +387,11 @@ impl Worker {
     /// Leaves the lanes and finishes the calls that run.
     async fn finish(&mut self, subscription: Option<&mut Subscription>) {
         let methods = self.methods.clone();
-        let leave = async {
-            if let Some(Subscription { inlet, .. }) = subscription {
-                inlet.leave(&methods).await;
-            }
+        let Some(Subscription { inlet, channel, .. }) = subscription else {
+            return self.calls.finish().await;
         };
-        join(leave, self.calls.finish()).await;
+        join(inlet.leave(&methods), self.calls.finish()).await;
+        channel.all_settled().await;
     }
 }
 

@@ -62,6 +62,10 @@ impl ServeChannel for Scripted {
         unreachable!("nobody is answered")
     }
 
+    fn answer(&self, _: u64, _: &str, _: Message) -> Result<(), PublishError> {
+        unreachable!("nobody is answered")
+    }
+
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
         self.ack(tag)
     }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::connect_error::ConnectError;
 use crate::transport::{Link, Purpose, Transport};
 
+mod acks;
 mod calls;
 mod link;
 mod lookout;

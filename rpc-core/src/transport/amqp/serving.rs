@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::ready;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::acks::Acks;
 use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
 use super::link::lost;
@@ -35,6 +36,7 @@ use crate::transport::{
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
     channel: Channel,
+    acks: Arc<Acks>,
     /// For what must not be lost in silence, as a queue without a leader would without confirms.
     confirms: AmqpConfirms,
     host: String,
@@ -51,6 +53,7 @@ impl AmqpServing {
         lost: watch::Receiver<Option<Loss>>,
     ) -> Self {
         Self {
+            acks: Arc::new(Acks::new(channel.clone(), lost.clone())),
             channel,
             confirms,
             host,
@@ -115,6 +118,17 @@ impl AmqpServing {
         }
     }
 
+    /// Does not wait until it is written.
+    fn settle(
+        &self,
+        tag: u64,
+        operation: impl Future<Output = Result<(), lapin::Error>>,
+    ) -> Result<(), PublishError> {
+        hand_over(operation).map_err(|error| publish_error(&error))?;
+        self.acks.settled(tag);
+        Ok(())
+    }
+
     async fn take_down(
         &self,
         what: &str,
@@ -151,6 +165,7 @@ impl ServeChannel for AmqpServing {
         consumers.insert(queue.to_owned(), consumer.tag());
         drop(consumers);
         let (host, queue) = (self.host.clone(), queue.to_owned());
+        let acks = Arc::clone(&self.acks);
         // Bounded by the prefetch.
         let deliveries = consumer
             .take_while(move |delivery| {
@@ -160,10 +175,13 @@ impl ServeChannel for AmqpServing {
                 ready(delivery.is_ok())
             })
             .filter_map(|delivery| ready(delivery.ok()))
-            .map(|delivery| Delivery {
-                message: properties::from_amqp(&delivery.properties, delivery.data),
-                redelivered: delivery.redelivered,
-                tag: delivery.delivery_tag,
+            .map(move |delivery| {
+                acks.open(delivery.delivery_tag);
+                Delivery {
+                    message: properties::from_amqp(&delivery.properties, delivery.data),
+                    redelivered: delivery.redelivered,
+                    tag: delivery.delivery_tag,
+                }
             });
         Ok(Box::pin(deliveries))
     }
@@ -181,20 +199,35 @@ impl ServeChannel for AmqpServing {
         }))
     }
 
+    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        let answered = self.acks.answer(tag, reply_to, reply);
+        answered.map_err(|error| publish_error(&error))
+    }
+
+    fn unsettled(&self) -> usize {
+        self.acks.unsettled()
+    }
+
+    async fn all_settled(&self) {
+        self.acks.all_settled().await;
+    }
+
     fn ack(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicAckOptions::default();
-        hand_over(self.channel.basic_ack(tag, options)).map_err(|error| publish_error(&error))
+        self.settle(tag, self.channel.basic_ack(tag, options))
     }
 
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicAckOptions::default();
-        self.while_connected(self.channel.basic_ack(tag, options))
-            .await
+        let acking = self.channel.basic_ack(tag, options);
+        self.while_connected(acking).await?;
+        self.acks.settled(tag);
+        Ok(())
     }
 
     fn reject(&self, tag: u64) -> Result<(), PublishError> {
         let options = BasicRejectOptions { requeue: false };
-        hand_over(self.channel.basic_reject(tag, options)).map_err(|error| publish_error(&error))
+        self.settle(tag, self.channel.basic_reject(tag, options))
     }
 
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
@@ -214,8 +247,10 @@ impl ServeChannel for AmqpServing {
             requeue: true,
             ..BasicNackOptions::default()
         };
-        self.while_connected(self.channel.basic_nack(tag, options))
-            .await
+        let requeueing = self.channel.basic_nack(tag, options);
+        self.while_connected(requeueing).await?;
+        self.acks.settled(tag);
+        Ok(())
     }
 
     async fn cancel(&self) {
@@ -240,7 +275,13 @@ impl ServeChannel for AmqpServing {
     }
 
     async fn close(&self) {
-        let closing = self.channel.close(200, "OK".into());
+        let closing = async {
+            if self.channel.status().connected() {
+                // Or what was answered would go to another server.
+                self.all_settled().await;
+            }
+            self.channel.close(200, "OK".into()).await
+        };
         self.take_down("closing a serving channel", closing).await;
     }
 }

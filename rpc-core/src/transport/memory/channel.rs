@@ -162,6 +162,21 @@ struct Serving {
 }
 
 impl Serving {
+    fn send(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        let sent = self
+            .connection
+            .broker
+            .lock()
+            .reply(self.id, reply_to, reply);
+        // Not under the lock: it wakes the caller.
+        let sent = sent.map(|direct| {
+            if let Some((take, reply)) = direct {
+                take(reply);
+            }
+        });
+        sent.map_err(|refusal| self.connection.not_sent(refusal))
+    }
+
     fn settle(
         &self,
         how: fn(&mut State, u64, u64) -> Result<(), Refusal>,
@@ -215,19 +230,12 @@ impl ServeChannel for Serving {
     }
 
     fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a> {
-        let sent = self
-            .connection
-            .broker
-            .lock()
-            .reply(self.id, reply_to, reply);
-        // Not under the lock: it wakes the caller.
-        let sent = sent.map(|direct| {
-            if let Some((take, reply)) = direct {
-                take(reply);
-            }
-        });
-        let sent = sent.map_err(|refusal| self.connection.not_sent(refusal));
-        Either::Left(ready(sent))
+        Either::Left(ready(self.send(reply_to, reply)))
+    }
+
+    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        self.send(reply_to, reply)?;
+        self.ack(tag)
     }
 
     fn ack(&self, tag: u64) -> Result<(), PublishError> {

@@ -1,0 +1,156 @@
+//! What is acknowledged, as a broker sees it.
+
+use std::convert::Infallible;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+fn take(tags: &mut Tags) -> Vec<(u64, bool)> {
+    take_first(tags, usize::MAX)
+}
+
+fn take_first(tags: &mut Tags, count: usize) -> Vec<(u64, bool)> {
+    let mut acks = Vec::new();
+    let Ok(()) = tags.take(count, |Ack { tag, multiple }| {
+        acks.push((tag, multiple));
+        Ok::<_, Infallible>(())
+    });
+    acks
+}
+
+fn with(open: &[u64]) -> Tags {
+    let mut tags = Tags::default();
+    open.iter().for_each(|tag| tags.open(*tag));
+    tags
+}
+
+#[test]
+fn what_is_done_in_order_is_acknowledged_as_one() {
+    let mut tags = with(&[1, 2, 3, 4]);
+    for tag in [2, 1, 3] {
+        tags.answered(tag, None);
+    }
+    assert_eq!(take(&mut tags), [(3, true)]);
+    tags.answered(4, None);
+    assert_eq!(take(&mut tags), [(4, false)]);
+    assert_eq!(take(&mut tags), []);
+}
+
+#[test]
+fn nothing_that_runs_is_acknowledged() {
+    let mut tags = with(&[1, 2, 3, 4]);
+    for tag in [1, 3, 4] {
+        tags.answered(tag, None);
+    }
+    assert_eq!(take(&mut tags), [(3, false), (4, false), (1, false)]);
+    tags.answered(2, None);
+    assert_eq!(take(&mut tags), [(2, false)]);
+}
+
+#[test]
+fn nothing_that_was_not_seen_yet_is_acknowledged() {
+    // The first is in a stream that has not been read.
+    let mut tags = with(&[2, 3]);
+    tags.answered(2, None);
+    tags.answered(3, None);
+    assert_eq!(take(&mut tags), [(2, false), (3, false)]);
+    tags.open(1);
+    tags.open(4);
+    tags.answered(4, None);
+    tags.answered(1, None);
+    assert_eq!(take(&mut tags), [(4, true)]);
+}
+
+#[test]
+fn nothing_is_acknowledged_whose_answer_may_not_be_written() {
+    let mut tags = with(&[1, 2, 3]);
+    for tag in [2, 3, 1] {
+        tags.answered(tag, None);
+    }
+    assert_eq!(take_first(&mut tags, 2), [(2, false), (3, false)]);
+    assert_eq!(take(&mut tags), [(1, false)]);
+}
+
+#[test]
+fn what_was_settled_by_other_means_is_not_settled_again() {
+    let mut tags = with(&[1, 2, 3]);
+    tags.answered(1, None);
+    tags.answered(2, None);
+    // As a call that was handed back.
+    tags.open.remove(&3);
+    assert_eq!(take(&mut tags), [(2, true)]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The one of those that have come and were not seen.
+    See(usize),
+    /// The one of those that are open.
+    Finish(usize),
+    Settle(usize),
+    /// So many that were answered first.
+    Take(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..8_usize).prop_map(Step::See),
+        3 => (0..8_usize).prop_map(Step::Finish),
+        1 => (0..8_usize).prop_map(Step::Settle),
+        1 => (0..8_usize).prop_map(Step::Take),
+    ]
+}
+
+proptest! {
+    /// As a broker sees it, which closes the channel for what it does not know: each is settled once, and none that runs.
+    #[test]
+    fn each_is_settled_once_and_none_that_is_open(steps in vec(step(), 0..200)) {
+        let mut tags = Tags::default();
+        let mut unsettled = BTreeSet::new();
+        let (mut coming, mut next): (Vec<u64>, u64) = (Vec::new(), 1);
+        let (mut open, mut done): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+        for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {
+            while coming.len() < 8 {
+                unsettled.insert(next);
+                coming.push(next);
+                next += 1;
+            }
+            match step {
+                Step::See(which) => {
+                    let tag = coming.remove(which);
+                    tags.open(tag);
+                    open.push(tag);
+                }
+                Step::Finish(which) if which < open.len() => {
+                    let tag = open.remove(which);
+                    tags.answered(tag, None);
+                    done.push(tag);
+                }
+                Step::Settle(which) if which < open.len() => {
+                    let tag = open.remove(which);
+                    tags.open.remove(&tag);
+                    unsettled.remove(&tag);
+                }
+                Step::Take(count) => {
+                    let later = done.split_off(count.min(done.len()));
+                    let mut due: BTreeSet<_> = std::mem::replace(&mut done, later).into_iter().collect();
+                    for (tag, multiple) in take_first(&mut tags, count) {
+                        prop_assert!(unsettled.contains(&tag), "{tag} is unknown");
+                        let settled: Vec<_> = match multiple {
+                            true => unsettled.range(..=tag).copied().collect(),
+                            false => vec![tag],
+                        };
+                        for tag in settled {
+                            prop_assert!(due.remove(&tag), "{tag} is not done");
+                            unsettled.remove(&tag);
+                        }
+                    }
+                    prop_assert!(due.is_empty(), "{due:?}");
+                }
+                Step::Finish(_) | Step::Settle(_) => {}
+            }
+        }
+    }
+}
