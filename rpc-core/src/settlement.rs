@@ -50,10 +50,15 @@ impl Batch {
 
     /// One of its calls is done with.
     pub(crate) fn close_one(&self) -> Result<(), PublishError> {
-        if self.was_last() {
-            self.channel.ack(self.tag)?;
+        match self.answer_one() {
+            Some(tag) => self.channel.ack(tag),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// One of its calls is answered. If it was the last, what is to be settled with the answer.
+    pub(crate) fn answer_one(&self) -> Option<u64> {
+        self.was_last().then_some(self.tag)
     }
 
     fn was_last(&self) -> bool {
@@ -71,7 +76,9 @@ impl Settlement {
         reply: Message,
     ) -> Result<(), PublishError> {
         match (self, reply_to) {
-            (Self::Alone { channel, tag }, Some(reply_to)) => channel.answer(tag, &reply_to, reply),
+            (Self::Alone { channel, tag }, Some(reply_to)) => {
+                channel.answer(&[tag], &reply_to, reply)
+            }
             (Self::Alone { channel, tag }, None) => channel.ack(tag),
             (Self::InBatch(batch), Some(reply_to)) => {
                 let replies = Arc::clone(&batch.replies);

@@ -147,6 +147,11 @@ impl Subscription {
         }
     }
 
+    /// The channel of calls that come one by one, and that of batches.
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<dyn ServeChannel>> {
+        [&self.channel].into_iter().chain(self.inlet.channel())
+    }
+
     /// Closes the channels.
     pub(crate) async fn close(&mut self) {
         join(self.channel.close(), self.inlet.close()).await;

@@ -153,22 +153,20 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     async fn subscribe(&self, queue: &str, prefetch: u16)
     -> Result<Messages<Delivery>, ServeError>;
 
-    /// Sends a reply and returns when it is written. A reply whose caller has gone is dropped.
+    /// Sends a reply, and settles the deliveries of which it is the last when it is written, without waiting for either. A
+    /// reply whose caller has gone is dropped.
     ///
     /// This and settling have no limit of their own: a broker that is short of memory takes nothing for
     /// as long as that lasts, and giving up would have the call run as interrupted. They end with the
     /// connection, whose heartbeats bound them otherwise.
-    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a>;
-
-    /// Sends the reply to a delivery, and settles that when the reply is written, without waiting for either.
-    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError>;
+    fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError>;
 
     /// How many deliveries have been answered and are not settled yet.
     fn unsettled(&self) -> usize {
         0
     }
 
-    /// Returns when there is none, or when none can be settled any more.
+    /// Returns when all replies are written and what they answer is settled, or when nothing can be any more.
     async fn all_settled(&self) {}
 
     /// Settles a delivery that needs no answer, without waiting until that is written.

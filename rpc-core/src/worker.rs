@@ -359,9 +359,8 @@ impl Worker {
         let unfinished = match timeout_at(end, self.finish(subscription.as_mut())).await {
             Ok(()) => 0,
             Err(_) => {
-                let unsettled = subscription
-                    .as_ref()
-                    .map_or(0, |subscription| subscription.channel.unsettled());
+                let channels = subscription.iter().flat_map(Subscription::channels);
+                let unsettled: usize = channels.map(|channel| channel.unsettled()).sum();
                 let unfinished = Arc::strong_count(&self.open) - 1 + unsettled;
                 self.abandon.cancel();
                 // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
@@ -387,11 +386,13 @@ impl Worker {
     /// Leaves the lanes and finishes the calls that run.
     async fn finish(&mut self, subscription: Option<&mut Subscription>) {
         let methods = self.methods.clone();
-        let Some(Subscription { inlet, channel, .. }) = subscription else {
+        let Some(subscription) = subscription else {
             return self.calls.finish().await;
         };
-        join(inlet.leave(&methods), self.calls.finish()).await;
-        channel.all_settled().await;
+        join(subscription.inlet.leave(&methods), self.calls.finish()).await;
+        for channel in subscription.channels() {
+            channel.all_settled().await;
+        }
     }
 }
 

@@ -290,6 +290,11 @@ impl Inlet {
         }
     }
 
+    /// Its channel, if there is one.
+    pub(crate) fn channel(&self) -> Option<&Arc<dyn ServeChannel>> {
+        self.channel.as_ref().map(|channel| &channel.channel)
+    }
+
     /// Closes its channel.
     pub(crate) async fn close(&mut self) {
         self.leaving = true;

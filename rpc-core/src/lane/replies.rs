@@ -59,7 +59,7 @@ impl Replies {
             if together.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.send_together(reply_to, together).await {
+            if let Err(error) = self.send_together(reply_to, together) {
                 // The channel is given up, and all that is unsettled on it goes to another server.
                 self.lock().remove(reply_to);
                 return Err(error);
@@ -87,11 +87,7 @@ impl Replies {
         std::mem::replace(ready, rest)
     }
 
-    async fn send_together(
-        &self,
-        reply_to: &str,
-        together: Vec<Ready>,
-    ) -> Result<(), PublishError> {
+    fn send_together(&self, reply_to: &str, together: Vec<Ready>) -> Result<(), PublishError> {
         let (mut replies, batches): (Vec<_>, Vec<_>) = together
             .into_iter()
             .map(|Ready { reply, batch }| (reply, batch))
@@ -106,11 +102,9 @@ impl Replies {
                 ..Message::default()
             },
         };
-        self.channel.reply(reply_to, message).await?;
-        for batch in batches {
-            batch.close_one()?;
-        }
-        Ok(())
+        let done = batches.iter().filter_map(|batch| batch.answer_one());
+        let done: Vec<_> = done.collect();
+        self.channel.answer(&done, reply_to, message)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Ready>>> {

@@ -10,7 +10,7 @@ use super::*;
 use crate::message::Delivery;
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{HandOver, Messages};
+use crate::transport::Messages;
 
 /// Writes down what is done on it.
 #[derive(Debug, Default)]
@@ -58,11 +58,7 @@ impl ServeChannel for Scripted {
         Ok(())
     }
 
-    fn reply<'a>(&'a self, _: &'a str, _: Message) -> HandOver<'a> {
-        unreachable!("nobody is answered")
-    }
-
-    fn answer(&self, _: u64, _: &str, _: Message) -> Result<(), PublishError> {
+    fn answer(&self, _: &[u64], _: &str, _: Message) -> Result<(), PublishError> {
         unreachable!("nobody is answered")
     }
 

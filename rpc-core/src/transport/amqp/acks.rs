@@ -34,8 +34,8 @@ struct Shared {
     tags: Mutex<Tags>,
     /// Something is to be acknowledged.
     due: Notify,
-    /// Nothing is any more.
-    idle: Notify,
+    /// Something is acknowledged.
+    progress: Notify,
 }
 
 /// Ends when a message is written.
@@ -53,6 +53,9 @@ struct Tags {
     answered: Vec<u64>,
     /// The last of the answers.
     last: Option<Writing>,
+    /// How many answers lapin was handed, and how many of them are written, as far as that is known.
+    handed_over: u64,
+    written: u64,
 }
 
 /// One acknowledgement.
@@ -70,7 +73,7 @@ impl Acks {
             channel,
             tags: Mutex::default(),
             due: Notify::new(),
-            idle: Notify::new(),
+            progress: Notify::new(),
         });
         let acknowledging = Arc::clone(&shared).acknowledge(told);
         Self {
@@ -89,19 +92,18 @@ impl Acks {
         self.shared.lock().open.remove(&tag);
     }
 
-    /// Hands over the answer to a delivery, which is acknowledged when that is written.
+    /// Hands over an answer. The deliveries of which it is the last are acknowledged when it is written.
     pub(super) fn answer(
         &self,
-        tag: u64,
+        of: &[u64],
         reply_to: &str,
         reply: Message,
     ) -> Result<(), lapin::Error> {
         let (channel, reply_to) = (self.shared.channel.clone(), short(reply_to));
+        let (properties, body) = (properties::to_amqp(&reply), reply.body);
         let mut writing: Writing = Box::pin(async move {
-            let (options, properties) =
-                (BasicPublishOptions::default(), properties::to_amqp(&reply));
-            let publishing =
-                channel.basic_publish("".into(), reply_to, options, &reply.body, properties);
+            let options = BasicPublishOptions::default();
+            let publishing = channel.basic_publish("".into(), reply_to, options, &body, properties);
             publishing.await.map(drop)
         });
         // Under the lock, so that the last one is the last that lapin has.
@@ -114,7 +116,9 @@ impl Acks {
             Poll::Ready(Ok(())) => None,
             Poll::Pending => Some(writing),
         };
-        tags.answered(tag, last);
+        tags.answered(of);
+        tags.handed_over += 1;
+        tags.last = last;
         drop(tags);
         self.shared.due.notify_one();
         Ok(())
@@ -125,14 +129,37 @@ impl Acks {
         self.shared.lock().answered.len()
     }
 
-    /// Returns when there is none, or when nothing can be acknowledged any more.
+    /// Acknowledges a delivery that has no answer, or of which all answers were handed over before.
+    pub(super) fn ack(&self, tag: u64) -> Result<(), lapin::Error> {
+        let mut tags = self.shared.lock();
+        tags.answered(&[tag]);
+        if tags.handed_over == tags.written {
+            return self.shared.acknowledge_first(&mut tags, usize::MAX);
+        }
+        drop(tags);
+        self.shared.due.notify_one();
+        Ok(())
+    }
+
+    /// Returns when all answers that were handed over until now are written, or none can be any more.
+    pub(super) async fn all_written(&self) {
+        let handed_over = self.shared.lock().handed_over;
+        self.until(|tags| tags.written >= handed_over).await;
+    }
+
+    /// Returns when all answers are written and what they answer is acknowledged, or nothing can be any more.
     pub(super) async fn all_settled(&self) {
+        self.until(|tags| tags.answered.is_empty() && tags.written == tags.handed_over)
+            .await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Tags) -> bool) {
         loop {
-            let idle = self.shared.idle.notified();
-            if self.unsettled() == 0 {
+            let progress = self.shared.progress.notified();
+            if holds(&self.shared.lock()) {
                 return;
             }
-            idle.await;
+            progress.await;
         }
     }
 }
@@ -143,33 +170,33 @@ impl Shared {
             self.due.notified().await;
             // Those that are ready now may have answers, too.
             yield_now().await;
-            let (count, last) = {
+            let (count, handed_over, last) = {
                 let mut tags = self.lock();
-                (tags.answered.len(), tags.last.take())
+                (tags.answered.len(), tags.handed_over, tags.last.take())
             };
             let written = tokio::select! {
-                written = until_written(last) => written.and_then(|()| self.acknowledge_first(count)),
-                Loss(reason) = lost(&told) => {
-                    debug!(reason, "answered calls are not acknowledged");
-                    self.lock().answered.clear();
-                    Ok(())
-                }
+                written = until_written(last) => written.map_err(|error| words(&error)),
+                Loss(reason) = lost(&told) => Err(reason),
             };
-            if let Err(error) = written {
+            let mut tags = self.lock();
+            tags.written = handed_over;
+            let acknowledged = written.and_then(|()| {
+                let acknowledged = self.acknowledge_first(&mut tags, count);
+                acknowledged.map_err(|error| words(&error))
+            });
+            if let Err(reason) = acknowledged {
                 // The channel is gone, as its streams say; what was answered goes to another server, marked as redelivered.
-                debug!(
-                    reason = words(&error),
-                    "answered calls are not acknowledged"
-                );
-                self.lock().answered.clear();
+                debug!(reason, "answered calls are not acknowledged");
+                tags.answered.clear();
             }
-            self.idle.notify_waiters();
+            drop(tags);
+            self.progress.notify_waiters();
         }
     }
 
     /// Under the lock: one that takes several along must not come before what settles one of them.
-    fn acknowledge_first(&self, count: usize) -> Result<(), lapin::Error> {
-        self.lock().take(count, |Ack { tag, multiple }| {
+    fn acknowledge_first(&self, tags: &mut Tags, count: usize) -> Result<(), lapin::Error> {
+        tags.take(count, |Ack { tag, multiple }| {
             let options = BasicAckOptions { multiple };
             hand_over(self.channel.basic_ack(tag, options))
         })
@@ -200,10 +227,11 @@ impl Tags {
         }
     }
 
-    fn answered(&mut self, tag: u64, last: Option<Writing>) {
-        self.open.remove(&tag);
-        self.answered.push(tag);
-        self.last = last;
+    fn answered(&mut self, tags: &[u64]) {
+        for tag in tags {
+            self.open.remove(tag);
+        }
+        self.answered.extend(tags);
     }
 
     /// Acknowledges so many that were answered first: as one, all before the first that is not answered, and each behind it
@@ -251,6 +279,8 @@ impl Default for Tags {
             open: BTreeSet::new(),
             answered: Vec::new(),
             last: None,
+            handed_over: 0,
+            written: 0,
         }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::Either;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
-    BasicPublishOptions, BasicQosOptions, BasicRejectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions, QueueDeclareOptions,
 };
 use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -29,9 +28,7 @@ use crate::backoff::Backoff;
 use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::options::QueueOptions;
 use crate::serve_error::ServeError;
-use crate::transport::{
-    ConfirmChannel, HandOver, Loss, Messages, PublishError, Receipt, ServeChannel,
-};
+use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
 
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {
@@ -186,21 +183,8 @@ impl ServeChannel for AmqpServing {
         Ok(Box::pin(deliveries))
     }
 
-    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a> {
-        Either::Right(Box::pin(async move {
-            let publishing = self.channel.basic_publish(
-                "".into(),
-                short(reply_to),
-                BasicPublishOptions::default(),
-                &reply.body,
-                properties::to_amqp(&reply),
-            );
-            self.while_connected(publishing).await.map(drop)
-        }))
-    }
-
-    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        let answered = self.acks.answer(tag, reply_to, reply);
+    fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        let answered = self.acks.answer(tags, reply_to, reply);
         answered.map_err(|error| publish_error(&error))
     }
 
@@ -213,13 +197,16 @@ impl ServeChannel for AmqpServing {
     }
 
     fn ack(&self, tag: u64) -> Result<(), PublishError> {
-        let options = BasicAckOptions::default();
-        self.settle(tag, self.channel.basic_ack(tag, options))
+        self.acks.ack(tag).map_err(|error| publish_error(&error))
     }
 
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
-        let options = BasicAckOptions::default();
-        let acking = self.channel.basic_ack(tag, options);
+        let acking = async {
+            // Of a batch, other calls may have been answered.
+            self.acks.all_written().await;
+            let options = BasicAckOptions::default();
+            self.channel.basic_ack(tag, options).await
+        };
         self.while_connected(acking).await?;
         self.acks.settled(tag);
         Ok(())

@@ -162,21 +162,6 @@ struct Serving {
 }
 
 impl Serving {
-    fn send(&self, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        let sent = self
-            .connection
-            .broker
-            .lock()
-            .reply(self.id, reply_to, reply);
-        // Not under the lock: it wakes the caller.
-        let sent = sent.map(|direct| {
-            if let Some((take, reply)) = direct {
-                take(reply);
-            }
-        });
-        sent.map_err(|refusal| self.connection.not_sent(refusal))
-    }
-
     fn settle(
         &self,
         how: fn(&mut State, u64, u64) -> Result<(), Refusal>,
@@ -229,13 +214,20 @@ impl ServeChannel for Serving {
         }))
     }
 
-    fn reply<'a>(&'a self, reply_to: &'a str, reply: Message) -> HandOver<'a> {
-        Either::Left(ready(self.send(reply_to, reply)))
-    }
-
-    fn answer(&self, tag: u64, reply_to: &str, reply: Message) -> Result<(), PublishError> {
-        self.send(reply_to, reply)?;
-        self.ack(tag)
+    fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        let sent = self
+            .connection
+            .broker
+            .lock()
+            .reply(self.id, reply_to, reply);
+        // Not under the lock: it wakes the caller.
+        let sent = sent.map(|direct| {
+            if let Some((take, reply)) = direct {
+                take(reply);
+            }
+        });
+        sent.map_err(|refusal| self.connection.not_sent(refusal))?;
+        tags.iter().try_for_each(|tag| self.ack(*tag))
     }
 
     fn ack(&self, tag: u64) -> Result<(), PublishError> {

@@ -111,11 +111,11 @@ async fn a_call_is_answered() {
     let call = deliveries.next().await.unwrap();
     let reply_to = call.message.reply_to.unwrap();
     let reply = ends.message("done");
-    ends.serve.reply(&reply_to, reply.clone()).await.unwrap();
+    ends.serve.answer(&[], &reply_to, reply.clone()).unwrap();
     ends.serve.ack(call.tag).unwrap();
     let answer = ends.incoming.next().await;
     assert!(matches!(answer, Some(Incoming::Reply(message)) if message == reply));
-    ends.serve.reply("rpc.reply.gone", reply).await.unwrap();
+    ends.serve.answer(&[], "rpc.reply.gone", reply).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,10 +30,10 @@ fn with(open: &[u64]) -> Tags {
 fn what_is_done_in_order_is_acknowledged_as_one() {
     let mut tags = with(&[1, 2, 3, 4]);
     for tag in [2, 1, 3] {
-        tags.answered(tag, None);
+        tags.answered(&[tag]);
     }
     assert_eq!(take(&mut tags), [(3, true)]);
-    tags.answered(4, None);
+    tags.answered(&[4]);
     assert_eq!(take(&mut tags), [(4, false)]);
     assert_eq!(take(&mut tags), []);
 }
@@ -42,10 +42,10 @@ fn what_is_done_in_order_is_acknowledged_as_one() {
 fn nothing_that_runs_is_acknowledged() {
     let mut tags = with(&[1, 2, 3, 4]);
     for tag in [1, 3, 4] {
-        tags.answered(tag, None);
+        tags.answered(&[tag]);
     }
     assert_eq!(take(&mut tags), [(3, false), (4, false), (1, false)]);
-    tags.answered(2, None);
+    tags.answered(&[2]);
     assert_eq!(take(&mut tags), [(2, false)]);
 }
 
@@ -53,13 +53,13 @@ fn nothing_that_runs_is_acknowledged() {
 fn nothing_that_was_not_seen_yet_is_acknowledged() {
     // The first is in a stream that has not been read.
     let mut tags = with(&[2, 3]);
-    tags.answered(2, None);
-    tags.answered(3, None);
+    tags.answered(&[2]);
+    tags.answered(&[3]);
     assert_eq!(take(&mut tags), [(2, false), (3, false)]);
     tags.open(1);
     tags.open(4);
-    tags.answered(4, None);
-    tags.answered(1, None);
+    tags.answered(&[4]);
+    tags.answered(&[1]);
     assert_eq!(take(&mut tags), [(4, true)]);
 }
 
@@ -67,7 +67,7 @@ fn nothing_that_was_not_seen_yet_is_acknowledged() {
 fn nothing_is_acknowledged_whose_answer_may_not_be_written() {
     let mut tags = with(&[1, 2, 3]);
     for tag in [2, 3, 1] {
-        tags.answered(tag, None);
+        tags.answered(&[tag]);
     }
     assert_eq!(take_first(&mut tags, 2), [(2, false), (3, false)]);
     assert_eq!(take(&mut tags), [(1, false)]);
@@ -76,8 +76,8 @@ fn nothing_is_acknowledged_whose_answer_may_not_be_written() {
 #[test]
 fn what_was_settled_by_other_means_is_not_settled_again() {
     let mut tags = with(&[1, 2, 3]);
-    tags.answered(1, None);
-    tags.answered(2, None);
+    tags.answered(&[1]);
+    tags.answered(&[2]);
     // As a call that was handed back.
     tags.open.remove(&3);
     assert_eq!(take(&mut tags), [(2, true)]);
@@ -125,7 +125,7 @@ proptest! {
                 }
                 Step::Finish(which) if which < open.len() => {
                     let tag = open.remove(which);
-                    tags.answered(tag, None);
+                    tags.answered(&[tag]);
                     done.push(tag);
                 }
                 Step::Settle(which) if which < open.len() => {

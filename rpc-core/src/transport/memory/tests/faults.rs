@@ -33,7 +33,7 @@ async fn a_stopped_broker_keeps_durable_queues_and_no_calls() {
     for (queue, durable) in [("durable", true), ("transient", false)] {
         let options = QueueOptions::default().durable(durable);
         serve.declare(queue, &options).await.unwrap();
-        serve.reply(queue, Message::default()).await.unwrap();
+        serve.answer(&[], queue, Message::default()).unwrap();
     }
     assert_eq!(broker.queue_depth("durable"), Some(1));
     broker.stop();
@@ -125,7 +125,7 @@ async fn replies_are_lost_doubled_and_late_as_asked() {
     ends.broker.duplicate_replies(1);
     for name in ["lost", "twice", "once"] {
         let reply = ends.message(name);
-        ends.serve.reply(&reply_queue, reply).await.unwrap();
+        ends.serve.answer(&[], &reply_queue, reply).unwrap();
     }
     let mut bodies = Vec::new();
     while let Some(Some(Incoming::Reply(reply))) = soon(ends.incoming.next()).await {
@@ -142,10 +142,10 @@ async fn replies_are_lost_doubled_and_late_as_asked() {
     let start = Instant::now();
     ends.broker.delay_replies(Duration::from_secs(3));
     let late = ends.message("late");
-    ends.serve.reply(&reply_queue, late).await.unwrap();
+    ends.serve.answer(&[], &reply_queue, late).unwrap();
     ends.broker.delay_replies(Duration::ZERO);
     let prompt = ends.message("prompt");
-    ends.serve.reply(&reply_queue, prompt).await.unwrap();
+    ends.serve.answer(&[], &reply_queue, prompt).unwrap();
     let expected = [ends.message("late").body, ends.message("prompt").body];
     for body in expected {
         let Some(Incoming::Reply(reply)) = ends.incoming.next().await else {
@@ -165,7 +165,7 @@ async fn replies_go_the_shorter_way_until_some_may_be_late() {
     ends.calls
         .shorten(Arc::new(move |reply| taking.send(reply).unwrap()));
     let reply = ends.message("at once");
-    ends.serve.reply(&reply_queue, reply.clone()).await.unwrap();
+    ends.serve.answer(&[], &reply_queue, reply.clone()).unwrap();
     assert_eq!(taken.try_recv(), Ok(reply));
     // What bounces comes with all the rest.
     ends.call("nobody").await;
@@ -177,7 +177,7 @@ async fn replies_go_the_shorter_way_until_some_may_be_late() {
     ends.broker.delay_replies(Duration::from_secs(3));
     for name in ["late", "prompt"] {
         let reply = ends.message(name);
-        ends.serve.reply(&reply_queue, reply.clone()).await.unwrap();
+        ends.serve.answer(&[], &reply_queue, reply.clone()).unwrap();
         ends.broker.delay_replies(Duration::ZERO);
     }
     for name in ["late", "prompt"] {
