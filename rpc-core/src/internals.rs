@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::correlation_id::CorrelationId;
 use crate::dispatch::{Arrived, answer, prepare};
 use crate::message::{JSON, Kind, Limit, Message};
 use crate::pending::{Outcome, PendingCall, PendingCalls};
-use crate::service::Method;
+use crate::service::{Method, Service};
 use crate::transport::amqp::sieve::frames::Frames;
 use crate::transport::amqp::sieve::proof;
 
@@ -93,6 +94,20 @@ pub fn delivery(body: &[u8]) -> Vec<u8> {
         body: Bytes::copy_from_slice(body),
         ..Message::default()
     })
+}
+
+/// One service whose methods, of these names, return what they get.
+#[derive(Debug)]
+pub struct Echoes(pub Vec<String>);
+
+impl Service for Echoes {
+    fn into_methods(self) -> Vec<Method> {
+        let echo = |value: Value| async { Ok::<_, String>(value) };
+        let names = self.0.into_iter();
+        names
+            .map(|name| Method::untyped(name.into(), echo))
+            .collect()
+    }
 }
 
 /// What a server does with a call that has arrived; its reply.

@@ -1,5 +1,7 @@
 //! What a server of ours answers to anything.
 
+use std::time::Duration;
+
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 use rpc_core::Rpc;
@@ -53,9 +55,14 @@ impl Caller {
             )
             .await;
         assert_eq!(good, (Some("result".into()), json!(3)));
+        self.holds(&[("add", 0)]).await;
+    }
+
+    /// So many are left in each of these queues in the end, waiting or with the server.
+    async fn holds(&self, queues: &[(&str, usize)]) {
         let site = &self.site;
         let node = shared_node().await.node();
-        eventually("all is acked", || async {
+        eventually("all that is answered is acked", || async {
             match node {
                 Some(node) => {
                     let vhost = site.vhost_name();
@@ -68,15 +75,37 @@ impl Caller {
                         "name",
                         "messages",
                     ];
-                    let queues = node.ctl(&args).await.unwrap();
-                    queues
-                        .lines()
-                        .any(|line| line.split_whitespace().eq(["add", "0"]))
+                    let listed = node.ctl(&args).await.unwrap();
+                    queues.iter().all(|(queue, count)| {
+                        let count = count.to_string();
+                        let mut lines = listed.lines();
+                        lines.any(|line| line.split_whitespace().eq([queue, &*count]))
+                    })
                 }
-                None => site.depth("add").await == 0,
+                // What a server has is not to be seen from outside.
+                None => site.depth(queues[0].0).await == 0,
             }
         })
         .await;
+    }
+
+    /// Makes calls of `add` at once, of which half want an answer and get it, and nothing else is answered.
+    async fn add_often(&mut self, calls: usize) {
+        let properties = call_properties(&self.queue, "add");
+        for _ in 0..calls {
+            // Every other one with nobody who waits for its answer.
+            for properties in [properties.clone(), BasicProperties::default()] {
+                let body = br#"{"a":1,"b":2}"#;
+                self.peer.publish("add", properties, body).await.unwrap();
+            }
+        }
+        for _ in 0..calls {
+            let reply = self.replies.next().await.unwrap();
+            assert_eq!(
+                (reply.kind(), reply.correlation_id()),
+                (Some("result"), Some("add"))
+            );
+        }
     }
 }
 
@@ -108,6 +137,27 @@ async fn a_reply_is_what_aio_pika_expects() {
         .unwrap();
     let reply = caller.replies.next().await.unwrap();
     assert_eq!(*reply.0.properties.delivery_mode(), Some(2), "the call's");
+}
+
+/// Those that are answered are acked several at once.
+#[tokio::test]
+async fn what_is_answered_is_acked_and_what_runs_is_not() {
+    let mut caller = Caller::new().await;
+    let properties = call_properties(&caller.queue, "nap");
+    let nap = br#"{"millis":10000}"#;
+    caller.peer.publish("nap", properties, nap).await.unwrap();
+    caller.add_often(300).await;
+    caller.holds(&[("add", 0), ("nap", 1)]).await;
+    let reply = caller.replies.next().await.unwrap();
+    assert_eq!(
+        (reply.kind(), reply.correlation_id()),
+        (Some("result"), Some("nap"))
+    );
+    caller.add_often(300).await;
+    caller.holds(&[("add", 0), ("nap", 0)]).await;
+    // An ack of what is acked already would have closed the channel, and all that it had would come again.
+    let time = Duration::from_millis(50);
+    caller.replies.nothing_for(time).await.unwrap();
 }
 
 #[tokio::test]

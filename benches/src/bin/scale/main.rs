@@ -30,7 +30,8 @@ async fn main() -> Result<()> {
         ["in-all", url, calls] => memory::in_all(url, calls.parse()?).await,
         ["holder", url] => memory::hold(url).await,
         ["methods", url, methods] => work::methods(url, methods.parse()?).await,
-        ["peers", url, peers] => work::peers(url, peers.parse()?).await,
+        ["functions", url, functions] => work::functions(url, functions.parse()?).await,
+        ["peers", url, peers, callers] => work::peers(url, peers.parse()?, callers.parse()?).await,
         _ => anyhow::bail!("usage: benches/scale"),
     }
 }
@@ -44,13 +45,21 @@ async fn measure() -> Result<()> {
     }
     println!("Calls in all: memory of client and server");
     run(&["in-all", &url, "1000000"]).await?;
-    println!("Methods of one `Rpc`, called in turn by 128 callers, one by one");
+    println!("Methods of one service, called in turn by 128 callers, one by one");
     for methods in ["1", "10", "100", "1000"] {
         run(&["methods", &url, methods]).await?;
     }
+    println!("Functions that are registered by themselves, called likewise");
+    for functions in ["1", "10", "100", "1000"] {
+        run(&["functions", &url, functions]).await?;
+    }
     println!("Servers of one method and as many clients, with 128 callers in all, one by one");
     for peers in ["1", "8", "64"] {
-        run(&["peers", &url, peers]).await?;
+        run(&["peers", &url, peers, "128"]).await?;
+    }
+    println!("The same, with 2 callers for each client");
+    for (peers, callers) in [("1", "2"), ("8", "16"), ("64", "128")] {
+        run(&["peers", &url, peers, callers]).await?;
     }
     node.stop().await
 }

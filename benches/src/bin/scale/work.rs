@@ -7,24 +7,37 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
+use rpc_core::internals::Echoes;
 use rpc_core::{Batching, Rpc};
 use serde_json::{Value, json};
 
 use crate::cpu;
 use crate::process::memory;
 
-/// The echo of so many methods of one server.
+/// The echo of so many methods of one service.
 pub(crate) async fn methods(url: &str, methods: usize) -> Result<()> {
     let (server, client) = (connect(url).await?, connect(url).await?);
-    let names: Vec<_> = (0..methods).map(|number| format!("echo{number}")).collect();
+    let names = names("method", methods);
+    server.serve(Echoes(names.clone())).await?;
+    measure(methods, &[client], CALLERS, &names).await
+}
+
+/// The echo of so many functions.
+pub(crate) async fn functions(url: &str, functions: usize) -> Result<()> {
+    let (server, client) = (connect(url).await?, connect(url).await?);
+    let names = names("function", functions);
     for name in &names {
         server.register(name.clone(), echo).await?;
     }
-    measure(methods, &[client], &names).await
+    measure(functions, &[client], CALLERS, &names).await
+}
+
+fn names(of: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{of}{number}")).collect()
 }
 
 /// The echo of so many servers, each called by a client of its own.
-pub(crate) async fn peers(url: &str, peers: usize) -> Result<()> {
+pub(crate) async fn peers(url: &str, peers: usize, callers: usize) -> Result<()> {
     let start = || async {
         let server = connect(url).await?;
         server.register("echo", echo).await?;
@@ -32,7 +45,7 @@ pub(crate) async fn peers(url: &str, peers: usize) -> Result<()> {
     };
     let both = try_join_all((0..peers).map(|_| start())).await?;
     let (_servers, clients): (Vec<_>, Vec<_>) = both.into_iter().unzip();
-    measure(peers, &clients, &["echo".to_owned()]).await
+    measure(peers, &clients, callers, &["echo".to_owned()]).await
 }
 
 async fn connect(url: &str) -> Result<Rpc> {
@@ -48,10 +61,10 @@ fn processor() -> Result<f64> {
     cpu::seconds(std::process::id()).context("times are read from /proc")
 }
 
-async fn measure(count: usize, clients: &[Rpc], names: &[String]) -> Result<()> {
-    call_often(clients, names, CALLERS, CALLS / 4).await?;
+async fn measure(count: usize, clients: &[Rpc], callers: usize, names: &[String]) -> Result<()> {
+    call_often(clients, names, callers, CALLS / 4).await?;
     let (start, spent) = (Instant::now(), processor()?);
-    call_often(clients, names, CALLERS, CALLS).await?;
+    call_often(clients, names, callers, CALLS).await?;
     let rate = CALLS as f64 / start.elapsed().as_secs_f64();
     let each = (processor()? - spent) * 1e6 / CALLS as f64;
     let memory = memory()? / 1024;
