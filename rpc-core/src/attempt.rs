@@ -159,7 +159,7 @@ impl<'a> Attempt<'a> {
         if Instant::now() < patience {
             Ok(())
         } else {
-            Err(self.overloaded(REFUSED.into()))
+            Err(self.refused())
         }
     }
 
@@ -272,6 +272,11 @@ impl<'a> Attempt<'a> {
         RpcError::NoSuchMethod {
             method: self.method(),
         }
+    }
+
+    /// What a call ends with that its queue did not take.
+    pub(crate) fn refused(&self) -> RpcError {
+        self.overloaded(REFUSED.into())
     }
 
     pub(crate) fn overloaded(&self, reason: String) -> RpcError {

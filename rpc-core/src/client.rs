@@ -112,6 +112,7 @@ impl Client {
         lost: &mut Option<Arc<CallSession>>,
     ) -> Result<Answer, RpcError> {
         let mut backoff = Backoff::default();
+        let mut is_refused = false;
         loop {
             let session = attempt.session(lost.as_ref()).await?;
             let published = if attempt.one_way {
@@ -131,12 +132,18 @@ impl Client {
                 // The next connection may have it.
                 Ok(Published::NotSent(_)) => *lost = Some(session),
                 Ok(Published::Refused) => {
+                    is_refused = true;
                     debug!(
                         method = &*attempt.method,
                         "a call that its queue refused is sent again"
                     );
                     Box::pin(attempt.wait_for_queue(backoff.next_wait())).await?;
                 }
+                // No time was left to ask the queue once more.
+                Err(RpcError::Timeout {
+                    progress: Progress::NotSent,
+                    ..
+                }) if is_refused => return Err(attempt.refused()),
                 Err(error) => {
                     if let RpcError::ConnectionLost { .. } = error {
                         *lost = Some(session);

@@ -307,3 +307,29 @@ async fn an_idempotent_call_that_is_lost_again_and_again_ends_at_its_deadline() 
     assert_at(Instant::now(), due);
     assert_lost(&error);
 }
+
+/// Also if it is asked for the last time when no time is left to send the call once more.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_queue_takes_none_is_overloaded_at_its_deadline() {
+    let (_broker, client, server) = scene("full").await;
+    let queue = QueueOptions::default().argument("x-max-length", 1);
+    let queue = queue.argument("x-overflow", "reject-publish");
+    let endless = |_: Value| pending::<Result<(), String>>();
+    let serving = server.register("endless", endless).concurrency(1);
+    serving.queue(queue).await.unwrap();
+    let call = |limit| client.call("endless", ()).confirmed().timeout(limit);
+    let long = Duration::from_secs(3600);
+    let _running = tokio::spawn(call(long).into_future());
+    sleep(Duration::from_millis(10)).await;
+    let _waiting = tokio::spawn(call(long).into_future());
+    sleep(Duration::from_millis(10)).await;
+    // Between the ticks of the timers.
+    let limit = Duration::from_micros(300_500);
+    let due = Instant::now() + limit;
+    let calls = (0..1000).map(|_| tokio::spawn(call(limit).into_future()));
+    for call in calls.collect::<Vec<_>>() {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
+    }
+    assert_at(Instant::now(), due);
+}
