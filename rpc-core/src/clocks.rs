@@ -175,19 +175,25 @@ mod tests {
         }
     }
 
-    /// What is left of a call that was so long on its way, in milliseconds.
-    fn left(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
+    /// What is left of a call that was so long on its way until it must have started, and ended, in milliseconds.
+    fn both_left(clocks: &mut Clocks, skew: i64, way: i64, is_in_time: bool) -> (u128, u128) {
         let now = u64::try_from(SENT + skew + way).unwrap();
-        let call = call("a", u64::try_from(SENT).unwrap());
-        clocks.left(&call, now).unwrap().1.as_millis()
+        let mut call = call("a", u64::try_from(SENT).unwrap());
+        if is_in_time {
+            call.message.headers.insert(IN_TIME.into(), true.into());
+        }
+        let (start, end) = clocks.left(&call, now).unwrap();
+        (start.as_millis(), end.as_millis())
+    }
+
+    /// What is left of it until it must have ended.
+    fn left(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
+        both_left(clocks, skew, way, false).1
     }
 
     /// The same, if its caller says that it is in time.
     fn left_in_time(clocks: &mut Clocks, skew: i64, way: i64) -> u128 {
-        let now = u64::try_from(SENT + skew + way).unwrap();
-        let mut call = call("a", u64::try_from(SENT).unwrap());
-        call.message.headers.insert(IN_TIME.into(), true.into());
-        clocks.left(&call, now).unwrap().1.as_millis()
+        both_left(clocks, skew, way, true).1
     }
 
     const SENT: i64 = 10_000_000;
@@ -263,12 +269,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_its_turn_must_start_in_time_for_certain() {
-        let left = |clocks: &mut Clocks, skew: i64, way: i64| {
-            let now = u64::try_from(SENT + skew + way).unwrap();
-            let call = call("a", u64::try_from(SENT).unwrap());
-            let (start, end) = clocks.left(&call, now).unwrap();
-            (start.as_millis(), end.as_millis())
-        };
+        let left = |clocks: &mut Clocks, skew, way| both_left(clocks, skew, way, false);
         let mut clocks = Clocks::default();
         assert_eq!(left(&mut clocks, 0, 200), (300, 300));
         assert_eq!(left(&mut clocks, 0, 200), (300, 500));

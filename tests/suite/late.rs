@@ -86,15 +86,21 @@ on_both! {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_not_know() {
-    let site = Site::rabbitmq().await;
+/// A way that can be cut, and a server of `nap` behind it.
+async fn behind_a_relay(site: &Site, concurrency: u16) -> (TcpRelay, Rpc, Tally) {
     let relay = TcpRelay::start(port_of(site.url())).await.unwrap();
     let server = Rpc::connect(relay.url(site.url())).await.unwrap();
     let tally = Tally::default();
     let handler = tally.clone();
     let nap = server.register("nap", move |nap: Nap| handler.clone().nap(nap));
-    nap.await.unwrap();
+    nap.concurrency(concurrency).await.unwrap();
+    (relay, server, tally)
+}
+
+#[tokio::test]
+async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_not_know() {
+    let site = Site::rabbitmq().await;
+    let (relay, _server, tally) = behind_a_relay(&site, 256).await;
     let client = site.rpc().await;
     relay.freeze();
     two_late_calls(&client).await;
@@ -109,12 +115,7 @@ async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_
 async fn a_call_whose_deadline_passes_while_it_waits_for_its_turn_is_not_started() {
     const PLACES: u16 = 128;
     let site = Site::rabbitmq().await;
-    let relay = TcpRelay::start(port_of(site.url())).await.unwrap();
-    let server = Rpc::connect(relay.url(site.url())).await.unwrap();
-    let tally = Tally::default();
-    let handler = tally.clone();
-    let nap = server.register("nap", move |nap: Nap| handler.clone().nap(nap));
-    nap.concurrency(PLACES).await.unwrap();
+    let (relay, _server, tally) = behind_a_relay(&site, PLACES).await;
     site.open_lanes("nap", 1).await;
     // What comes in batches does not count for the prefetch, and so can wait on the server.
     let client = Rpc::builder(site.url()).batching(Batching::always());
