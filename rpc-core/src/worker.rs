@@ -222,10 +222,12 @@ impl Worker {
             }
         };
         let batch = Arc::new(Batch::new(channel, tag, calls.len(), replies));
-        let mut calls = calls.into_iter().peekable();
-        while calls.peek().is_some() {
-            let mut together = Vec::with_capacity(TOGETHER);
-            for message in calls.by_ref().take(TOGETHER) {
+        let lane = self.lanes[method].as_ref();
+        let share = lane.map_or(1, |lane| lane.pace.together());
+        let mut calls = calls.into_iter();
+        while calls.len() > 0 {
+            let mut together = Vec::with_capacity(share.min(calls.len()));
+            for message in calls.by_ref().take(share) {
                 let delivery = Delivery {
                     message,
                     redelivered,
@@ -412,10 +414,6 @@ fn too_large(method: &Method, size: usize, limit: usize) -> Option<Fault> {
 fn is_call(message: &Message) -> bool {
     message.kind == Kind::Call
 }
-
-/// How many calls of a batch share a task. More would save little, and let a handler that computes keep more others
-/// waiting while there are processors that could run them.
-const TOGETHER: usize = 8;
 
 /// A subscription that stood this long had no trouble of its own; its loss is met without delay.
 const STABLE: Duration = Duration::from_secs(1);
