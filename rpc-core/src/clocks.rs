@@ -177,12 +177,13 @@ mod tests {
 
     /// What is left of a call that was so long on its way until it must have started, and ended, in milliseconds.
     fn both_left(clocks: &mut Clocks, skew: i64, way: i64, is_in_time: bool) -> (u128, u128) {
-        let now = u64::try_from(SENT + skew + way).unwrap();
-        let mut call = call("a", u64::try_from(SENT).unwrap());
+        let now = SENT.saturating_add_signed(skew + way);
+        let mut call = call("a", SENT);
         if is_in_time {
             call.message.headers.insert(IN_TIME.into(), true.into());
         }
-        let (start, end) = clocks.left(&call, now).unwrap();
+        let left = clocks.left(&call, now);
+        let (start, end) = left.expect("its caller has set a limit");
         (start.as_millis(), end.as_millis())
     }
 
@@ -196,7 +197,7 @@ mod tests {
         both_left(clocks, skew, way, true).1
     }
 
-    const SENT: i64 = 10_000_000;
+    const SENT: u64 = 10_000_000;
     const HOUR: i64 = 3_600_000;
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Judges whether batches of a method are worth it: where handlers are slow, the broker is not what takes
 /// the time, and a batch would only hold what another server could run. And how many calls of a batch should
-/// share a task: those that are over sooner than it takes to start another.
+/// share a task: as many as are over within [`SHARED_FOR`].
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Each slow run counts [`SLOW`] up, each fast one 1 down, so that about a quarter of slow runs is what is
