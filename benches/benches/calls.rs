@@ -1,7 +1,7 @@
 //! What a call and its parts take, without a broker: `cargo bench -p benches --bench calls`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rpc_core::internals::{Pending, Sieve, delivery, dispatch};
+use rpc_core::__internals::{Pending, Sieve, delivery, dispatch};
 use rpc_core::{Rpc, Service, rpc_service};
 use serde_json::{Value, json};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-use rpc_core::internals::whatever_comes_can_be_read;
+use rpc_core::__internals::whatever_comes_can_be_read;
 
 /// The content header of a message, and all that a broker sends on a connection.
 ///
