@@ -162,7 +162,11 @@ async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
         let before = tally.finished();
         let nap = |millis| {
             let call = client.call("nap", json!({"millis": millis}));
-            tokio::spawn(if confirmed { call.confirmed(true) } else { call })
+            tokio::spawn(if confirmed {
+                call.confirmed(true)
+            } else {
+                call
+            })
         };
         let running = nap(4000);
         eventually("it runs", || async { tally.started() == before + 1 }).await;

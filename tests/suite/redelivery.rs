@@ -68,7 +68,7 @@ on_both! {
 
     /// The count is kept by the caller here.
     async fn a_call_that_is_sent_again_takes_no_more_servers_with_it(site) {
-        lose_two_servers_with(site, QueueOptions::default(), Call::idempotent).await;
+        lose_two_servers_with(site, QueueOptions::default(), |call| call.idempotent(true)).await;
     }
 
     /// Two servers, ten restarts, 200 calls in flight at any time.

@@ -130,3 +130,31 @@ impl<'de> Deserializer<'de> for Absent {
         unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// serde quotes what it did not expect.
+    #[test]
+    fn no_error_grows_with_what_a_peer_sent() {
+        let long = "é".repeat(100_000);
+        let wrong = json!(long).to_string();
+        let value: &RawValue = serde_json::from_str(&wrong).unwrap();
+        let within = json!({ (&*long): "x" }).to_string();
+        let within: &RawValue = serde_json::from_str(&within).unwrap();
+        for words in [
+            decode_argument::<u8>("a", Some(value)).unwrap_err().message,
+            decode_argument::<BTreeMap<String, u8>>("a", Some(within))
+                .unwrap_err()
+                .message,
+        ] {
+            assert!(words.contains("..."), "{words}");
+            assert!(words.len() < 1500, "{words}");
+        }
+    }
+}

@@ -130,7 +130,7 @@ mod tests {
         redelivered: bool,
         headers: &[(&str, u64)],
     ) -> &'static str {
-        let mut method = Method::untyped("nap".into(), |_: Value| async { Ok::<_, String>(()) });
+        let mut method = Method::new("nap", |_: Value| async { Ok::<_, String>(()) });
         method.options.idempotent = idempotent;
         let headers = headers
             .iter()

@@ -111,8 +111,6 @@ fn json_kind(first: Option<u8>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::collection::btree_map;
     use proptest::prelude::*;
     use serde::Deserialize;
@@ -183,9 +181,6 @@ mod tests {
     fn no_error_grows_with_what_a_peer_sent() {
         let long = "é".repeat(100_000);
         let wrong = json!(long).to_string();
-        let value: &RawValue = serde_json::from_str(&wrong).unwrap();
-        let within = json!({ (&*long): "x" }).to_string();
-        let within: &RawValue = serde_json::from_str(&within).unwrap();
         let of_args = |args: Value| {
             let fault = decode_args::<Args>(args.to_string().as_bytes());
             fault.unwrap_err().message
@@ -193,10 +188,6 @@ mod tests {
         for words in [
             of_args(json!({ (&*long): 1 })),
             of_args(json!({ "a": long })),
-            decode_argument::<u8>("a", Some(value)).unwrap_err().message,
-            decode_argument::<BTreeMap<String, u8>>("a", Some(within))
-                .unwrap_err()
-                .message,
             decode_result::<u8>(wrong.as_bytes()).unwrap_err(),
         ] {
             assert!(words.contains("..."), "{words}");

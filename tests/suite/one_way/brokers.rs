@@ -15,7 +15,11 @@ use crate::site::{Site, connect, eventually};
 async fn two_queues(rpc: &Rpc, again: &Rpc) {
     let servers = [
         Notes::default().serve(rpc).await.unwrap(),
-        Notes::default().serve(again).idempotent(true).await.unwrap(),
+        Notes::default()
+            .serve(again)
+            .idempotent(true)
+            .await
+            .unwrap(),
     ];
     for server in servers {
         server.shutdown().await.unwrap();

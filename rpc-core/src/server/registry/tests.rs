@@ -17,7 +17,7 @@ async fn serve(transport: &Watched) -> (Registry, Ended) {
         Batching::off(),
     );
     let ready = |_: Value| async { Ok::<_, String>(()) };
-    let method = Method::untyped("ready".into(), ready);
+    let method = Method::new("ready", ready);
     let ended = servers.start(vec![method], CancellationToken::new()).await;
     (servers, ended.unwrap())
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::error::serve::ServeError;
+use crate::server::reply_batcher::ReplyBatcher;
 use crate::transport::Messages;
 use crate::wire::message::Delivery;
 use crate::wire::queue_options::QueueOptions;
@@ -84,7 +85,7 @@ impl ServeChannel for Scripted {
 }
 
 fn method(queue: QueueOptions) -> Method {
-    let mut method = Method::untyped("nap".into(), |_: Value| async { Ok::<_, String>(()) });
+    let mut method = Method::new("nap", |_: Value| async { Ok::<_, String>(()) });
     method.options.queue = queue;
     method
 }

@@ -100,11 +100,17 @@ fn a_descriptor_has_the_options_of_each_method() {
         panic!("{PRESS:?}");
     };
     assert_eq!((print.name, rush.name), ("press.print.v2", "press.rush"));
-    assert_eq!((print.options.priority, rush.options.priority), (None, Some(9)));
+    assert_eq!(
+        (print.options.priority, rush.options.priority),
+        (None, Some(9))
+    );
     assert_eq!((print.concurrency, sheets.concurrency), (Some(1), None));
     let queue = QueueOptions::default().argument("x-max-priority", 9);
     assert_eq!(print.queue.map(|queue| queue()), Some(queue));
-    assert_eq!((print.options.idempotent, sheets.options.idempotent), (false, true));
+    assert_eq!(
+        (print.options.idempotent, sheets.options.idempotent),
+        (false, true)
+    );
     assert_eq!(sheets.options.timeout, Some(Duration::from_secs(90)));
     assert_eq!(clean.options.timeout, Some(Duration::from_millis(150)));
     let one_way = DiaryClient::DESCRIPTOR
