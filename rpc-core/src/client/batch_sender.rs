@@ -16,7 +16,7 @@ use crate::client::pending::{Outcome, PendingCalls};
 use crate::connection::session::SessionEnd;
 use crate::transport::{CallChannel, PublishError};
 use crate::wire::batch::{self, unpack};
-use crate::wire::batch_queue::queue_of;
+use crate::wire::batch_route::queue_of;
 use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::headers::{Headers, METHOD};
