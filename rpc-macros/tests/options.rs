@@ -69,9 +69,7 @@ async fn options_act() {
     let error = log.write("early").await.unwrap_err();
     assert_eq!(
         error,
-        RpcError::NoSuchMethod {
-            method: "write_line".into()
-        }
+        RpcError::no_such_method("write_line")
     );
     rpc.serve(LogServer::new(Paper::default())).await.unwrap();
     log.write("a").await.unwrap();

@@ -289,8 +289,6 @@ async fn a_lost_server_connection_interrupts_what_was_not_idempotent() {
     let error = call.await.unwrap().unwrap_err();
     assert_eq!(
         error,
-        RpcError::Interrupted {
-            method: "nap".into()
-        }
+        RpcError::interrupted("nap")
     );
 }

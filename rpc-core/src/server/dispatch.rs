@@ -210,7 +210,7 @@ fn encode(method: &str, fault: &Fault, message_size: usize) -> Vec<u8> {
 
 fn too_large(method: &str, size: usize, limit: usize) -> Fault {
     Fault::new(
-        kind::TOO_LARGE,
+        kind::REPLY_TOO_LARGE,
         format!("`{method}` ran, but its reply is {size} bytes and the server's limit is {limit}"),
     )
 }

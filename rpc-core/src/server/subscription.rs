@@ -182,7 +182,7 @@ impl Subscription {
                         .await
                 };
                 if let Err(error) = handed_back {
-                    debug!(queue = %method.name, reason = error.reason, "a call could not be handed back");
+                    debug!(queue = %method.name, reason = error.reason.words, "a call could not be handed back");
                 }
             });
         }

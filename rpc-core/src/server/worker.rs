@@ -380,10 +380,7 @@ impl Worker {
         if unfinished == 0 {
             return Ok(());
         }
-        Err(ServeError::GraceExceeded {
-            unfinished,
-            grace: self.limits.grace,
-        })
+        Err(ServeError::grace_exceeded(unfinished, self.limits.grace))
     }
 
     /// Leaves the lanes and finishes the calls that run.

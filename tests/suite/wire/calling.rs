@@ -250,9 +250,7 @@ async fn a_rejected_call_is_rejected() {
     taken.message.reject(false).await.unwrap();
     assert_eq!(
         taken.end().await.unwrap_err(),
-        RpcError::Rejected {
-            method: "add".into()
-        }
+        RpcError::rejected("add")
     );
 }
 
