@@ -70,12 +70,16 @@ impl Client {
         let mut lost = None;
         loop {
             let error = match self.send(&mut attempt, &mut lost).await {
-                Ok(answer) => return Ok(answer),
+                // That a server did not start it says nothing of the first time, either.
+                Ok(answer) => match doubt {
+                    Some(doubt) if !answer.may_have_run() => return Err(*doubt),
+                    _ => return Ok(answer),
+                },
                 Err(error) => error,
             };
             match doubt {
                 // That the call was not sent again, or did not run then, says nothing of the first time.
-                Some(doubt) if !may_have_run(&error) => return Err(*doubt),
+                Some(doubt) if !error.may_have_run() => return Err(*doubt),
                 _ if !attempt.request.options.idempotent || !is_worth_repeating(&error) => {
                     return Err(error);
                 }
@@ -148,20 +152,5 @@ fn is_worth_repeating(error: &RpcError) -> bool {
     matches!(
         error,
         RpcError::ConnectionLost { .. } | RpcError::Interrupted { .. }
-    )
-}
-
-/// Whether the call may have run, or has, as far as this error tells.
-fn may_have_run(error: &RpcError) -> bool {
-    if let RpcError::Timeout { progress, .. } = error {
-        return *progress != Progress::NotSent;
-    }
-    matches!(
-        error,
-        RpcError::ConnectionLost { sent: true, .. }
-            | RpcError::Interrupted { .. }
-            | RpcError::Remote(_)
-            | RpcError::Decode { .. }
-            | RpcError::Closed { .. }
     )
 }

@@ -310,7 +310,7 @@ impl BatchChannel {
             // It goes to another server with the channel's end.
             debug!(
                 queue,
-                reason = error.reason,
+                reason = error.reason.words,
                 "a batch could not be handed back"
             );
         }
