@@ -306,7 +306,7 @@ impl Ticket {
     }
 
     /// The queue to which it went if it went with others.
-    pub(crate) fn lane(&self) -> &str {
+    pub(crate) fn batch_queue(&self) -> &str {
         &self.batcher.queue
     }
 }

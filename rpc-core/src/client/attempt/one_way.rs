@@ -11,7 +11,6 @@ use crate::error::progress::Progress;
 use crate::transport::Receipt;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
-use crate::wire::headers::Marks;
 use crate::wire::message::Message;
 
 impl Attempt<'_> {
@@ -22,15 +21,10 @@ impl Attempt<'_> {
         &mut self,
         session: &CallSession,
     ) -> Result<Published, RpcError> {
-        self.wait_while_blocked(session).await?;
         let call = Message {
-            // By this the broker's word on it is found.
-            correlation_id: Some(CorrelationId::random()),
             persistent: true,
-            user_id: session.link.user_id().map(str::to_owned),
-            // Nobody waits for it who could send it again.
-            marks: Marks::default(),
-            ..self.message()
+            // The broker's confirmation is found by the id.
+            ..self.message(session, CorrelationId::random())
         };
         self.check_headers(&call, session.channel.header_limit())?;
         let publishing = session.confirms.publish(&self.request.method, call);

@@ -26,7 +26,6 @@ use crate::wire::message::{Kind, Message, TimeLimit, unix_millis};
 impl Attempt<'_> {
     /// Sends the call over `session` and waits for what comes back.
     pub(crate) async fn publish(&mut self, session: &CallSession) -> Result<Published, RpcError> {
-        self.wait_while_blocked(session).await?;
         let mut entry = match session.pending.enter() {
             Ok(entry) => entry,
             Err(Terminated::Lost(reason)) => return Ok(Published::NotSent(reason)),
@@ -38,14 +37,18 @@ impl Attempt<'_> {
             return Err(self.timed_out(Progress::NotSent));
         }
         let early = (left / 16).min(EXPIRES_EARLY);
-        let call = self.addressed(session, entry.id(), left, left - early);
-        let Some((handing_over, mut ticket)) = self.depart(session, call)? else {
+        let Some(Departure {
+            handing_over,
+            handed_over,
+            mut ticket,
+        }) = self.depart(session, entry.id(), left, left - early)?
+        else {
             return Ok(Published::NotSent(CLOSING.into()));
         };
-        // One that goes with others is sent when it matters, or taken back.
-        let sent = AtomicBool::new(handing_over.as_ref().is_none_or(|(_, is_over)| *is_over));
+        // A call that goes with others is sent when it matters, or taken back.
+        let sent = AtomicBool::new(handed_over);
         let sending = async {
-            if let Some((handing_over, _)) = handing_over {
+            if let Some(handing_over) = handing_over {
                 match handing_over.await {
                     Ok(Receipt::Taken) => sent.store(true, Ordering::Relaxed),
                     Ok(Receipt::Unroutable) => return Err(self.unroutable()),
@@ -96,83 +99,72 @@ impl Attempt<'_> {
         }
     }
 
-    /// Starts a call on its way: by itself, unless it is to wait for others; `None` if none goes any more. With a call that
-    /// goes by itself comes whether that is over.
+    /// Starts the call on its way: by itself, unless it is to wait for others; `None` if the connection
+    /// takes no more calls.
     ///
-    /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call passes.
-    #[expect(clippy::type_complexity, reason = "both are taken apart at once")]
+    /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call
+    /// passes.
     fn depart<'s>(
         &'s self,
         session: &'s CallSession,
-        call: Message,
-    ) -> Result<
-        Option<(
-            Option<(impl Future<Output = HandedOver> + use<'s>, bool)>,
-            Option<Ticket>,
-        )>,
-        RpcError,
-    > {
-        self.check_headers(&call, session.channel.header_limit())?;
-        let (call, ticket) = if self.travels_alone(&call) {
-            (Some(call), None)
-        } else {
-            match session.batch_sender.enter(&self.request.method, call) {
-                Sending::Goes(call, ticket) => (Some(call), ticket),
-                Sending::Waits(ticket) => (None, Some(ticket)),
-                Sending::Terminated => return Ok(None),
-            }
-        };
-        let handing_over = call.map(|call| self.hand_over(session, call));
-        Ok(Some((handing_over, ticket)))
-    }
-
-    /// The call as it is sent this time.
-    fn addressed(
-        &self,
-        session: &CallSession,
         id: CorrelationId,
         left: Duration,
-        waits: Duration,
-    ) -> Message {
+        expires_in: Duration,
+    ) -> Result<Option<Departure<impl Future<Output = HandedOver> + use<'s>>>, RpcError> {
         let reply_queue = session.channel.reply_queue();
-        let mut call = self.message();
-        call.correlation_id = Some(id);
-        call.reply_to = Some(Arc::clone(reply_queue));
-        call.from = Some(Arc::clone(reply_queue));
-        call.user_id = session.link.user_id().map(str::to_owned);
-        call.expiration = Some(waits.max(SHORTEST));
-        call.limit = Some(TimeLimit {
-            timeout: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            deadline: Some(unix_millis(SystemTime::now() + left)),
-        });
-        call
-    }
-
-    /// Whether a batch could not keep what is asked of the call: it has one place in its queue and one confirmation,
-    /// and a server that hands calls back sends those of a batch in its own name.
-    fn travels_alone(&self, call: &Message) -> bool {
-        self.request.options.confirmed
+        let call = Message {
+            reply_to: Some(Arc::clone(reply_queue)),
+            from: Some(Arc::clone(reply_queue)),
+            expiration: Some(expires_in.max(SHORTEST)),
+            limit: Some(TimeLimit {
+                timeout: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                deadline: Some(unix_millis(SystemTime::now() + left)),
+            }),
+            marks: self.marks,
+            ..self.message(session, id)
+        };
+        self.check_headers(&call, session.channel.header_limit())?;
+        let method = &*self.request.method;
+        let confirmed = self.request.options.confirmed;
+        // A batch has one place in its queue and one confirmation, and a server that hands calls back sends
+        // those of a batch in its own name.
+        let travels_alone = confirmed
             || call.priority.is_some()
             || call.user_id.is_some()
             || call.marks.attempts.is_some()
-            || call.marks.in_time
-    }
-
-    /// Sends a call that is answered, and says whether that is over. Without confirmation it counts as taken when the
-    /// transport has it.
-    fn hand_over<'s>(
-        &'s self,
-        session: &'s CallSession,
-        call: Message,
-    ) -> (impl Future<Output = HandedOver> + Send, bool) {
-        if self.request.options.confirmed {
-            let publishing = session.confirms.publish(&self.request.method, call);
-            return (Either::Left(publishing), false);
-        }
-        let publishing = session.channel.publish(&self.request.method, call);
-        let is_over = matches!(publishing, Either::Left(_));
-        let publishing = publishing.map_ok(|()| Receipt::Taken);
-        (Either::Right(publishing), is_over)
+            || call.marks.in_time;
+        let (call, ticket) = if travels_alone {
+            (call, None)
+        } else {
+            match session.batch_sender.enter(method, call) {
+                Sending::Goes(call, ticket) => (call, ticket),
+                Sending::Waits(ticket) => {
+                    return Ok(Some(Departure {
+                        handing_over: None,
+                        handed_over: true,
+                        ticket: Some(ticket),
+                    }));
+                }
+                Sending::Terminated => return Ok(None),
+            }
+        };
+        let (handing_over, handed_over) = if confirmed {
+            let publishing = session.confirms.publish(method, call);
+            (Either::Left(publishing), false)
+        } else {
+            let publishing = session.channel.publish(method, call);
+            let handed_over = matches!(publishing, Either::Left(_));
+            // Without a confirmation it counts as taken when the transport has it.
+            (
+                Either::Right(publishing.map_ok(|()| Receipt::Taken)),
+                handed_over,
+            )
+        };
+        Ok(Some(Departure {
+            handing_over: Some(handing_over),
+            handed_over,
+            ticket,
+        }))
     }
 
     /// Waits until the call is over for lack of time, and says how far it got.
@@ -182,18 +174,18 @@ impl Attempt<'_> {
         ticket: Option<&mut Ticket>,
         sent: &AtomicBool,
     ) -> Progress {
-        let mut lane = None;
+        let mut batch_queue = None;
         if let Some(ticket) = ticket {
             if ticket.withdraw() {
                 sleep_until(self.deadline).await;
                 return Progress::NotSent;
             }
-            lane = Some(ticket.lane());
+            batch_queue = Some(ticket.batch_queue());
         }
         let by = self.deadline + PATIENCE;
         let look = session
             .queue_inspector
-            .progress(&self.request.method, lane, by);
+            .progress(&self.request.method, batch_queue, by);
         let end = async {
             sleep_until(self.deadline).await;
             // From now rather than from the deadline: a process that was stalled wakes late, and what came
@@ -210,6 +202,16 @@ impl Attempt<'_> {
             Progress::NotSent
         }
     }
+}
+
+/// A call that is on its way.
+struct Departure<F> {
+    /// Ends when the transport, or the broker if it confirms, has a call that goes by itself.
+    handing_over: Option<F>,
+    /// Whether that is over.
+    handed_over: bool,
+    /// That of a call that may go with others.
+    ticket: Option<Ticket>,
 }
 
 /// What comes of a call that is handed to the transport.
