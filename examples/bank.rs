@@ -64,13 +64,11 @@ impl Bank for Vault {
             println!("bank:   {teller} moves {cents} cents from {from} to {to}");
         }
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(missing) = [from, to]
-            .into_iter()
-            .find(|name| !accounts.contains_key(*name))
-        {
-            return Err(BankError::NoSuchAccount(missing.into()));
-        }
-        let available = accounts[from];
+        let balance = |account: &str| {
+            let balance = accounts.get(account).copied();
+            balance.ok_or_else(|| BankError::NoSuchAccount(account.into()))
+        };
+        let (available, _) = (balance(from)?, balance(to)?);
         if cents > available {
             let needed = cents;
             return Err(BankError::InsufficientFunds { needed, available });
