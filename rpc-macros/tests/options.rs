@@ -67,12 +67,7 @@ async fn options_act() {
     let rpc = Rpc::connect("memory://").await.unwrap();
     let log: LogClient = (&rpc).into();
     let error = log.write("early").await.unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::NoSuchMethod {
-            method: "write_line".into()
-        }
-    );
+    assert_eq!(error, RpcError::no_such_method("write_line"));
     rpc.serve(LogServer::new(Paper::default())).await.unwrap();
     log.write("a").await.unwrap();
     let untyped = rpc.call("write_line", json!({"line": "b"}));
@@ -96,7 +91,7 @@ async fn options_act() {
         panic!("{descriptor:?}");
     };
     assert_eq!(
-        (write.name, write.docs, write.one_way),
+        (write.name, write.docs, write.options.one_way),
         ("write_line", "Writes a line.", true)
     );
     assert_eq!(
@@ -104,7 +99,11 @@ async fn options_act() {
         ("line", "&str")
     );
     assert_eq!(
-        (lines.priority, lines.concurrency, lines.idempotent),
+        (
+            lines.options.priority,
+            lines.concurrency,
+            lines.options.idempotent
+        ),
         (Some(3), Some(1), true)
     );
     assert_eq!((lines.returns, write.returns), ("Vec<String>", "()"));

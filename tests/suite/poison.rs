@@ -129,12 +129,12 @@ async fn a_call_in_a_quorum_queue_kills_two_processes() {
 /// Its caller keeps the count.
 #[tokio::test]
 async fn an_idempotent_call_in_a_classic_queue_kills_two_processes() {
-    poison("classic", Call::idempotent).await;
+    poison("classic", |call| call.idempotent(true)).await;
 }
 
 #[tokio::test]
 async fn an_idempotent_call_in_a_quorum_queue_kills_two_processes() {
-    poison("quorum", |call| call.idempotent().confirmed()).await;
+    poison("quorum", |call| call.idempotent(true).confirmed(true)).await;
 }
 
 /// Nobody is there to be told, or to count.

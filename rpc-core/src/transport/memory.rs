@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
 use self::confirms::Confirms;
-use super::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, Purpose, ServeChannel, Transport};
-use crate::connect_error::ConnectError;
-use crate::serve_error::ServeError;
+use super::{ConfirmChannel, Link, Loss, OpenCalls, Purpose, QueueProbe, ServeChannel, Transport};
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
 
 pub use self::broker::MemoryBroker;
 
@@ -44,10 +44,11 @@ impl MemoryTransport {
         if let Some(unfit) = name.chars().find(|c| "/?#@".contains(*c)) {
             // Nothing before an `@` is shown, since it may be a password.
             let shown = name.rsplit('@').next().unwrap_or_default();
-            return Err(ConnectError::InvalidUrl {
-                url: format!("{SCHEME}{shown}"),
-                reason: format!("only a name may follow `{SCHEME}`, without `{unfit}`"),
-            });
+            let reason = format!("only a name may follow `{SCHEME}`, without `{unfit}`");
+            return Err(ConnectError::invalid_url(
+                format!("{SCHEME}{shown}"),
+                reason,
+            ));
         }
         let broker = match name {
             "" => Broker::unnamed(SCHEME.to_owned()),
@@ -64,10 +65,7 @@ impl Transport for MemoryTransport {
     }
 
     async fn connect(&self, _: usize, _: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
-        let unreachable = |reason: &str| ConnectError::Unreachable {
-            host: self.broker.url().to_owned(),
-            reason: reason.to_owned(),
-        };
+        let unreachable = |reason| ConnectError::unreachable(self.broker.url(), reason);
         let runtime =
             Handle::try_current().map_err(|_| unreachable("connect within a Tokio runtime"))?;
         let (sender, loss) = watch::channel(None);
@@ -118,7 +116,7 @@ impl Link for MemoryLink {
         let mut loss = self.connection.loss.clone();
         let lost = loss.wait_for(Option::is_some).await;
         let reason = lost.ok().and_then(|loss| loss.clone());
-        reason.unwrap_or_else(|| Loss("the connection is closed".to_owned()))
+        reason.unwrap_or_else(|| Loss("the connection is closed".into()))
     }
 
     fn blocked(&self) -> Option<String> {
@@ -148,7 +146,7 @@ impl Link for MemoryLink {
         self.connection.open_channel()
     }
 
-    fn lookout(&self) -> Box<dyn Lookout> {
+    fn queue_probe(&self) -> Box<dyn QueueProbe> {
         Box::new(self.connection.clone())
     }
 

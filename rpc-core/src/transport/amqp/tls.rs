@@ -19,7 +19,7 @@ use rustls::{AlertDescription, CertificateError, RootCertStore};
 use super::Failure;
 use super::opening::{Connecting, open, plain};
 use super::url::Host;
-use crate::connect_error::ConnectError;
+use crate::error::connect::ConnectError;
 
 /// What the user has set, as it was given.
 #[derive(Clone, Default)]
@@ -279,10 +279,7 @@ fn mismatch(error: &io::Error) -> String {
 }
 
 fn refuse(option: &str, reason: String) -> ConnectError {
-    ConnectError::TlsOptions {
-        option: option.to_owned(),
-        reason,
-    }
+    ConnectError::tls_options(option, reason)
 }
 
 const CA: &str = "tls_ca";

@@ -1,6 +1,5 @@
 //! All queues of a broker, and how they come and go.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,17 +9,17 @@ use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::queue::{Queue, QueueId};
-use crate::ids::IdMap;
-use crate::message::Incoming;
-use crate::options::QueueOptions;
 use crate::transport::TakeReply;
+use crate::wire::message::Incoming;
+use crate::wire::queue_options::QueueOptions;
+use rustc_hash::FxHashMap;
 
 #[derive(Debug)]
 pub(super) struct Queues {
-    ids: HashMap<String, QueueId>,
+    ids: FxHashMap<String, QueueId>,
     last_id: QueueId,
     /// The queues of methods.
-    pub(super) methods: IdMap<QueueId, Queue>,
+    pub(super) methods: FxHashMap<QueueId, Queue>,
     /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
     /// so nothing ever waits there.
     pub(super) replies: ReplyQueues,
@@ -28,7 +27,7 @@ pub(super) struct Queues {
 }
 
 /// By name.
-pub(super) type ReplyQueues = HashMap<String, ReplyQueue>;
+pub(super) type ReplyQueues = FxHashMap<String, ReplyQueue>;
 
 /// Where what is for one caller goes.
 pub(super) struct ReplyQueue {
@@ -60,10 +59,10 @@ pub(super) type Arriving = (Option<Instant>, Incoming);
 impl Queues {
     pub(super) fn new(alarm_moved: Arc<Notify>) -> Self {
         Self {
-            ids: HashMap::new(),
+            ids: FxHashMap::default(),
             last_id: 0,
-            methods: IdMap::default(),
-            replies: HashMap::new(),
+            methods: FxHashMap::default(),
+            replies: FxHashMap::default(),
             alarms: Alarms::new(alarm_moved),
         }
     }

@@ -1,0 +1,239 @@
+//! Calls that were sent and are not answered yet.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use rustc_hash::FxHashMap;
+use tracing::{debug, field};
+use uuid::Uuid;
+
+use crate::connection::session::{SessionEnd, Terminated};
+use crate::transport::PublishError;
+use crate::wire::correlation_id::CorrelationId;
+use crate::wire::message::Message;
+
+/// Maps correlation ids to the callers that wait. The only place that does.
+///
+/// Bounded by the calls in flight: an entry goes with its caller. One table belongs to one session; when
+/// that is over, nothing can enter the table any more.
+#[derive(Debug, Default)]
+pub(crate) struct PendingCalls {
+    callers: Mutex<Callers>,
+    end: Arc<SessionEnd>,
+}
+
+/// Ids are random, and those that peers make up are only looked for, so the hash need not be keyed.
+type Callers = FxHashMap<Uuid, Caller>;
+
+/// A caller in the table. A channel for each would be one more allocation a call.
+#[derive(Debug)]
+enum Caller {
+    /// With what wakes it, once it has been polled.
+    Waits(Option<Waker>),
+    /// It has not looked yet.
+    Has(Outcome),
+}
+
+/// What a caller that waits is told.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A reply, or the call itself if it bounced.
+    Answered(Message),
+    /// The broker could not route the call.
+    Returned,
+    /// It could not be sent.
+    Unsent(PublishError),
+    /// No answer can come any more.
+    Terminated(Terminated),
+}
+
+impl PendingCalls {
+    pub(crate) fn new(end: &Arc<SessionEnd>) -> Self {
+        Self {
+            callers: Mutex::default(),
+            end: Arc::clone(end),
+        }
+    }
+
+    /// Enters a call under a fresh id. It must be entered before it is published, or its answer could
+    /// come first and find nobody.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Terminated> {
+        let id = Uuid::new_v4();
+        let mut callers = self.lock();
+        // Under the lock: whoever ends the session looks at all callers after this.
+        if let Some(reason) = self.end.get() {
+            return Err(reason.clone());
+        }
+        callers.insert(id, Caller::Waits(None));
+        drop(callers);
+        Ok(PendingCall {
+            id,
+            waits: true,
+            calls: Arc::clone(self),
+        })
+    }
+
+    /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
+    /// no id that is known: they are dropped.
+    pub(crate) fn deliver(&self, message: Message, outcome: impl FnOnce(Message) -> Outcome) {
+        let mut callers = self.lock();
+        let caller = id_of(&message).and_then(|id| callers.get_mut(&id));
+        let Some(Caller::Waits(waker)) = caller else {
+            drop(callers);
+            return debug!(
+                correlation_id = message.correlation_id.as_ref().map(field::display),
+                kind = ?message.kind,
+                "dropped a message that no call waits for"
+            );
+        };
+        let waker = waker.take();
+        if let Some(caller) = caller {
+            *caller = Caller::Has(outcome(message));
+        }
+        // It wakes outside of the lock, which it would take at once.
+        drop(callers);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether the caller of this call still waits.
+    pub(crate) fn waits_for(&self, call: &Message) -> bool {
+        let callers = self.lock();
+        let caller = id_of(call).and_then(|id| callers.get(&id));
+        matches!(caller, Some(Caller::Waits(_)))
+    }
+
+    /// Ends every call that waits, with this reason.
+    pub(crate) fn end(&self, reason: Terminated) {
+        self.end.set(reason.clone());
+        let mut wakers = Vec::new();
+        for caller in self.lock().values_mut() {
+            if let Caller::Waits(waker) = caller {
+                wakers.extend(waker.take());
+                *caller = Caller::Has(Outcome::Terminated(reason.clone()));
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll(&self, id: Uuid, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut callers = self.lock();
+        match callers.get_mut(&id) {
+            Some(Caller::Waits(Some(waker))) if waker.will_wake(cx.waker()) => Poll::Pending,
+            Some(Caller::Waits(waker)) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(Caller::Has(_)) => match callers.remove(&id) {
+                Some(Caller::Has(outcome)) => Poll::Ready(outcome),
+                _ => Poll::Pending,
+            },
+            // It was polled again after its outcome.
+            None => Poll::Pending,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Callers> {
+        // No code that can panic runs under the lock.
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` for one that cannot be of a call in a table.
+fn id_of(message: &Message) -> Option<Uuid> {
+    match message.correlation_id {
+        Some(CorrelationId::Uuid(id)) => Some(id),
+        _ => None,
+    }
+}
+
+/// A call in the table; leaves it when dropped.
+#[derive(Debug)]
+pub(crate) struct PendingCall {
+    id: Uuid,
+    /// Whether it is still in the table.
+    waits: bool,
+    calls: Arc<PendingCalls>,
+}
+
+impl PendingCall {
+    pub(crate) fn id(&self) -> CorrelationId {
+        CorrelationId::Uuid(self.id)
+    }
+
+    /// Waits for the outcome, which comes once. Cancel safe.
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        let outcome = poll_fn(|cx| self.calls.poll(self.id, cx)).await;
+        self.waits = false;
+        outcome
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        if self.waits {
+            let caller = self.calls.lock().remove(&self.id);
+            // Outside of the lock, because the drop of a waker may run code of its own.
+            drop(caller);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(calls: &PendingCalls, id: Option<CorrelationId>) {
+        let message = Message {
+            correlation_id: id,
+            ..Message::default()
+        };
+        calls.deliver(message, Outcome::Answered);
+    }
+
+    #[tokio::test]
+    async fn an_answer_finds_its_caller_once() {
+        let calls = Arc::new(PendingCalls::default());
+        let mut one = calls.enter().unwrap();
+        let two = calls.enter().unwrap();
+        let id = Some(one.id());
+        reply(&calls, id.clone());
+        reply(&calls, id);
+        assert!(matches!(one.outcome().await, Outcome::Answered(_)));
+        assert_eq!(calls.lock().len(), 1);
+        drop((one, two));
+        assert_eq!(calls.lock().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn foreign_answers_are_dropped() {
+        let calls = Arc::new(PendingCalls::default());
+        let call = calls.enter().unwrap();
+        for id in [
+            None,
+            Some("".into()),
+            Some("7".into()),
+            Some(CorrelationId::random()),
+        ] {
+            reply(&calls, id);
+        }
+        assert_eq!(calls.lock().len(), 1);
+        drop(call);
+    }
+
+    #[tokio::test]
+    async fn nothing_enters_a_table_that_is_over() {
+        let calls = Arc::new(PendingCalls::default());
+        let mut call = calls.enter().unwrap();
+        calls.end(Terminated::Lost("reset".into()));
+        calls.end(Terminated::Closed);
+        assert!(matches!(
+            call.outcome().await,
+            Outcome::Terminated(Terminated::Lost(_))
+        ));
+        assert!(matches!(calls.enter(), Err(Terminated::Lost(_))));
+        assert_eq!(calls.lock().len(), 0);
+    }
+}
