@@ -35,7 +35,7 @@ impl From<RpcError> for RatesError {
 /// What is tested: it takes the service, its client or a double.
 async fn price_tag(rates: &impl Rates, cents: u64, currency: &str) -> String {
     match rates.euro_in(currency).await {
-        Ok(rate) => format!("{} {currency}", cents * rate / 100_000),
+        Ok(rate) => format!("{} {currency}", cents.saturating_mul(rate) / 100_000),
         Err(RatesError::Unknown(_)) => format!("{} EUR", cents / 100),
         // A shop that cannot reach the rates goes on to sell.
         Err(RatesError::Unreachable(_)) => format!("{} EUR (no rates today)", cents / 100),

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example retries`. It runs over `memory://` only, whose broker can be told to fail.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,27 +20,37 @@ trait Till {
     async fn take_once(&self, payment: &str, cents: u64) -> Result<u64, String>;
 }
 
-/// Payments by their names; those without have none.
 #[derive(Default)]
-struct Drawer(Mutex<(u64, HashMap<String, u64>)>);
+struct Drawer {
+    cents: u64,
+    /// The names of the payments that were taken once.
+    payments: HashSet<String>,
+}
 
-impl Till for Drawer {
-    async fn take(&self, cents: u64) -> Result<u64, String> {
+struct Register(Mutex<Drawer>);
+
+impl Register {
+    fn add(&self, cents: u64, payment: Option<&str>) -> Result<u64, String> {
         let mut drawer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drawer.0 += cents;
-        Ok(drawer.0)
+        let sum = drawer.cents.checked_add(cents);
+        let sum = sum.ok_or("the drawer is full")?;
+        if payment.is_none_or(|name| drawer.payments.insert(name.into())) {
+            drawer.cents = sum;
+        }
+        Ok(drawer.cents)
+    }
+}
+
+impl Till for Register {
+    async fn take(&self, cents: u64) -> Result<u64, String> {
+        self.add(cents, None)
     }
 
     async fn take_once(&self, payment: &str, cents: u64) -> Result<u64, String> {
-        {
-            let mut drawer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if drawer.1.insert(payment.into(), cents).is_none() {
-                drawer.0 += cents;
-            }
-        }
-        // Long enough to be interrupted.
+        let sum = self.add(cents, Some(payment));
+        // Long enough for the connection to break meanwhile.
         sleep(Duration::from_millis(200)).await;
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).0)
+        sum
     }
 }
 
@@ -53,13 +63,11 @@ async fn take(till: &TillClient, cents: u64) -> Result<u64> {
         match till.take(cents).timeout(Duration::from_millis(500)).await {
             Ok(sum) => return Ok(sum),
             Err(error) if error.is_retryable() && pause < Duration::from_secs(1) => {
-                println!("again, since it did not run: {error}");
+                println!("again, it did not run: {error}");
                 sleep(pause).await;
                 pause *= 2;
             }
-            Err(error) if error.may_have_run() => {
-                bail!("not again, since it may have run: {error}")
-            }
+            Err(error) if error.may_have_run() => bail!("not again, it may have run: {error}"),
             Err(error) => return Err(error.into()),
         }
     }
@@ -69,7 +77,8 @@ async fn take(till: &TillClient, cents: u64) -> Result<u64> {
 async fn main() -> Result<()> {
     let broker = MemoryBroker::named("retries");
     let server = Rpc::connect("memory://retries").await?;
-    server.serve(TillServer::new(Drawer::default())).await?;
+    let register = Register(Mutex::new(Drawer::default()));
+    server.serve(TillServer::new(register)).await?;
     let till = TillClient::new(&Rpc::connect("memory://retries").await?);
 
     // The broker takes no calls for a while: they end unsent.
