@@ -9,6 +9,7 @@
 //! - [`RawFrames`]: the same by its bytes, for what no library would send.
 //! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
 //! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end; [`python`] is what runs it.
+//! - [`Language`]: the peers of `examples/peers`, in Python, JavaScript and Go.
 //! - [`NatsServer`]: what the benchmarks compare with.
 //!
 //! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
@@ -23,6 +24,7 @@ mod installation;
 mod log;
 mod nats;
 mod node;
+mod peer;
 mod port;
 mod python;
 mod raw_frames;
@@ -37,6 +39,7 @@ pub use config::TlsListener;
 pub use log::Log;
 pub use nats::NatsServer;
 pub use node::RabbitNode;
+pub use peer::{Language, PeerServer};
 pub use python::{Outcome, PythonCall, PythonClient, PythonError, PythonServer, python};
 pub use raw_frames::{RawFrames, short, sized};
 pub use raw_message::{RawConsumer, RawMessage, call_properties, long, reply_properties, table};

@@ -1,5 +1,6 @@
 //! Python's aio-pika at the other end, both ways.
 
+mod peers;
 mod python_calls;
 mod python_serves;
 

@@ -20,6 +20,9 @@ const USER: &str = "carol";
 const EXTERNAL: &str = "?auth_mechanism=external";
 
 mod logins;
+#[expect(dead_code, reason = "its `main`, which only looks for files")]
+#[path = "../../examples/tls.rs"]
+mod example;
 
 static CA: LazyLock<Authority> = LazyLock::new(|| Authority::new("the bank's CA").unwrap());
 static STRANGER: LazyLock<Authority> = LazyLock::new(|| Authority::new("another CA").unwrap());

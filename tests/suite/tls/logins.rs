@@ -5,7 +5,7 @@ use rpc_tests::{Identity, RabbitNode};
 use serde_json::{Value, json};
 
 use super::{
-    CA, CLIENT, EXTERNAL, STRANGER, USER, assert_words, builder, node, refused, start, url,
+    CA, CLIENT, EXTERNAL, STRANGER, USER, assert_words, builder, example, node, refused, start, url,
 };
 
 /// Logs in by certificate.
@@ -45,6 +45,18 @@ async fn a_client_certificate_logs_in_as_its_common_name() {
     for line in ours {
         assert!(line.starts_with("carol\tEXTERNAL\t"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn the_example_logs_in_by_its_certificate() {
+    let url = url(node().await, "localhost", EXTERNAL);
+    let builder =
+        |authority: &str| example::builder(&url, authority, &CLIENT.certificate, &CLIENT.key);
+    let greeting = example::run(builder(CA.pem())).await.unwrap();
+    assert_eq!(greeting, "Good day, Ada");
+    // It trusts the authority that it is given, and no other.
+    let error = example::run(builder(STRANGER.pem())).await.unwrap_err();
+    assert_words(&error.to_string(), &["issuer", "`tls_ca`"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,198 @@
+//! The peers of `examples/peers`, in languages other than Rust, at the other end.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::python;
+
+const READY: Duration = Duration::from_secs(30);
+const END: Duration = Duration::from_secs(60);
+/// The first build compiles Go's own library.
+const BUILD: Duration = Duration::from_secs(300);
+/// Where Debian and Ubuntu put the source of libraries for Go.
+const GO_LIBRARIES: &str = "/usr/share/gocode";
+const WITHOUT: &str = "RPC_TESTS_WITHOUT";
+
+/// A language in which there is a server and a client of the method `divide`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Language {
+    /// With pika.
+    Python,
+    /// With amqplib.
+    JavaScript,
+    /// With amqp091-go.
+    Go,
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::Go => "go",
+        })
+    }
+}
+
+impl Language {
+    /// Whether `RPC_TESTS_WITHOUT`, as in `javascript,go`, leaves it out.
+    #[must_use]
+    pub fn left_out(self) -> bool {
+        let without = env::var(WITHOUT).unwrap_or_default();
+        without.split(',').any(|name| name == self.to_string())
+    }
+
+    /// Starts its server, and waits until it serves. Dropping that kills it.
+    ///
+    /// # Errors
+    /// If the language or its library is not installed, or the server ends.
+    pub async fn serve(self, url: &str) -> Result<PeerServer> {
+        let mut process = self.command("server").await?;
+        let mut process = process
+            .env("RABBITMQ_URL", url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| self.advice())?;
+        let output = process.stdout.take().context("it has no output")?;
+        let mut output = BufReader::new(output);
+        let mut line = String::new();
+        timeout(READY, output.read_line(&mut line))
+            .await
+            .with_context(|| format!("the server in {self} is not ready within {READY:?}"))??;
+        ensure!(
+            line.trim_end() == "ready",
+            "the server in {self} said {line:?} instead of \"ready\". {}",
+            self.advice()
+        );
+        Ok(PeerServer {
+            _process: process,
+            _output: output,
+        })
+    }
+
+    /// Runs its client, and returns what it printed.
+    ///
+    /// # Errors
+    /// If the language or its library is not installed, or the client fails or takes more than a minute.
+    pub async fn call(self, url: &str) -> Result<String> {
+        let mut process = self.command("client").await?;
+        let mut process = process
+            .env("RABBITMQ_URL", url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| self.advice())?;
+        let mut output = process.stdout.take().context("it has no output")?;
+        let mut printed = String::new();
+        let ended = async {
+            output.read_to_string(&mut printed).await?;
+            process.wait().await
+        };
+        let status = timeout(END, ended)
+            .await
+            .with_context(|| format!("the client in {self} still runs after {END:?}"))??;
+        ensure!(
+            status.success(),
+            "the client in {self} ended with {status}, and printed {printed:?}. {}",
+            self.advice()
+        );
+        Ok(printed)
+    }
+
+    async fn command(self, role: &str) -> Result<Command> {
+        let mut command = match self {
+            Self::Python => {
+                let mut command = Command::new(python()?);
+                command
+                    .arg(sources().join("python").join(role).with_extension("py"))
+                    .env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            }
+            Self::JavaScript => {
+                let mut command = Command::new("node");
+                command
+                    .arg(sources().join("javascript").join(role).with_extension("js"))
+                    .env("NODE_PATH", tests().join("javascript/node_modules"));
+                command
+            }
+            Self::Go => Command::new(programs_of_go().await?.join(role)),
+        };
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn advice(self) -> String {
+        format!(
+            "If {self} or its library is missing: run `tests/install`{}",
+            match self {
+                Self::Python => "",
+                Self::JavaScript => ", or leave it out with RPC_TESTS_WITHOUT=javascript",
+                Self::Go => ", or leave it out with RPC_TESTS_WITHOUT=go",
+            }
+        )
+    }
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct PeerServer {
+    _process: Child,
+    // Open, or what the server prints would end it.
+    _output: BufReader<ChildStdout>,
+}
+
+/// The folder with the server and the client in Go, built once for each run of the tests.
+async fn programs_of_go() -> Result<&'static Path> {
+    static FOLDER: LazyLock<std::io::Result<TempDir>> =
+        LazyLock::new(|| tempfile::Builder::new().prefix("rpc-go-").tempdir());
+    static BUILT: OnceCell<()> = OnceCell::const_new();
+    let folder = match &*FOLDER {
+        Ok(folder) => folder.path(),
+        Err(error) => bail!("no folder for the programs in Go: {error}"),
+    };
+    BUILT.get_or_try_init(|| build_go(folder)).await?;
+    Ok(folder)
+}
+
+async fn build_go(folder: &Path) -> Result<()> {
+    let building = Command::new("go")
+        .args(["build", "-o"])
+        .arg(folder)
+        .args(["./server", "./client"])
+        .current_dir(sources().join("go"))
+        // The library is found in a folder: no module is looked up on the network.
+        .env("GO111MODULE", "off")
+        .env("GOPATH", GO_LIBRARIES)
+        .env_remove("GOFLAGS")
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(BUILD, building)
+        .await
+        .with_context(|| format!("`go build` still runs after {BUILD:?}"))?
+        .with_context(|| Language::Go.advice())?;
+    ensure!(
+        output.status.success(),
+        "`go build` failed. {}\n{}",
+        Language::Go.advice(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn tests() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> PathBuf {
+    tests().join("../examples/peers")
+}
