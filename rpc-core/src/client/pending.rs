@@ -28,6 +28,10 @@ type Callers = FxHashMap<Uuid, Caller>;
 
 /// A caller in the table. A channel for each would be one more allocation a call.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each becomes the large one soon, and a box would be an allocation a call"
+)]
 enum Caller {
     /// With what wakes it, once it has been polled.
     Waits(Option<Waker>),
