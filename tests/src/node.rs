@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use lapin::{Connection, ConnectionProperties};
 use rustix::process::Signal;
-use tempfile::TempDir;
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use crate::config::{Config, TlsListener};
@@ -38,6 +40,9 @@ pub struct RabbitNode {
     installation: Installation,
     config: Config,
     greeting: Greeting,
+    /// Set once it takes commands: a node lets clients in a moment before. Asking for that takes most of a second of
+    /// processor time, so nodes that get no command are not asked.
+    takes_commands: OnceCell<()>,
 }
 
 impl RabbitNode {
@@ -95,6 +100,7 @@ impl RabbitNode {
             installation,
             config,
             greeting,
+            takes_commands: OnceCell::new(),
         };
         node.boot().await?;
         // Until it joins a cluster it names that after itself, at the machine's full name.
@@ -187,6 +193,12 @@ impl RabbitNode {
     /// # Errors
     /// If it fails, or takes more than a minute; with all that it said.
     pub async fn ctl(&self, arguments: &[&str]) -> Result<String> {
+        let starts = || async { self.run_ctl(&["await_startup"]).await.map(|_| ()) };
+        self.takes_commands.get_or_try_init(starts).await?;
+        self.run_ctl(arguments).await
+    }
+
+    async fn run_ctl(&self, arguments: &[&str]) -> Result<String> {
         let name = format!("rabbitmqctl {}", arguments.join(" "));
         let mut command = std::process::Command::new(&self.installation.ctl);
         self.config.apply(self.folder.path(), &mut command);
@@ -208,6 +220,19 @@ impl RabbitNode {
             );
         }
         Ok(said)
+    }
+
+    /// Makes virtual hosts, users and permissions, as many as there are, at the price of one command: a JSON object as
+    /// `rabbitmqctl import_definitions` takes it.
+    ///
+    /// # Errors
+    /// As [`RabbitNode::ctl`].
+    pub async fn import(&self, definitions: &Value) -> Result<()> {
+        let mut file = NamedTempFile::new_in(self.folder())?;
+        serde_json::to_writer(&mut file, definitions)?;
+        let path = file.path().to_string_lossy();
+        self.ctl(&["import_definitions", &path]).await?;
+        Ok(())
     }
 
     /// Kills the node with SIGKILL, as a power cut would, and waits until it is gone.
@@ -280,6 +305,7 @@ impl RabbitNode {
     }
 
     async fn boot(&mut self) -> Result<()> {
+        self.takes_commands = OnceCell::new();
         let folder = self.folder.path();
         self.config.write(folder)?;
         let guard = Guard::spawn(
@@ -312,8 +338,6 @@ impl RabbitNode {
                 .await
                 .context("no AMQP connection")??;
             connection.close(200, "ready".into()).await?;
-            // A node lets clients in a moment before it counts as started, and refuses rabbitmqctl until then.
-            self.ctl(&["await_startup"]).await?;
             anyhow::Ok(())
         };
         if let Err(error) = opened.await {

@@ -138,10 +138,7 @@ impl Spare {
             .iter()
             .map(|name| json!({ "user": "guest", "vhost": name, "configure": ".*", "write": ".*", "read": ".*" }))
             .collect();
-        let file = node.folder().join("vhosts.json");
-        let definitions = json!({ "vhosts": vhosts, "permissions": permissions });
-        std::fs::write(&file, definitions.to_string())?;
-        node.ctl(&["import_definitions", &file.to_string_lossy()])
+        node.import(&json!({ "vhosts": vhosts, "permissions": permissions }))
             .await?;
         self.made += BATCH;
         self.vhosts = names;

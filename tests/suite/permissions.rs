@@ -70,25 +70,25 @@ impl Bank {
 
     /// The URL of a new user.
     async fn user(&self, name: &str, grants: &Grants) -> String {
-        let name = format!("{name}-{}", self.site.vhost_name());
-        self.node.ctl(&["add_user", &name, PASSWORD]).await.unwrap();
-        self.grant(&name, grants).await;
-        self.node.url_for(&name, PASSWORD, self.site.vhost_name())
+        self.users([(name.to_owned(), grants.clone())])
+            .await
+            .remove(0)
     }
 
-    async fn grant(&self, user: &str, grants: &Grants) {
-        let [configure, write, read] = grants.patterns();
+    /// Those of several, in the same order.
+    async fn users(&self, users: impl IntoIterator<Item = (String, Grants)>) -> Vec<String> {
         let vhost = self.site.vhost_name();
-        let command = [
-            "set_permissions",
-            "-p",
-            vhost,
-            user,
-            &configure,
-            &write,
-            &read,
-        ];
-        self.node.ctl(&command).await.unwrap();
+        let (mut made, mut permissions, mut urls) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, grants) in users {
+            let name = format!("{name}-{vhost}");
+            let [configure, write, read] = grants.patterns();
+            made.push(json!({"name": name, "password": PASSWORD, "tags": ""}));
+            permissions.push(json!({"user": name, "vhost": vhost, "configure": configure, "write": write, "read": read}));
+            urls.push(self.node.url_for(&name, PASSWORD, vhost));
+        }
+        let definitions = json!({"users": made, "permissions": permissions});
+        self.node.import(&definitions).await.unwrap();
+        urls
     }
 }
 
@@ -156,10 +156,12 @@ async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
     let rpc = serves(url).await;
     eventually("it takes batches", || takes_batches(&bank)).await;
     rpc.close().await;
-    for kind in [0, 2] {
-        let some = grants.clone().without(kind, LANES);
+    let some = [0, 2].map(|kind| {
         let name = format!("server-{}", KINDS[kind]);
-        let rpc = serves(bank.user(&name, &some).await).await;
+        (name, grants.clone().without(kind, LANES))
+    });
+    for url in bank.users(some).await {
+        let rpc = serves(url).await;
         for _ in 0..20 {
             assert!(!takes_batches(&bank).await);
         }
@@ -170,13 +172,18 @@ async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
 #[tokio::test]
 async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     let bank = Bank::open().await;
-    let server_url = bank.user("server", &server()).await;
-    let client = connect(bank.user("caller", &caller()).await).await.unwrap();
+    let both = [
+        ("server".to_owned(), server()),
+        ("caller".to_owned(), caller()),
+    ];
+    let urls = bank.users(both).await;
+    let server_url = &urls[0];
+    let client = connect(&urls[1]).await.unwrap();
 
     let error = client.call("pay", amount(1)).await.unwrap_err();
     assert!(matches!(error, RpcError::NoSuchMethod { .. }), "{error:?}");
 
-    let first = connect(&server_url).await.unwrap();
+    let first = connect(server_url).await.unwrap();
     serve(&first).await;
     assert_eq!(client.call("pay", amount(1)).await.unwrap(), json!(1));
     let error = client.call("pay", amount(0)).await.unwrap_err();
@@ -196,7 +203,7 @@ async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     })
     .await;
     drop(first);
-    let second = connect(&server_url).await.unwrap();
+    let second = connect(server_url).await.unwrap();
     let server = serve(&second).await;
     assert_eq!(running.await.unwrap().unwrap(), json!(1_500));
 
@@ -215,7 +222,7 @@ async fn calls_of_every_kind_need_no_more_than_the_page_says() {
         .map(|_| tokio::spawn(client.call("pay", amount(20))))
         .collect();
     for _ in 0..3 {
-        let rpc = connect(&server_url).await.unwrap();
+        let rpc = connect(server_url).await.unwrap();
         let next = serve(&rpc).await;
         servers.push((rpc, next));
         servers.remove(0).1.shutdown().await.unwrap();
@@ -273,10 +280,12 @@ async fn a_timeout_without_the_permission_to_look() {
         })
         .await;
     }
-    for (kind, name) in KINDS.iter().enumerate() {
+    let lookers = KINDS.iter().enumerate().map(|(kind, name)| {
         let mut grants = caller();
         grants.0[kind].push("pay");
-        let url = bank.user(&format!("looker-{name}"), &grants).await;
+        (format!("looker-{name}"), grants)
+    });
+    for (name, url) in KINDS.iter().zip(bank.users(lookers).await) {
         let client = connect(&url).await.unwrap();
         // A busy machine may be late with one.
         let allowed = format!("`{name}` allows to look");

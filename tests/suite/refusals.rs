@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::options::QueueDeclareOptions;
 use rpc_core::{ConnectError, QueueOptions, RpcError, ServeError};
 use rpc_tests::{RabbitNode, RawPeer, shared_node, table};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::site::{Site, builder, connect};
@@ -33,18 +33,12 @@ async fn node_with_user(site: &Site, user: &str) -> &'static RabbitNode {
         .await
         .node()
         .expect("a test that needs rabbitmqctl; unset RABBITMQ_URL");
-    node.ctl(&["add_user", user, PASSWORD]).await.unwrap();
-    node.ctl(&[
-        "set_permissions",
-        "-p",
-        site.vhost_name(),
-        user,
-        "^$",
-        "^$",
-        "^$",
-    ])
-    .await
-    .unwrap();
+    let (vhost, none) = (site.vhost_name(), "^$");
+    let definitions = json!({
+        "users": [{"name": user, "password": PASSWORD, "tags": ""}],
+        "permissions": [{"user": user, "vhost": vhost, "configure": none, "write": none, "read": none}],
+    });
+    node.import(&definitions).await.unwrap();
     node
 }
 

@@ -310,7 +310,8 @@ async fn a_refusal_that_names_a_queue() {
         peer.method_queue(&method).await.unwrap();
         scene.call().await;
         let call = scene.client.call(method.clone(), ());
-        let call = call.timeout(Duration::from_millis(300));
+        // The look has a sixteenth of it.
+        let call = call.timeout(Duration::from_secs(4));
         let call = tokio::spawn(call);
         eventually("it waits", async || {
             peer.counts(&method).await.unwrap().0 == 1

@@ -50,16 +50,19 @@ async fn a_caller_needs_each_of_them() {
     let bank = Bank::open().await;
     let peer = RawPeer::connect(bank.site.url()).await.unwrap();
     peer.method_queue("pay").await.unwrap();
-    for (kind, name, named) in [
+    let cases = [
         (0, REPLY, "'rpc.reply."),
         (0, DLX, "'rpc.dlx'"),
         (1, REPLY, "'rpc.reply."),
         (1, DEFAULT, "'amq.default'"),
         (2, REPLY, "'rpc.reply."),
         (2, DLX, "'rpc.dlx'"),
-    ] {
+    ];
+    let users = cases.map(|(kind, name, _)| {
         let user = format!("caller-{kind}-{}", name.len());
-        let url = bank.user(&user, &caller().without(kind, name)).await;
+        (user, caller().without(kind, name))
+    });
+    for ((kind, _, named), url) in cases.into_iter().zip(bank.users(users).await) {
         let text = failure(&url, false).await;
         let missing = format!("`{}` is missing", KINDS[kind]);
         assert_words(&text, &["ACCESS_REFUSED", named, &missing, "127.0.0.1:"]);
@@ -70,19 +73,22 @@ async fn a_caller_needs_each_of_them() {
 async fn a_server_needs_each_of_them() {
     let bank = Bank::open().await;
     let peer = RawPeer::connect(bank.site.url()).await.unwrap();
-    for (kind, name, named) in [
+    let cases = [
         (0, "pay", "`pay`"),
         (0, r"pay\.dead", "`pay.dead`"),
         (1, DLX, "'rpc.dlx'"),
         (2, "pay", "`pay`"),
         (2, r"pay\.dead", "`pay.dead`"),
-    ] {
+    ];
+    let users = cases.map(|(kind, name, _)| {
+        let user = format!("server-{kind}-{}", name.len());
+        (user, server().without(kind, name))
+    });
+    for ((kind, _, named), url) in cases.into_iter().zip(bank.users(users).await) {
         // Of a queue that exists already not all is checked.
         for queue in ["pay", "pay.dead"] {
             peer.delete(queue).await.unwrap();
         }
-        let user = format!("server-{kind}-{}", name.len());
-        let url = bank.user(&user, &server().without(kind, name)).await;
         let text = failure(&url, true).await;
         let missing = format!("{}` is missing", KINDS[kind]);
         let either = "`configure` or `read` is missing".to_owned();

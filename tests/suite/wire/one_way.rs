@@ -49,6 +49,11 @@ async fn a_one_way_call_ends_before_it_is_taken_and_whatever_is_done_with_it() {
     let message = peer.consume("add").await.unwrap().next().await.unwrap();
     // It would bounce if it had a caller.
     message.reject(false).await.unwrap();
+    // The peer's consumer is cancelled in the background, and would take the next one.
+    eventually("nobody takes calls", || async {
+        peer.counts("add").await.unwrap() == (0, 0)
+    })
+    .await;
     client.call("add", ()).one_way().await.unwrap();
     // A queue that goes takes what is in it along.
     assert_eq!(peer.delete("add").await.unwrap(), 1);

@@ -8,5 +8,5 @@
 
 #[test]
 fn mistakes_have_one_message() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
 }
