@@ -10,5 +10,6 @@ pub(crate) mod headers;
 pub(crate) mod message;
 pub(crate) mod method_name;
 pub(crate) mod queue_options;
+pub(crate) mod random_uuid;
 #[cfg(test)]
 pub(crate) mod strategies;

@@ -290,7 +290,10 @@ impl Worker {
             }
             Verdict::Replace(copy) => {
                 let (station, broken) = (Arc::clone(station), broken.clone());
+                let open = Arc::clone(&self.open);
                 self.calls.spawn(async move {
+                    // Until the copy has its place a shutdown leaves a call behind.
+                    let _open = open;
                     let _replacing = station.replacing.read().await;
                     let replaced = settlement.replace(&station.method, *copy).await;
                     station.tell_if_broken(replaced, &broken);
@@ -421,3 +424,6 @@ const HAND_BACK_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long calls that were abandoned at the end of the grace period have to tell their callers.
 const ABANDON_LIMIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
