@@ -154,3 +154,6 @@ fn is_worth_repeating(error: &RpcError) -> bool {
         RpcError::ConnectionLost { .. } | RpcError::Interrupted { .. }
     )
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests;

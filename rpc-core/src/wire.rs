@@ -10,6 +10,7 @@ pub(crate) mod headers;
 pub(crate) mod message;
 pub(crate) mod method_name;
 pub(crate) mod queue_options;
+pub(crate) mod random_uuid;
 pub(crate) mod size_limit;
 #[cfg(test)]
 pub(crate) mod strategies;

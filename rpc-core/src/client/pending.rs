@@ -12,6 +12,7 @@ use crate::connection::session::{SessionEnd, Terminated};
 use crate::transport::PublishError;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;
+use crate::wire::random_uuid::random_uuid;
 
 /// Maps correlation ids to the callers that wait. The only place that does.
 ///
@@ -63,7 +64,7 @@ impl PendingCalls {
     /// Enters a call under a fresh id. It must be entered before it is published, or its answer could
     /// come first and find nobody.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Terminated> {
-        let id = Uuid::new_v4();
+        let id = random_uuid();
         let mut callers = self.lock();
         // Under the lock: whoever ends the session looks at all callers after this.
         if let Some(reason) = self.end.get() {

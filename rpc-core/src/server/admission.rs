@@ -24,7 +24,12 @@ pub(crate) enum Admitted {
     /// It takes its turn, if only to be refused.
     Call(ServerCall),
     /// This copy takes its place in its queue, and what settles the original.
-    Copy(Box<Message>, Settlement),
+    Copy {
+        copy: Box<Message>,
+        settlement: Settlement,
+        /// Counts it until the copy has its place.
+        open: Arc<()>,
+    },
 }
 
 impl Admission {
@@ -56,7 +61,13 @@ impl Admission {
                 });
                 Some(fault)
             }
-            Verdict::Replace(copy) => return Admitted::Copy(copy, settlement),
+            Verdict::Replace(copy) => {
+                return Admitted::Copy {
+                    copy,
+                    settlement,
+                    open: Arc::clone(&self.open),
+                };
+            }
         };
         Admitted::Call(ServerCall {
             delivery,

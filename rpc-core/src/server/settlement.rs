@@ -151,4 +151,4 @@ pub(crate) async fn keep(
 const REFUSED_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -242,10 +242,17 @@ impl Worker {
     ) -> Option<ServerCall> {
         match self.admission.admit(method, call, settlement) {
             Admitted::Call(call) => Some(call),
-            Admitted::Copy(copy, settlement) => {
+            Admitted::Copy {
+                copy,
+                settlement,
+                open,
+            } => {
                 let (method, broken) = (Arc::clone(method), broken.clone());
-                self.calls
-                    .spawn(async move { method.replace(settlement, *copy, &broken).await });
+                self.calls.spawn(async move {
+                    // Until the copy has its place, a shutdown leaves a call behind.
+                    let _open = open;
+                    method.replace(settlement, *copy, &broken).await;
+                });
                 None
             }
         }
@@ -345,3 +352,6 @@ const HAND_BACK_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long calls that were abandoned at the end of the grace period have to tell their callers.
 const ABANDON_LIMIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

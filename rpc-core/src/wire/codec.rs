@@ -223,4 +223,16 @@ mod tests {
             Fault::parse(body.as_bytes()).unwrap_err();
         }
     }
+
+    /// An error about a value quotes it.
+    #[test]
+    fn a_cause_holds_nothing_of_a_message() {
+        let reason = |body: &str| decode_result::<u8>(body.as_bytes()).unwrap_err();
+        let two = reason("1 2");
+        assert_eq!(two.source.map(|cause| cause.to_string()), Some(two.words));
+        let text = format!("\"{}\"", "hunter2 ".repeat(1000));
+        let other_type = reason(&text);
+        assert!(other_type.words.contains("expected u8") && other_type.words.len() < 500);
+        assert_eq!(other_type.source, None);
+    }
 }

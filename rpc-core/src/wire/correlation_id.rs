@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::wire::random_uuid::random_uuid;
+
 /// Names one call among all that are in flight.
 ///
 /// Those of this library are random, so that nobody can guess another's. Peers may use any text, and get it back as
@@ -18,7 +20,7 @@ pub(crate) enum CorrelationId {
 
 impl CorrelationId {
     pub(crate) fn random() -> Self {
-        Self::Uuid(Uuid::new_v4())
+        Self::Uuid(random_uuid())
     }
 
     /// The id as it travels, for which `buffer` may be the place.
