@@ -1,4 +1,5 @@
-//! One call on its way: waits for a connection, sends the call, and turns what comes back into its end.
+//! One call in progress: waits for a connection, sends the call, and turns what comes back into its
+//! result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +24,11 @@ pub(crate) mod answer;
 mod one_way;
 mod sending;
 
-/// A call on its way, with its deadline running.
+/// A call in progress, with its deadline running.
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a Request,
     body: Bytes,
-    /// What the next message of the call says of those before.
+    /// The marks that the next message of the call carries.
     marks: Marks,
     started: Instant,
     timeout: Duration,
@@ -36,14 +37,14 @@ pub(crate) struct Attempt<'a> {
     limits: &'a ClientLimits,
 }
 
-/// How far a call got on one connection.
+/// What became of a call on one connection.
 pub(crate) enum Published {
     Answered(Answer),
-    /// A server took it for late, which it is not, and did not run it.
+    /// A server wrongly judged the call expired, and did not run it.
     TakenForLate,
-    /// Nothing of it was sent, for this reason.
+    /// Nothing of the call was sent, for this reason.
     NotSent(String),
-    /// Its queue did not take it, but may do so later.
+    /// The method's queue refused the call, but may accept it later.
     Refused,
 }
 
@@ -85,7 +86,7 @@ impl<'a> Attempt<'a> {
         self.request.method.clone().into_owned()
     }
 
-    /// What is the same of the call however it is sent.
+    /// The part of the message that does not depend on how the call is sent.
     fn message(&self) -> Message {
         Message {
             kind: Kind::Call,
@@ -98,12 +99,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Writes down that another server was lost with the call, so that it does not take all with it.
+    /// Counts one more server that was lost with the call. Servers refuse a call by this count, so
+    /// that it does not crash all of them.
     pub(crate) fn count_interruption(&mut self) {
         self.marks.attempts = Some(self.marks.attempts.unwrap_or_default() + 1);
     }
 
-    /// Waits until one more call may be in flight.
+    /// Waits for a permit: until one more call may be in flight.
     pub(crate) async fn permit<'s>(
         &self,
         in_flight: &'s Semaphore,
@@ -113,7 +115,7 @@ impl<'a> Attempt<'a> {
         }
         match Box::pin(timeout_at(self.patience(), in_flight.acquire())).await {
             Ok(Ok(permit)) => Ok(permit),
-            // Never closed.
+            // The semaphore is never closed.
             Ok(Err(_)) => Err(self.over(Terminated::Closed, false)),
             Err(_) => {
                 let most = self.limits.in_flight;
@@ -124,7 +126,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Until when the call waits for what it needs to be sent.
+    /// The time until which the call waits for what it needs before it can be sent.
     fn patience(&self) -> Instant {
         if self.limits.fail_fast {
             Instant::now()
@@ -133,16 +135,16 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits before another attempt, until the deadline at most.
+    /// Waits before another attempt, but not beyond the deadline.
     pub(crate) async fn wait(&self, pause: Duration) {
         sleep_until(self.deadline.min(Instant::now() + pause)).await;
     }
 
-    /// Waits before a call is sent again that its queue did not take, if there is time left.
+    /// Waits before a call that its queue refused is sent again. Fails if no time is left.
     pub(crate) async fn wait_for_queue(&self, pause: Duration) -> Result<(), RpcError> {
         let (again, patience) = (Instant::now() + pause, self.patience());
         sleep_until(again.min(patience)).await;
-        // As it is now: a process that was stalled wakes late.
+        // The clock is read again, because a stalled process wakes up late.
         if Instant::now() < patience {
             Ok(())
         } else {
@@ -150,13 +152,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Waits before a call is sent again that was taken for late, and leaves it most of its time.
+    /// Waits before a call that was wrongly judged expired is sent again. Leaves it most of its
+    /// time.
     pub(crate) async fn wait_in_time(&self, pause: Duration) {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.wait(pause.min(left / 4)).await;
     }
 
-    /// A session that takes calls, other than `not`.
+    /// Returns a session that accepts calls, other than `not`.
     pub(crate) async fn session(
         &self,
         not: Option<&Arc<CallSession>>,
@@ -192,8 +195,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Headers travel in one frame with the other properties; one that does not fit would cost the whole
-    /// connection.
+    /// Checks that the headers fit in one frame together with the other properties. A frame that is
+    /// too large would cost the whole connection.
     pub(crate) fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
         let size = headers_size(&call.headers);
         if size <= limit {
@@ -217,7 +220,7 @@ impl<'a> Attempt<'a> {
         let waiting = async {
             tokio::select! {
             () = session.link.unblocked() => Ok(()),
-            // Whoever published the loss has a new session for us, or none.
+            // The call then finds its session ended, and waits for the next one, if there is one.
             _ = session.link.lost() => Ok(()),
             () = sleep_until(self.deadline) => Err(self.blocked(reason)),
             }
@@ -225,7 +228,7 @@ impl<'a> Attempt<'a> {
         Box::pin(waiting).await
     }
 
-    /// What comes of a call that could not be published.
+    /// The outcome of a call that could not be published.
     pub(crate) fn unpublished(
         &self,
         session: &CallSession,
@@ -238,7 +241,7 @@ impl<'a> Attempt<'a> {
         Err(self.over(Terminated::Lost(reason), true))
     }
 
-    /// What a call that was not sent ends with if it may not wait for another connection.
+    /// The error of a call that was not sent and may not wait for another connection.
     pub(crate) fn not_sent(&self, reason: String) -> RpcError {
         self.over(Terminated::Lost(reason), false)
     }
@@ -261,7 +264,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What a call ends with that its queue did not take.
+    /// The error of a call that its queue refused.
     pub(crate) fn refused(&self) -> RpcError {
         self.overloaded(REFUSED.into())
     }
@@ -289,5 +292,6 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Why a call fails that its queue did not take for all its time.
-const REFUSED: &str = "its queue takes none: it is full, or too few nodes of its cluster run";
+/// Why a call fails whose queue refused it until its deadline.
+const REFUSED: &str =
+    "its queue refuses calls: it is full, or too few nodes of its cluster are running";

@@ -1,4 +1,4 @@
-//! One call that is not answered, on its way.
+//! A one-way call in progress.
 
 use bytes::Bytes;
 use tokio::time::timeout_at;
@@ -15,20 +15,20 @@ use crate::wire::headers::Marks;
 use crate::wire::message::Message;
 
 impl Attempt<'_> {
-    /// Sends the call over `session` and waits until the broker says that it has it.
+    /// Sends the call over `session` and waits until the broker confirms it.
     ///
-    /// Nobody waits for its answer, so it does not expire, and it is kept on disk.
+    /// Nobody waits for an answer, so the call does not expire, and it is stored on disk.
     pub(crate) async fn publish_one_way(
         &mut self,
         session: &CallSession,
     ) -> Result<Published, RpcError> {
         self.wait_while_blocked(session).await?;
         let call = Message {
-            // By this the broker's word on it is found.
+            // Identifies the call in the broker's confirmation.
             correlation_id: Some(CorrelationId::random()),
             persistent: true,
             user_id: session.link.user_id().map(str::to_owned),
-            // Nobody waits for it who could send it again.
+            // The caller does not wait for an answer, so it cannot send the call again.
             marks: Marks::default(),
             ..self.message()
         };
@@ -47,5 +47,5 @@ impl Attempt<'_> {
     }
 }
 
-/// What a method returns that returns nothing.
+/// The result of a method that returns nothing.
 const NOTHING: &[u8] = b"null";

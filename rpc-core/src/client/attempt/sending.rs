@@ -1,6 +1,6 @@
 //! Sends a call, and waits for what comes back.
 //!
-//! Each call in flight keeps one such future, so what few calls need is in boxes of its own.
+//! Each call in flight keeps one of these futures in memory, so what few calls need is boxed.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -42,7 +42,8 @@ impl Attempt<'_> {
         let Some((handing_over, mut ticket)) = self.depart(session, call)? else {
             return Ok(Published::NotSent(CLOSING.into()));
         };
-        // One that goes with others is sent when it matters, or taken back.
+        // A call in a batcher counts as sent. Where that matters, it either was sent by then or is
+        // withdrawn.
         let sent = AtomicBool::new(handing_over.as_ref().is_none_or(|(_, is_over)| *is_over));
         let sending = async {
             if let Some((handing_over, _)) = handing_over {
@@ -53,18 +54,18 @@ impl Attempt<'_> {
                     Err(error) => return self.unpublished(session, error),
                 }
             }
-            // Its answer is what ends it.
+            // From here on, only the answer ends the call.
             pending().await
         };
         let late = async {
-            // A little before, so that the broker's answer is there by the deadline.
+            // A little early, so that the broker has answered by the deadline.
             sleep_until(self.deadline - early / 2).await;
             Box::pin(self.time_out(session, ticket.as_mut(), &sent)).await
         };
         let outcome = tokio::select! {
             biased;
             outcome = entry.outcome() => outcome,
-            // Beside the answer, which may come before the confirmation.
+            // Polled together with the answer, which may arrive before the confirmation.
             ended = sending => return ended,
             progress = late => return Err(self.timed_out(progress)),
         };
@@ -86,7 +87,7 @@ impl Attempt<'_> {
             {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }
-            // The network takes no more, and the transport has held the call up.
+            // The transport has held the call back, because the network accepted no more.
             Outcome::Terminated(Terminated::Lost(reason))
                 if !self.request.options.confirmed && !sent.load(Ordering::Relaxed) =>
             {
@@ -96,10 +97,11 @@ impl Attempt<'_> {
         }
     }
 
-    /// Starts a call on its way: by itself, unless it is to wait for others; `None` if none goes any more. With a call that
-    /// goes by itself comes whether that is over.
+    /// Starts to send a call: individually, or through its batcher. `None` if nothing can be sent
+    /// any more. For an individual call, the flag says whether its publish is already over.
     ///
-    /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call passes.
+    /// Not part of [`publish`](Self::publish), whose future would otherwise reserve memory for
+    /// every variable that the call passes through.
     #[expect(clippy::type_complexity, reason = "both are taken apart at once")]
     fn depart<'s>(
         &'s self,
@@ -126,7 +128,7 @@ impl Attempt<'_> {
         Ok(Some((handing_over, ticket)))
     }
 
-    /// The call as it is sent this time.
+    /// The message of this attempt: the call with its id, its reply queue and its time limit.
     fn addressed(
         &self,
         session: &CallSession,
@@ -148,8 +150,9 @@ impl Attempt<'_> {
         call
     }
 
-    /// Whether a batch could not keep what is asked of the call: it has one place in its queue and one confirmation,
-    /// and a server that hands calls back sends those of a batch in its own name.
+    /// Whether the call needs something that a batch cannot give it. A batch has one place in its
+    /// queue and one confirmation. A server that hands back the calls of a batch sends them in its
+    /// own name.
     fn travels_alone(&self, call: &Message) -> bool {
         self.request.options.confirmed
             || call.priority.is_some()
@@ -158,8 +161,8 @@ impl Attempt<'_> {
             || call.marks.in_time
     }
 
-    /// Sends a call that is answered, and says whether that is over. Without confirmation it counts as taken when the
-    /// transport has it.
+    /// Publishes a call that expects an answer, and says whether the publish is already over. An
+    /// unconfirmed call counts as taken as soon as the transport has it.
     fn hand_over<'s>(
         &'s self,
         session: &'s CallSession,
@@ -175,7 +178,7 @@ impl Attempt<'_> {
         (Either::Right(publishing), is_over)
     }
 
-    /// Waits until the call is over for lack of time, and says how far it got.
+    /// Waits until the call has timed out, and returns how far it got.
     async fn time_out(
         &self,
         session: &CallSession,
@@ -196,15 +199,16 @@ impl Attempt<'_> {
             .progress(&self.request.method, lane, by);
         let end = async {
             sleep_until(self.deadline).await;
-            // From now rather than from the deadline: a process that was stalled wakes late, and what came
-            // meanwhile is still to be read.
+            // Counted from now, not from the deadline: a stalled process wakes up late, and must
+            // still read what arrived meanwhile.
             sleep(GRACE).await;
         };
         let (progress, ()) = join(look, end).await;
         if sent.load(Ordering::Relaxed) {
             progress
         } else if self.request.options.confirmed {
-            // What was begun may still be written later, also where the broker blocks publishers.
+            // A publish that has begun may still be written later, even if the broker blocks
+            // publishers.
             Progress::Unknown
         } else {
             Progress::NotSent
@@ -212,22 +216,23 @@ impl Attempt<'_> {
     }
 }
 
-/// What comes of a call that is handed to the transport.
+/// The result of publishing a call.
 type HandedOver = Result<Receipt, PublishError>;
 
-/// Why a call is not sent that comes while its connection ends.
-const CLOSING: &str = "the connection is being given up";
+/// Why a call that starts while its connection ends is not sent.
+const CLOSING: &str = "the connection is closing";
 
-/// An expiration of 0 would mean "only if a server is free at this moment".
+/// The shortest expiration. To the broker, 0 means "only if a server is free at this moment".
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
-/// the bounce is usually here by then and tells an expired call from an unanswered one.
+/// A call expires in its queue before its deadline: earlier by a sixteenth of its time, and by at
+/// most this. The bounce has then usually arrived by the deadline, and tells an expired call from
+/// an unanswered one.
 const EXPIRES_EARLY: Duration = Duration::from_millis(500);
 
-/// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
-/// stays well below the 50 ms within which a call promises to end.
+/// How long a call still waits for that bounce after its deadline. Together with the delay of the
+/// timers, this stays well below the 50 ms within which a call promises to end.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// How long after its deadline a call waits for a look at its queue.
+/// How long a call waits for the inspection of its queue after its deadline.
 pub(super) const PATIENCE: Duration = Duration::from_millis(25);
