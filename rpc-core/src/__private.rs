@@ -25,6 +25,7 @@ pub use crate::{
 use crate::client::request::Request;
 use crate::contract::argument::encode;
 use crate::contract::returns::Finish;
+use crate::error::reason::Reason;
 use crate::wire::codec;
 
 /// The client side of a method, up to the arguments.
@@ -60,7 +61,7 @@ impl<T, Err> CallBuilder<'_, T, Err> {
         self.call(codec::encode_args(&args))
     }
 
-    fn call(self, body: Result<Vec<u8>, String>) -> Call<T, Err> {
+    fn call(self, body: Result<Vec<u8>, Reason>) -> Call<T, Err> {
         let method = self.rpc.prefixed(self.method.name.into());
         let request = Request::new(method, Request::options_of(self.method), body);
         Call::new(self.rpc.client(), request, self.finish)

@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::client::Client;
 use crate::client::request::ClientLimits;
-use crate::error::call::shorten;
 use crate::error::connect::ConnectError;
+use crate::error::shorten::shorten;
 use crate::rpc::Rpc;
 use crate::server::registry::Registry;
 use crate::transport::Transport;
@@ -248,12 +248,7 @@ impl RpcBuilder {
     ///
     /// Those of [`Rpc::connect`].
     pub async fn connect(self) -> Result<Rpc, ConnectError> {
-        let refuse = |url: &str, reason: &str| {
-            Err(ConnectError::InvalidUrl {
-                url: url.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
+        let refuse = |url: &str, reason: &str| Err(ConnectError::invalid_url(url, reason));
         // The rest of an unknown URL is not shown: it may hold a password anywhere.
         let transport: Arc<dyn Transport> = match self.url.split_once("://") {
             Some((scheme, rest)) => match &*scheme.to_ascii_lowercase() {

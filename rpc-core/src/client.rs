@@ -73,13 +73,18 @@ impl Client {
         let mut lost = None;
         loop {
             let error = match self.send(&mut attempt, &mut lost).await {
-                Ok(answer) => return Ok(answer),
+                // No server started the call this time, but one may have earlier, so that error
+                // counts.
+                Ok(answer) => match doubt {
+                    Some(doubt) if !answer.may_have_run() => return Err(*doubt),
+                    _ => return Ok(answer),
+                },
                 Err(error) => error,
             };
             match doubt {
                 // This attempt did not run the call, but an earlier one may have, so its error
                 // counts.
-                Some(doubt) if !may_have_run(&error) => return Err(*doubt),
+                Some(doubt) if !error.may_have_run() => return Err(*doubt),
                 _ if !attempt.request.options.idempotent || !is_worth_repeating(&error) => {
                     return Err(error);
                 }
@@ -153,20 +158,5 @@ fn is_worth_repeating(error: &RpcError) -> bool {
     matches!(
         error,
         RpcError::ConnectionLost { .. } | RpcError::Interrupted { .. }
-    )
-}
-
-/// Whether the call ran or may have run, as far as this error shows.
-fn may_have_run(error: &RpcError) -> bool {
-    if let RpcError::Timeout { progress, .. } = error {
-        return *progress != Progress::NotSent;
-    }
-    matches!(
-        error,
-        RpcError::ConnectionLost { sent: true, .. }
-            | RpcError::Interrupted { .. }
-            | RpcError::Remote(_)
-            | RpcError::Decode { .. }
-            | RpcError::Closed { .. }
     )
 }

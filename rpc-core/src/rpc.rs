@@ -58,7 +58,7 @@ impl Rpc {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let rpc = Rpc::connect("memory://").await?;
     /// let error = rpc.call("sleep", json!({"t": 3})).await.unwrap_err();
-    /// assert_eq!(error, RpcError::NoSuchMethod { method: "sleep".into() });
+    /// assert_eq!(error, RpcError::no_such_method("sleep"));
     /// # Ok(()) }
     /// ```
     pub fn call(&self, method: impl Into<String>, kwargs: impl Serialize) -> Call<Value> {

@@ -15,6 +15,7 @@ use futures_util::Stream;
 use futures_util::future::{BoxFuture, Either};
 
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::error::serve::ServeError;
 use crate::wire::message::{Delivery, Incoming, Message};
 use crate::wire::queue_options::QueueOptions;
@@ -205,12 +206,12 @@ pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 
 /// Why a connection is gone.
 #[derive(Clone, Debug)]
-pub(crate) struct Loss(pub(crate) String);
+pub(crate) struct Loss(pub(crate) Reason);
 
 /// A message that was not, or perhaps not, sent.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishError {
     /// `false` only if nothing of it can have reached the broker.
     pub(crate) sent: bool,
-    pub(crate) reason: String,
+    pub(crate) reason: Reason,
 }

@@ -67,12 +67,7 @@ async fn options_act() {
     let rpc = Rpc::connect("memory://").await.unwrap();
     let log: LogClient = (&rpc).into();
     let error = log.write("early").await.unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::NoSuchMethod {
-            method: "write_line".into()
-        }
-    );
+    assert_eq!(error, RpcError::no_such_method("write_line"));
     rpc.serve(LogServer::new(Paper::default())).await.unwrap();
     log.write("a").await.unwrap();
     let untyped = rpc.call("write_line", json!({"line": "b"}));

@@ -134,10 +134,10 @@ on_both! {
     async fn a_method_that_nobody_registered_is_no_such_method(site) {
         let client = site.rpc().await;
         let error = client.call("nobody", ()).await.unwrap_err();
-        assert_eq!(error, RpcError::NoSuchMethod { method: "nobody".into() });
+        assert_eq!(error, RpcError::no_such_method("nobody"));
         let errors = join_all((0..500).map(|n| client.call(format!("nobody{n}"), ()))).await;
         for (n, error) in errors.into_iter().enumerate() {
-            assert_eq!(error.unwrap_err(), RpcError::NoSuchMethod { method: format!("nobody{n}") });
+            assert_eq!(error.unwrap_err(), RpcError::no_such_method(format!("nobody{n}")));
         }
         assert_eq!(client.in_flight(), 0);
     }
@@ -223,7 +223,7 @@ on_both! {
         let RpcError::Remote(remote) = client.call("long", ()).await.unwrap_err() else {
             panic!("not remote");
         };
-        assert_eq!(remote.kind, "rpc.TooLarge");
+        assert_eq!(remote.kind, "rpc.ReplyTooLarge");
         assert_eq!(ProbeClient::new(&client).add(1, 2).await.unwrap(), 3);
         server.shutdown().await.unwrap();
     }

@@ -20,7 +20,7 @@ on_both! {
         let client = site.rpc().await;
         let probe = ProbeClient::new(&client);
         let error = probe.add(1, 2).await.unwrap_err();
-        assert_eq!(error, RpcError::NoSuchMethod { method: "add".into() });
+        assert_eq!(error, RpcError::no_such_method("add"));
         let server = site.rpc().await;
         serve(&server, Real).await;
         assert_eq!(probe.add(1, 2).await.unwrap(), 3);
@@ -84,7 +84,7 @@ on_both! {
         // The callers are told at once, and no other server runs them.
         for call in calls {
             let error = call.await.unwrap().unwrap_err();
-            assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+            assert_eq!(error, RpcError::interrupted("nap"));
         }
         assert_eq!(site.depth("nap").await, 0);
         assert_eq!((tally.started(), tally.finished()), (3, 0));
@@ -104,7 +104,7 @@ on_both! {
         let handler = tally.clone();
         second.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
         let error = call.await.unwrap().unwrap_err();
-        assert_eq!(error, RpcError::Interrupted { method: "nap".into() });
+        assert_eq!(error, RpcError::interrupted("nap"));
         assert_eq!((tally.started(), tally.finished()), (1, 0));
     }
 
@@ -227,7 +227,7 @@ on_both! {
         let rpc = site.rpc().await;
         let server = rpc.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
         let error = rpc.serve(ProbeServer::new(Real)).await.unwrap_err();
-        assert!(matches!(&error, ServeError::AlreadyRegistered { method } if method == "nap"), "{error:?}");
+        assert!(matches!(&error, ServeError::AlreadyRegistered { method, .. } if method == "nap"), "{error:?}");
         // The other methods of the service are free, so nothing of it was kept.
         rpc.register("add", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();
         server.shutdown().await.unwrap();

@@ -287,10 +287,5 @@ async fn a_lost_server_connection_interrupts_what_was_not_idempotent() {
     let rpc = connect("memory://interrupted").await.unwrap();
     serve(&rpc, Real).await;
     let error = call.await.unwrap().unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::Interrupted {
-            method: "nap".into()
-        }
-    );
+    assert_eq!(error, RpcError::interrupted("nap"));
 }

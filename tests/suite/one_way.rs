@@ -87,7 +87,7 @@ on_both! {
     }
 
     async fn a_one_way_call_of_a_method_that_nobody_serves_is_told_so(site) {
-        let no_such_method = RpcError::NoSuchMethod { method: "note".into() };
+        let no_such_method = RpcError::no_such_method("note");
         assert_eq!(note(&site.rpc().await, 1).await, Err(no_such_method));
     }
 
@@ -168,7 +168,7 @@ on_both! {
             let right = match n % 3 {
                 0 => matches!(end, Ok(())),
                 1 => matches!(&end, Err(RpcError::Overloaded { method, .. }) if method == "note"),
-                _ => matches!(&end, Err(RpcError::NoSuchMethod { method }) if method == "absent"),
+                _ => matches!(&end, Err(RpcError::NoSuchMethod { method, .. }) if method == "absent"),
             };
             assert!(right, "{n}: {end:?}");
         }
@@ -227,7 +227,7 @@ on_both! {
     async fn a_one_way_call_of_a_closed_handle_is_told_so(site) {
         let client = site.rpc().await;
         client.close().await;
-        let closed = RpcError::Closed { method: "note".into() };
+        let closed = RpcError::closed("note");
         assert_eq!(note(&client, 1).await, Err(closed));
     }
 }

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use crate::client::attempt::answer::ReplyKind;
 use crate::contract::returns::fallible;
 use crate::contract::service::Method;
-use crate::error::call::{CallError, RpcError};
+use crate::error::call::RpcError;
+use crate::error::call_error::CallError;
 use crate::server::clock_skew::ClockSkew;
 use crate::server::redelivery::{Verdict, judge};
 use crate::transport::amqp::{properties, url};
@@ -152,11 +153,9 @@ impl Wire {
             ReplyKind::Bounced(Bounce::Expired | Bounce::Rejected | Bounce::Overflowed) => {
                 return End::Bounced;
             }
-            ReplyKind::Nothing { expected, reason } => Err(RpcError::Decode {
-                method: method.to_owned(),
-                expected: expected.to_owned(),
-                reason,
-            }),
+            ReplyKind::Nothing { expected, reason } => {
+                Err(RpcError::decode(method, expected, reason.words).caused_by(reason.source))
+            }
         };
         End::Answered(fallible(method.into(), answer))
     }

@@ -14,6 +14,7 @@ use crate::connection::session::Terminated;
 use crate::connection::supervisor::{ConnectionState, session_by};
 use crate::error::call::RpcError;
 use crate::error::progress::Progress;
+use crate::error::reason::Reason;
 use crate::transport::PublishError;
 use crate::wire::fault::Answer;
 use crate::wire::headers::{Marks, headers_size};
@@ -43,7 +44,7 @@ pub(crate) enum Published {
     /// A server wrongly judged the call expired, and did not run it.
     TakenForLate,
     /// Nothing of the call was sent, for this reason.
-    NotSent(String),
+    NotSent(Reason),
     /// The method's queue refused the call, but may accept it later.
     Refused,
 }
@@ -57,12 +58,7 @@ impl<'a> Attempt<'a> {
         let body =
             std::mem::replace(&mut request.body, Ok(Bytes::new())).map_err(|error| *error)?;
         if let Err(TooLarge { size, limit }) = limits.message_size.check(&body) {
-            return Err(RpcError::TooLarge {
-                method: request.method.clone().into_owned(),
-                what: "body".into(),
-                size,
-                limit,
-            });
+            return Err(RpcError::too_large(&*request.method, "body", size, limit));
         }
         let started = Instant::now();
         let deadline = request.deadline(started, limits.timeout);
@@ -119,7 +115,7 @@ impl<'a> Attempt<'a> {
             Ok(Err(_)) => Err(self.over(Terminated::Closed, false)),
             Err(_) => {
                 let most = self.limits.in_flight;
-                Err(self.overloaded(format!(
+                Err(self.overloaded(&format!(
                     "{most} calls are in flight, which is all that this Rpc may have (`RpcBuilder::max_in_flight`)"
                 )))
             }
@@ -182,17 +178,15 @@ impl<'a> Attempt<'a> {
             Err(ConnectionState::Closed) => Err(self.over(Terminated::Closed, false)),
             Err(ConnectionState::Down(reason)) => Err(self.not_connected(reason)),
             Err(ConnectionState::Up(session)) => {
-                Err(self.not_connected(format!("{} takes no messages", session.link.host())))
+                let reason = format!("{} takes no messages", session.link.host());
+                Err(self.not_connected(reason.into()))
             }
         }
     }
 
-    fn not_connected(&self, reason: String) -> RpcError {
-        RpcError::NotConnected {
-            method: self.method(),
-            waited: self.started.elapsed(),
-            reason,
-        }
+    fn not_connected(&self, reason: Reason) -> RpcError {
+        RpcError::not_connected(self.method(), self.started.elapsed(), reason.words)
+            .caused_by(reason.source)
     }
 
     /// Checks that the headers fit in one frame together with the other properties. A frame that is
@@ -202,12 +196,7 @@ impl<'a> Attempt<'a> {
         if size <= limit {
             return Ok(());
         }
-        Err(RpcError::TooLarge {
-            method: self.method(),
-            what: "headers".into(),
-            size,
-            limit,
-        })
+        Err(RpcError::too_large(self.method(), "headers", size, limit))
     }
 
     pub(crate) async fn wait_while_blocked(&self, session: &CallSession) -> Result<(), RpcError> {
@@ -237,58 +226,45 @@ impl<'a> Attempt<'a> {
         if !error.sent {
             return Ok(Published::NotSent(error.reason));
         }
-        let reason = format!("{}: {}", session.link.host(), error.reason);
+        let reason = error.reason.at(session.link.host());
         Err(self.over(Terminated::Lost(reason), true))
     }
 
     /// The error of a call that was not sent and may not wait for another connection.
-    pub(crate) fn not_sent(&self, reason: String) -> RpcError {
+    pub(crate) fn not_sent(&self, reason: Reason) -> RpcError {
         self.over(Terminated::Lost(reason), false)
     }
 
     fn over(&self, over: Terminated, sent: bool) -> RpcError {
         let method = self.method();
         match over {
-            Terminated::Lost(reason) => RpcError::ConnectionLost {
-                method,
-                sent,
-                reason,
-            },
-            Terminated::Closed => RpcError::Closed { method },
+            Terminated::Lost(reason) => {
+                RpcError::connection_lost(method, sent, reason.words).caused_by(reason.source)
+            }
+            Terminated::Closed => RpcError::closed(method),
         }
     }
 
     pub(crate) fn unroutable(&self) -> RpcError {
-        RpcError::NoSuchMethod {
-            method: self.method(),
-        }
+        RpcError::no_such_method(self.method())
     }
 
     /// The error of a call that its queue refused.
     pub(crate) fn refused(&self) -> RpcError {
-        self.overloaded(REFUSED.into())
+        self.overloaded(REFUSED)
     }
 
-    pub(crate) fn overloaded(&self, reason: String) -> RpcError {
-        RpcError::Overloaded {
-            method: self.method(),
-            reason,
-        }
+    /// The error of a call that finds no room before it is in its queue.
+    pub(crate) fn overloaded(&self, reason: &str) -> RpcError {
+        RpcError::overloaded(self.method(), false, reason)
     }
 
     fn blocked(&self, reason: String) -> RpcError {
-        RpcError::Blocked {
-            method: self.method(),
-            reason,
-        }
+        RpcError::blocked(self.method(), reason)
     }
 
     pub(crate) fn timed_out(&self, progress: Progress) -> RpcError {
-        RpcError::Timeout {
-            method: self.method(),
-            after: self.timeout,
-            progress,
-        }
+        RpcError::timeout(self.method(), self.timeout, progress)
     }
 }
 

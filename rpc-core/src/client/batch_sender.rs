@@ -15,6 +15,7 @@ use tracing::debug;
 use crate::client::batcher::{Admission, Batcher};
 use crate::client::pending::{Outcome, PendingCalls};
 use crate::connection::session::SessionEnd;
+use crate::error::reason::Reason;
 use crate::transport::{CallChannel, PublishError};
 use crate::wire::batch::{self, unpack};
 use crate::wire::batch_route::queue_of;
@@ -160,12 +161,12 @@ impl BatchSender {
 
     /// Fails all waiting calls, of which nothing was sent. Must be called only after the session's
     /// end is set.
-    pub(crate) fn fail_waiting(&self, reason: &str) {
+    pub(crate) fn fail_waiting(&self, reason: &Reason) {
         let filled = std::mem::take(&mut lock(&self.shared.work).filled);
         for batcher in filled {
             let error = PublishError {
                 sent: false,
-                reason: reason.to_owned(),
+                reason: reason.clone(),
             };
             self.shared.fail(batcher.clear(), &error);
         }

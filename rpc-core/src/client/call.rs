@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::client::request::Request;
 use crate::contract::returns::{Finish, plain};
-use crate::error::call::{RpcError, shorten};
+use crate::error::call::RpcError;
+use crate::error::shorten::shorten;
 use crate::wire::fault::Answer;
 use crate::wire::headers::{BadHeader, DEEPEST, SHORT_STRING, check_user_header};
 
@@ -175,12 +176,8 @@ fn header_error(method: &str, name: &str, bad: &BadHeader) -> RpcError {
     let (method, name) = (shorten(method), shorten(name));
     let reason = match bad {
         BadHeader::NameTooLong { bytes } => {
-            return RpcError::TooLarge {
-                method,
-                what: format!("name of the header `{name}`, or one inside it,"),
-                size: *bytes,
-                limit: SHORT_STRING,
-            };
+            let what = format!("name of the header `{name}`, or one inside it,");
+            return RpcError::too_large(method, what, *bytes, SHORT_STRING);
         }
         BadHeader::TooDeep => {
             format!(
@@ -190,7 +187,7 @@ fn header_error(method: &str, name: &str, bad: &BadHeader) -> RpcError {
         }
         BadHeader::Reserved => format!("the header `{name}` belongs to the protocol or the broker"),
     };
-    RpcError::Encode { method, reason }
+    RpcError::encode(method, reason)
 }
 
 impl<T, Err> Future for Call<T, Err> {

@@ -10,7 +10,9 @@ use crate::contract::call_options::CallOptions;
 use crate::contract::context::Context;
 use crate::contract::descriptor::MethodDescriptor;
 use crate::contract::options::FOREVER;
-use crate::error::call::{RpcError, shorten};
+use crate::error::call::RpcError;
+use crate::error::reason::Reason;
+use crate::error::shorten::shorten;
 use crate::wire::headers::{Headers, SHORT_STRING};
 use crate::wire::method_name::{self, BadName};
 use crate::wire::size_limit::SizeLimit;
@@ -31,7 +33,7 @@ impl Request {
     pub(crate) fn new(
         method: Cow<'static, str>,
         options: CallOptions,
-        body: Result<Vec<u8>, String>,
+        body: Result<Vec<u8>, Reason>,
     ) -> Self {
         let body = match method_name::check(&method) {
             Ok(()) => body.map_err(|reason| encode_error(&method, reason)),
@@ -69,22 +71,16 @@ impl Request {
     }
 }
 
-fn encode_error(method: &str, reason: String) -> RpcError {
-    RpcError::Encode {
-        method: shorten(method),
-        reason,
-    }
+fn encode_error(method: &str, reason: Reason) -> RpcError {
+    RpcError::encode(shorten(method), reason.words).caused_by(reason.source)
 }
 
 fn name_error(method: &str, reason: BadName) -> RpcError {
     match reason {
-        BadName::TooLong { bytes } => RpcError::TooLarge {
-            method: shorten(method),
-            what: "method name".into(),
-            size: bytes,
-            limit: SHORT_STRING,
-        },
-        BadName::Empty | BadName::Reserved => encode_error(method, reason.to_string()),
+        BadName::TooLong { bytes } => {
+            RpcError::too_large(shorten(method), "method name", bytes, SHORT_STRING)
+        }
+        BadName::Empty | BadName::Reserved => encode_error(method, reason.to_string().into()),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::client::pending::{Outcome, PendingCalls};
 use crate::client::queue_inspector::QueueInspector;
 use crate::connection::session::{Session, SessionEnd, Terminated};
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::transport::{CallChannel, ConfirmChannel, Link, Loss, Messages, OpenCalls};
 use crate::wire::batch::unpack;
 use crate::wire::batching::Batching;
@@ -67,10 +68,10 @@ impl Session for CallSession {
 
     async fn lost(&self) -> Loss {
         tokio::select! {
-            Loss(reason) = self.link.lost() => Loss(format!("{}: {reason}", self.link.host())),
+            Loss(reason) = self.link.lost() => Loss(reason.at(self.link.host())),
             () = self.end.wait() => match self.end.get() {
                 Some(Terminated::Lost(reason)) => Loss(reason.clone()),
-                _ => Loss(format!("{}: {SILENCE}", self.link.host())),
+                _ => Loss(Reason::from(SILENCE).at(self.link.host())),
             },
         }
     }
@@ -112,8 +113,8 @@ impl Pump {
                 Incoming::Ended(reason) => why = why.or(Some(reason)),
             }
         }
-        let reason = why.as_deref().unwrap_or(SILENCE);
-        let lost = Terminated::Lost(format!("{}: {reason}", self.host));
+        let reason = why.unwrap_or_else(|| SILENCE.into());
+        let lost = Terminated::Lost(reason.at(&self.host));
         end(&self.end, &self.batch_sender, &self.pending, lost);
     }
 }

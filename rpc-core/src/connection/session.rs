@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::transport::{Link, Loss};
 
 /// What is set up on each new connection, and taken down with it.
@@ -30,7 +31,7 @@ pub(crate) trait Session: fmt::Debug + Send + Sync + Sized + 'static {
 #[derive(Clone, Debug)]
 pub(crate) enum Terminated {
     /// The connection was lost, with the reason.
-    Lost(String),
+    Lost(Reason),
     /// The user closed it.
     Closed,
 }

@@ -15,7 +15,9 @@ use tracing::{info, warn};
 
 use crate::connection::failover::Failover;
 use crate::connection::session::{Session, Terminated};
+use crate::error::cause::Cause;
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::transport::backoff::Backoff;
 use crate::transport::{Purpose, Transport};
 
@@ -31,8 +33,8 @@ pub(crate) struct Supervisor<S> {
 #[derive(Debug)]
 pub(crate) enum ConnectionState<S> {
     Up(Arc<S>),
-    /// Why, in words for errors.
-    Down(String),
+    /// Why, for errors.
+    Down(Reason),
     Closed,
 }
 
@@ -134,7 +136,7 @@ async fn supervise<S: Session>(
         warn!(
             host = session.link().host(),
             ?purpose,
-            reason = loss.0,
+            reason = loss.0.words,
             "connection lost"
         );
         // Calls end before the state changes: nobody may wait for an answer that cannot come.
@@ -165,7 +167,10 @@ async fn supervise<S: Session>(
                 Ok(session) => break Arc::new(session),
                 Err(error) => {
                     warn!(?purpose, %error, "cannot reconnect, trying again");
-                    publish.send_replace(ConnectionState::Down(error.to_string()));
+                    publish.send_replace(ConnectionState::Down(Reason::new(
+                        error.to_string(),
+                        Cause::new(error),
+                    )));
                 }
             }
         };

@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::contract::descriptor::{ArgumentDescriptor, MethodDescriptor};
 use crate::contract::named_arguments;
+use crate::error::cause::Cause;
+use crate::error::reason::Reason;
 use crate::wire::codec;
 use crate::wire::fault::Fault;
 
@@ -120,7 +122,7 @@ impl<T: Serialize> Encode for T {
 }
 
 /// The body of a call.
-pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::with_capacity(USUAL_SIZE);
     body.push(b'{');
     for (argument, value) in method.arguments.iter().zip(values) {
@@ -135,8 +137,9 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
             value.encode(&mut body)?;
             Ok(start)
         };
-        let start =
-            write().map_err(|error: serde_json::Error| format!("`{}`: {error}", argument.name))?;
+        let start = write().map_err(|error: serde_json::Error| {
+            Reason::new(format!("`{}`: {error}", argument.name), Cause::new(error))
+        })?;
         // To a reader `null` and nothing are the same `None`.
         if argument.optional && body[start..] == *b"null" {
             body.truncate(end);

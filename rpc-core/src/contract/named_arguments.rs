@@ -7,7 +7,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::value::RawValue;
 
 use crate::contract::descriptor::ArgumentDescriptor;
-use crate::error::call::shorten;
+use crate::error::shorten::shorten;
 use crate::wire::codec::{check_object, malformed, path_to_error, words};
 use crate::wire::fault::{Fault, kind};
 

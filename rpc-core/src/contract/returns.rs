@@ -10,7 +10,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::call::{CallError, RpcError};
+use crate::error::call::RpcError;
+use crate::error::call_error::CallError;
 use crate::wire::codec;
 use crate::wire::fault::{Answer, Fault, kind};
 
@@ -138,10 +139,8 @@ pub(crate) fn plain<T: DeserializeOwned>(
     answer: Result<Answer, RpcError>,
 ) -> Result<T, RpcError> {
     match answer? {
-        Answer::Value(body) => codec::decode_result(&body).map_err(|reason| RpcError::Decode {
-            method: method.into_owned(),
-            expected: type_name::<T>().to_owned(),
-            reason,
+        Answer::Value(body) => codec::decode_result(&body).map_err(|reason| {
+            RpcError::decode(method, type_name::<T>(), reason.words).caused_by(reason.source)
         }),
         Answer::Fault(fault) => Err(RpcError::Remote(fault.into_remote(&method))),
     }

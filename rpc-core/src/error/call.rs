@@ -2,15 +2,35 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use thiserror::Error;
 
+use crate::error::cause::Cause;
+use crate::error::kind;
 use crate::error::progress::Progress;
+use crate::error::remote::RemoteError;
+
+mod constructors;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// Why a call has no result.
 ///
 /// The variants stand in the order of a call's life; a call ends in exactly one of them, or in its
-/// result.
+/// result. What most programs ask of an error needs no `match`: [`may_have_run`](Self::may_have_run),
+/// [`is_retryable`](Self::is_retryable), [`is_timeout`](Self::is_timeout) and [`kind`](Self::kind).
+///
+/// `reason` says in words what happened. Where another library's error was behind it,
+/// [`source`](std::error::Error::source) gives that.
+///
+/// Each variant has a constructor of its name, for tests of what a program does with it:
+///
+/// ```
+/// use std::time::Duration;
+/// use rpc_core::{Progress, RpcError};
+///
+/// let error = RpcError::timeout("pay", Duration::from_secs(5), Progress::Unknown);
+/// assert!(error.is_timeout() && error.may_have_run());
+/// ```
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum RpcError {
@@ -22,6 +42,9 @@ pub enum RpcError {
         method: String,
         /// What is wrong.
         reason: String,
+        /// The error behind it, if there is one.
+        #[source]
+        source: Option<Cause>,
     },
 
     /// Something exceeds a limit of AMQP, or the message size limit. Nothing was sent.
@@ -49,6 +72,9 @@ pub enum RpcError {
         waited: Duration,
         /// Why there is none.
         reason: String,
+        /// The error behind it, if there is one.
+        #[source]
+        source: Option<Cause>,
     },
 
     /// The broker accepted no messages until the deadline, or at the moment of the call with
@@ -68,6 +94,7 @@ pub enum RpcError {
         "no server has registered `{method}`: the broker has no queue of that name; start a server, or check \
          the name and that both use the same broker (its URL, with the virtual host or the name in memory://)"
     )]
+    #[non_exhaustive]
     NoSuchMethod {
         /// The method that was called.
         method: String,
@@ -82,6 +109,9 @@ pub enum RpcError {
     Overloaded {
         /// The method that was called.
         method: String,
+        /// Whether the call came back from its queue. The broker does not say then whether the queue refused it or
+        /// dropped it later, so it may have run. `false` if it was never in its queue.
+        bounced: bool,
         /// Which limit was met.
         reason: String,
     },
@@ -109,6 +139,7 @@ pub enum RpcError {
     /// A server refused the call. Those of this library do so only if they cannot read its properties. An aio-pika server also does so if it has
     /// run the call and could not answer.
     #[error("a server rejected the call of `{method}`")]
+    #[non_exhaustive]
     Rejected {
         /// The method that was called.
         method: String,
@@ -138,6 +169,9 @@ pub enum RpcError {
         sent: bool,
         /// Why the connection was lost.
         reason: String,
+        /// The error behind it, if there is one.
+        #[source]
+        source: Option<Cause>,
     },
 
     /// A server that had taken the call was lost, or lost its connection. The call may have run, and the
@@ -145,6 +179,7 @@ pub enum RpcError {
     #[error(
         "`{method}` was interrupted: its server was lost or shut down, so it may have run, and was not run again"
     )]
+    #[non_exhaustive]
     Interrupted {
         /// The method that was called.
         method: String,
@@ -152,7 +187,7 @@ pub enum RpcError {
 
     /// The server answered with an error.
     #[error(transparent)]
-    Remote(RemoteError),
+    Remote(#[from] RemoteError),
 
     /// The answer could not be decoded, or is larger than `max_message_size`. A server has taken the call, and most likely run it.
     #[error("cannot decode the answer of `{method}` as {expected}: {reason}")]
@@ -164,10 +199,14 @@ pub enum RpcError {
         expected: String,
         /// What came instead.
         reason: String,
+        /// The error behind it, if there is one.
+        #[source]
+        source: Option<Cause>,
     },
 
     /// The [`Rpc`](crate::Rpc) was closed before the answer came.
     #[error("cannot finish the call of `{method}`: this Rpc is closed")]
+    #[non_exhaustive]
     Closed {
         /// The method that was called.
         method: String,
@@ -195,6 +234,90 @@ impl RpcError {
             Self::Remote(remote) => remote.method(),
         }
     }
+
+    /// Whether the call may have run. `false` is certain: no server has started its handler, nor will one. `true` means
+    /// that it has, may have, or may yet.
+    ///
+    /// A call of an idempotent method may have been sent several times; `false` then holds for each of them.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::Encode { .. }
+            | Self::TooLarge { .. }
+            | Self::NotConnected { .. }
+            | Self::Blocked { .. }
+            | Self::NoSuchMethod { .. } => false,
+            Self::Overloaded { bounced, .. } => *bounced,
+            Self::Timeout { progress, .. } => *progress != Progress::NotSent,
+            Self::ConnectionLost { sent, .. } => *sent,
+            Self::Expired { .. }
+            | Self::Rejected { .. }
+            | Self::Interrupted { .. }
+            | Self::Decode { .. }
+            | Self::Closed { .. } => true,
+            Self::Remote(remote) => remote.may_have_run(),
+        }
+    }
+
+    /// Whether any caller may repeat the call: it certainly did not run, and another attempt may succeed, since what
+    /// stood in the way may pass. That is so of `NotConnected`, `Blocked`, `NoSuchMethod` (a server may start), and of
+    /// `Overloaded`, `Timeout` and `ConnectionLost` where the call did not reach its queue. Wait before each attempt, and
+    /// longer each time.
+    ///
+    /// A method that is idempotent may be repeated after any other error, too. Within the time limit of a call the
+    /// library does so itself where its connection or its server was lost ([`Call::idempotent`](crate::Call::idempotent));
+    /// what is left to repeat is a call whose time was over.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotConnected { .. }
+            | Self::Blocked { .. }
+            | Self::NoSuchMethod { .. }
+            | Self::Overloaded { .. }
+            | Self::Timeout { .. }
+            | Self::ConnectionLost { .. } => !self.may_have_run(),
+            Self::Encode { .. }
+            | Self::TooLarge { .. }
+            | Self::Expired { .. }
+            | Self::Rejected { .. }
+            | Self::Interrupted { .. }
+            | Self::Remote(_)
+            | Self::Decode { .. }
+            | Self::Closed { .. } => false,
+        }
+    }
+
+    /// Whether the time limit ended the call while it waited for a server or for its answer: `Timeout` or `Expired`.
+    ///
+    /// Without a connection, or at a broker that blocks, a call waits until its deadline as well, and ends as
+    /// `NotConnected` or `Blocked`, which name the reason.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Expired { .. })
+    }
+
+    /// The kind of the error, for metrics, statuses of HTTP and the like: one of the constants of
+    /// [`kind`](mod@crate::kind), or the [`kind`](RemoteError::kind) that a service gave its own error, which is empty
+    /// if it gave none.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Encode { .. } => kind::ENCODE,
+            Self::TooLarge { .. } => kind::CALL_TOO_LARGE,
+            Self::NotConnected { .. } => kind::NOT_CONNECTED,
+            Self::Blocked { .. } => kind::BLOCKED,
+            Self::NoSuchMethod { .. } => kind::NO_SUCH_METHOD,
+            Self::Overloaded { .. } => kind::OVERLOADED,
+            Self::Expired { .. } => kind::EXPIRED,
+            Self::Rejected { .. } => kind::REJECTED,
+            Self::Timeout { .. } => kind::TIMEOUT,
+            Self::ConnectionLost { .. } => kind::CONNECTION_LOST,
+            Self::Interrupted { .. } => kind::INTERRUPTED,
+            Self::Remote(remote) => &remote.kind,
+            Self::Decode { .. } => kind::DECODE,
+            Self::Closed { .. } => kind::CLOSED,
+        }
+    }
 }
 
 fn why_not_taken(servers: Option<u32>, waiting: Option<u32>) -> String {
@@ -213,108 +336,5 @@ fn sent_words(sent: bool) -> &'static str {
         "which may have run"
     } else {
         "which was not sent"
-    }
-}
-
-/// An error that a server answered with.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error("`{method}` failed on the server: {kind}: {message}")]
-#[non_exhaustive]
-pub struct RemoteError {
-    // A short box: errors stay below the size at which clippy objects to them in a `Result`.
-    pub(crate) method: Box<str>,
-    /// The type of the error: the name of a Rust type or a Python class without its module, or a name
-    /// that starts with `rpc.` if the error comes from this library. Empty if the server named none.
-    pub kind: String,
-    /// The error in words.
-    pub message: String,
-    /// The arguments of a Python exception; for a Rust error, its message.
-    pub args: Vec<Value>,
-    /// The error as a value, from a Rust server.
-    pub data: Option<Value>,
-}
-
-impl RemoteError {
-    /// The method that was called.
-    #[must_use]
-    pub fn method(&self) -> &str {
-        &self.method
-    }
-}
-
-/// The error of a method that returns `Result<T, E>`.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum CallError<E> {
-    /// The error that the service returned, the very value.
-    #[error("{0}")]
-    Service(E),
-    /// The call itself failed.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-}
-
-impl<E: From<RpcError>> CallError<E> {
-    /// The error of the service, which the call's own error is made into if that is what failed.
-    ///
-    /// It is how a client implements its trait.
-    pub fn flatten(self) -> E {
-        match self {
-            Self::Service(error) => error,
-            Self::Rpc(error) => error.into(),
-        }
-    }
-}
-
-/// A name for a message, cut so that no error grows with what a caller passed.
-pub(crate) fn shorten(name: &str) -> String {
-    const KEEP: usize = 64;
-    match name.char_indices().nth(KEEP) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.to_owned(),
-    }
-}
-
-/// Words that quote what a peer sent, cut in the middle: what was expected stands at their end.
-pub(crate) fn shorten_words(words: &str) -> String {
-    const KEEP: usize = 200;
-    let start = words.char_indices().nth(KEEP);
-    let end = words.char_indices().nth_back(KEEP - 1);
-    match (start, end) {
-        (Some((start, _)), Some((end, _))) if start < end => {
-            format!("{} ... {}", &words[..start], &words[end..])
-        }
-        _ => words.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lost_connection_says_whether_the_call_may_have_run() {
-        let lost = |sent| RpcError::ConnectionLost {
-            method: "pay".into(),
-            sent,
-            reason: "reset".into(),
-        };
-        assert!(lost(true).to_string().contains("may have run"));
-        assert!(lost(false).to_string().contains("was not sent"));
-    }
-
-    #[test]
-    fn long_names_are_cut_at_a_character() {
-        assert_eq!(shorten("pay"), "pay");
-        assert_eq!(shorten(&"é".repeat(100)), format!("{}...", "é".repeat(64)));
-    }
-
-    #[test]
-    fn long_words_keep_both_ends() {
-        let whole = "é".repeat(400);
-        assert_eq!(shorten_words(&whole), whole);
-        let words = format!("string \"{}\", expected u8", "é".repeat(1000));
-        let cut = shorten_words(&words);
-        assert!(cut.starts_with("string \"é") && cut.ends_with("é\", expected u8"));
-        assert_eq!(cut.chars().count(), 405);
     }
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::error::cause::Cause;
 use crate::error::connect::ConnectError;
 
 /// Why a service is not served, or was not served to the end.
-#[derive(Clone, Debug, Error)]
+///
+/// Each variant with fields has a constructor of its name, for tests.
+#[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ServeError {
     /// There is no connection to the broker.
@@ -25,6 +28,9 @@ pub enum ServeError {
         host: String,
         /// The broker's words.
         reason: String,
+        /// The error behind it, if there is one.
+        #[source]
+        source: Option<Cause>,
     },
 
     /// A method's name is empty, longer than an AMQP short string, or one that RabbitMQ keeps to itself.
@@ -49,6 +55,7 @@ pub enum ServeError {
 
     /// This [`Rpc`](crate::Rpc) serves the method already.
     #[error("`{method}` is already registered on this Rpc")]
+    #[non_exhaustive]
     AlreadyRegistered {
         /// The method.
         method: String,
@@ -65,11 +72,111 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// A [`Queue`](Self::Queue).
+    #[must_use]
+    pub fn queue(
+        queue: impl Into<String>,
+        host: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::Queue {
+            queue: queue.into(),
+            host: host.into(),
+            reason: reason.into(),
+            source: None,
+        }
+    }
+
+    /// A [`MethodName`](Self::MethodName).
+    #[must_use]
+    pub fn method_name(method: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::MethodName {
+            method: method.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A [`QueueOptions`](Self::QueueOptions).
+    #[must_use]
+    pub fn queue_options(method: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::QueueOptions {
+            method: method.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`AlreadyRegistered`](Self::AlreadyRegistered).
+    #[must_use]
+    pub fn already_registered(method: impl Into<String>) -> Self {
+        Self::AlreadyRegistered {
+            method: method.into(),
+        }
+    }
+
+    /// A [`GraceExceeded`](Self::GraceExceeded).
+    #[must_use]
+    pub fn grace_exceeded(unfinished: usize, grace: Duration) -> Self {
+        Self::GraceExceeded { unfinished, grace }
+    }
+
+    /// The same, with the error behind it, where the variant keeps one.
+    pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
+        if let Self::Queue { source, .. } = &mut self {
+            *source = cause;
+        }
+        self
+    }
+}
+
 /// What to do about the broker's most common refusals.
 fn advice(reason: &str) -> &'static str {
     if reason.starts_with("PRECONDITION_FAILED") {
         " (all servers of a method declare its queue alike: set the same `QueueOptions`, or delete the queue)"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_queue_keeps_its_cause_and_says_what_to_do() {
+        let error = ServeError::queue("pay", "bank:5672", "PRECONDITION_FAILED - durable");
+        assert!(error.to_string().contains("delete the queue"), "{error}");
+        let cause = Cause::new(io::Error::other("reset"));
+        let caused = error.clone().caused_by(Some(cause));
+        assert_ne!(caused, error);
+        assert_eq!(
+            caused.source().map(ToString::to_string).as_deref(),
+            Some("reset")
+        );
+        let inner = ConnectError::unreachable("bank:5672", "refused");
+        let outer = ServeError::from(inner.clone());
+        let source = outer.source().and_then(|source| source.downcast_ref());
+        assert_eq!(source, Some(&inner));
+    }
+
+    #[test]
+    fn errors_are_equal_by_what_they_say() {
+        let second = Duration::from_secs(1);
+        let errors = || {
+            [
+                ServeError::method_name("", "it is empty"),
+                ServeError::queue_options("pay", "a name is too long"),
+                ServeError::already_registered("pay"),
+                ServeError::grace_exceeded(1, second),
+            ]
+        };
+        assert_eq!(errors(), errors());
+        assert_ne!(
+            ServeError::grace_exceeded(1, second),
+            ServeError::grace_exceeded(2, second)
+        );
     }
 }

@@ -311,7 +311,7 @@ impl BatchChannel {
             // The broker redelivers the batch when the channel ends.
             debug!(
                 queue,
-                reason = error.reason,
+                reason = error.reason.words,
                 "a batch could not be handed back"
             );
         }

@@ -210,7 +210,7 @@ fn encode(method: &str, fault: &Fault, size_limit: SizeLimit) -> Vec<u8> {
 
 fn reply_too_large(method: &str, TooLarge { size, limit }: TooLarge) -> Fault {
     Fault::new(
-        kind::TOO_LARGE,
+        kind::REPLY_TOO_LARGE,
         format!("`{method}` ran, but its reply is {size} bytes and the server's limit is {limit}"),
     )
 }

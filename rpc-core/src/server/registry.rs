@@ -13,9 +13,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::connection::supervisor::{ConnectionState, Supervisor, session_by};
 use crate::contract::options::FOREVER;
 use crate::contract::service::Method;
-use crate::error::call::shorten;
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
+use crate::error::shorten::shorten;
 use crate::server::session::ServeSession;
 use crate::server::worker::{ServerLimits, Worker};
 use crate::transport::{Purpose, Transport};
@@ -171,16 +171,15 @@ async fn up(
     not: Option<&Arc<ServeSession>>,
     limit: Instant,
 ) -> Result<Arc<ServeSession>, ConnectError> {
-    let unreachable = |host: &str, reason: String| ConnectError::Unreachable {
-        host: host.to_owned(),
-        reason,
-    };
     match session_by(state, not, limit).await {
         Ok(session) => Ok(session),
-        Err(ConnectionState::Down(reason)) => Err(unreachable("the broker", reason)),
-        Err(ConnectionState::Up(lost)) => {
-            Err(unreachable(lost.link.host(), "it takes no channels".into()))
+        Err(ConnectionState::Down(reason)) => {
+            Err(ConnectError::unreachable("the broker", reason.words).caused_by(reason.source))
         }
+        Err(ConnectionState::Up(lost)) => Err(ConnectError::unreachable(
+            lost.link.host(),
+            "it takes no channels",
+        )),
         Err(ConnectionState::Closed) => Err(ConnectError::Closed),
     }
 }
@@ -189,18 +188,13 @@ async fn up(
 /// cut.
 fn check(method: &Method) -> Result<(), ServeError> {
     let name = &*method.name;
-    method_name::check(name).map_err(|bad| ServeError::MethodName {
-        method: shorten(name),
-        reason: bad.to_string(),
-    })?;
+    method_name::check(name)
+        .map_err(|bad| ServeError::method_name(shorten(name), bad.to_string()))?;
     let longest = longest_name(&method.options.queue.arguments);
     if longest > SHORT_STRING {
-        return Err(ServeError::QueueOptions {
-            method: name.to_owned(),
-            reason: format!(
-                "an argument's name is {longest} bytes, and AMQP allows {SHORT_STRING}"
-            ),
-        });
+        let reason =
+            format!("an argument's name is {longest} bytes, and AMQP allows {SHORT_STRING}");
+        return Err(ServeError::queue_options(name, reason));
     }
     Ok(())
 }
@@ -225,7 +219,7 @@ impl Names {
         for method in methods {
             let name = method.name.clone().into_owned();
             if !lock(entries).names.insert(name.clone()) {
-                return Err(ServeError::AlreadyRegistered { method: name });
+                return Err(ServeError::already_registered(name));
             }
             taken.names.push(name);
         }

@@ -181,12 +181,8 @@ impl Subscription {
                     settlement.replace(&method.method, copy).await
                 };
                 if let Err(error) = handed_back {
-                    let queue = &*method.method.name;
-                    debug!(
-                        queue,
-                        reason = error.reason,
-                        "a call could not be handed back"
-                    );
+                    let (queue, reason) = (&*method.method.name, error.reason.words);
+                    debug!(queue, reason, "a call could not be handed back");
                 }
             });
         }

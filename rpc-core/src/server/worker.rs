@@ -323,10 +323,7 @@ impl Worker {
         if unfinished == 0 {
             return Ok(());
         }
-        Err(ServeError::GraceExceeded {
-            unfinished,
-            grace: self.limits.grace,
-        })
+        Err(ServeError::grace_exceeded(unfinished, self.limits.grace))
     }
 
     /// Leaves the batch queues and finishes the running calls.

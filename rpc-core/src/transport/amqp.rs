@@ -14,7 +14,9 @@ use lapin::types::ShortString;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
+use crate::error::cause::Cause;
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::transport::{Link, Purpose, Transport};
 
 mod acks;
@@ -170,18 +172,15 @@ impl Transport for AmqpTransport {
                 Ok(Arc::new(link))
             }
             Ok(Err(failure)) => Err(match self.tls_failure(&failure) {
-                Some(reason) => ConnectError::Tls {
-                    host: host.name.clone(),
-                    reason,
-                },
+                Some(reason) => {
+                    ConnectError::tls(&host.name, reason).caused_by(Some(cause(&failure.error)))
+                }
                 None => refusal(host, &failure.error),
             }),
             Err(_) => {
                 self.unfinished().insert((index, purpose), connecting);
-                Err(ConnectError::Unreachable {
-                    host: host.name.clone(),
-                    reason: format!("no AMQP connection within {limit:?}{}", tls_hint(host)),
-                })
+                let reason = format!("no AMQP connection within {limit:?}{}", tls_hint(host));
+                Err(ConnectError::unreachable(&host.name, reason))
             }
         }
     }
@@ -200,9 +199,7 @@ impl fmt::Debug for AmqpTransport {
 #[cfg(not(feature = "tls"))]
 fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
     match hosts.iter().find(|host| host.has_tls()) {
-        Some(host) => Err(ConnectError::TlsDisabled {
-            host: host.name.clone(),
-        }),
+        Some(host) => Err(ConnectError::tls_disabled(&host.name)),
         None => Ok(()),
     }
 }
@@ -218,6 +215,26 @@ fn words(error: &lapin::Error) -> String {
         ErrorKind::ProtocolError(error) => error.get_message().to_string(),
         _ => error.to_string(),
     }
+}
+
+/// The same with the error behind it.
+fn reason(error: &lapin::Error) -> Reason {
+    Reason::new(words(error), cause(error))
+}
+
+/// What is behind lapin's error, or the error itself. rustls puts its own into one of the system, which does not show it.
+fn cause(error: &lapin::Error) -> Cause {
+    let ErrorKind::IOError(io) = error.kind() else {
+        return Cause::new(error.clone());
+    };
+    #[cfg(feature = "tls")]
+    if let Some(rustls) = io
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        return Cause::new(rustls.clone());
+    }
+    Cause::shared(Arc::clone(io))
 }
 
 /// A name for the wire. The callers have checked the length, or have it from the wire.

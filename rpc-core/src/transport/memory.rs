@@ -44,10 +44,11 @@ impl MemoryTransport {
         if let Some(unfit) = name.chars().find(|c| "/?#@".contains(*c)) {
             // Nothing before an `@` is shown, since it may be a password.
             let shown = name.rsplit('@').next().unwrap_or_default();
-            return Err(ConnectError::InvalidUrl {
-                url: format!("{SCHEME}{shown}"),
-                reason: format!("only a name may follow `{SCHEME}`, without `{unfit}`"),
-            });
+            let reason = format!("only a name may follow `{SCHEME}`, without `{unfit}`");
+            return Err(ConnectError::invalid_url(
+                format!("{SCHEME}{shown}"),
+                reason,
+            ));
         }
         let broker = match name {
             "" => Broker::unnamed(SCHEME.to_owned()),
@@ -64,10 +65,7 @@ impl Transport for MemoryTransport {
     }
 
     async fn connect(&self, _: usize, _: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
-        let unreachable = |reason: &str| ConnectError::Unreachable {
-            host: self.broker.url().to_owned(),
-            reason: reason.to_owned(),
-        };
+        let unreachable = |reason| ConnectError::unreachable(self.broker.url(), reason);
         let runtime =
             Handle::try_current().map_err(|_| unreachable("connect within a Tokio runtime"))?;
         let (sender, loss) = watch::channel(None);
@@ -118,7 +116,7 @@ impl Link for MemoryLink {
         let mut loss = self.connection.loss.clone();
         let lost = loss.wait_for(Option::is_some).await;
         let reason = lost.ok().and_then(|loss| loss.clone());
-        reason.unwrap_or_else(|| Loss("the connection is closed".to_owned()))
+        reason.unwrap_or_else(|| Loss("the connection is closed".into()))
     }
 
     fn blocked(&self) -> Option<String> {

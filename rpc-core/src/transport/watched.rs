@@ -117,11 +117,7 @@ impl Link for WatchedLink {
             asked.refuse_channels
         };
         if refuse {
-            return Err(ConnectError::Unreachable {
-                host: self.host().to_owned(),
-                reason: "it opens no channels".to_owned(),
-            }
-            .into());
+            return Err(ConnectError::unreachable(self.host(), "it opens no channels").into());
         }
         let channel = self.link.serve_channel().await?;
         self.asked.lock().unwrap().channel = Some(Arc::clone(&channel));

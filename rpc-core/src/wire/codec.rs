@@ -3,19 +3,23 @@
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::error::call::{shorten, shorten_words};
+use crate::error::cause::Cause;
+use crate::error::reason::Reason;
+use crate::error::shorten::{shorten, shorten_words};
 use crate::wire::fault::{Fault, kind};
 
 /// Encodes the body of a call: a JSON object. `null`, which `()` also becomes, means no arguments.
-pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, String> {
-    let body = serde_json::to_vec(args).map_err(|error| error.to_string())?;
+pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Reason> {
+    let body = serde_json::to_vec(args)
+        .map_err(|error| Reason::new(error.to_string(), Cause::new(error)))?;
     match body.first() {
         Some(b'{') => Ok(body),
         _ if body == b"null" => Ok(b"{}".to_vec()),
         first => Err(format!(
             "the arguments must be a JSON object (or null for none), not {}",
             json_kind(first.copied())
-        )),
+        )
+        .into()),
     }
 }
 
@@ -87,8 +91,19 @@ pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
 }
 
 /// Decodes the value of a result.
-pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| shorten_words(&error.to_string()))
+pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
+    serde_json::from_slice(body).map_err(unreadable)
+}
+
+/// Why a peer's JSON cannot be read. The error itself is kept only if it quotes nothing: an error
+/// about a value contains the whole value, however long that is.
+pub(crate) fn unreadable(error: serde_json::Error) -> Reason {
+    let words = shorten_words(&error.to_string());
+    if error.is_data() {
+        words.into()
+    } else {
+        Reason::new(words, Cause::new(error))
+    }
 }
 
 pub(crate) fn malformed(error: &serde_json::Error) -> Fault {
@@ -129,9 +144,9 @@ mod tests {
     fn arguments_are_an_object_or_nothing() {
         assert_eq!(encode_args(&json!({"a": 1})).unwrap(), br#"{"a":1}"#);
         assert_eq!(encode_args(&()).unwrap(), b"{}");
-        assert!(encode_args(&[1]).unwrap_err().contains("an array"));
-        assert!(encode_args(&1).unwrap_err().contains("a number"));
-        assert!(encode_args("x").unwrap_err().contains("a string"));
+        assert!(encode_args(&[1]).unwrap_err().words.contains("an array"));
+        assert!(encode_args(&1).unwrap_err().words.contains("a number"));
+        assert!(encode_args("x").unwrap_err().words.contains("a string"));
     }
 
     #[test]
@@ -188,7 +203,7 @@ mod tests {
         for words in [
             of_args(json!({ (&*long): 1 })),
             of_args(json!({ "a": long })),
-            decode_result::<u8>(wrong.as_bytes()).unwrap_err(),
+            decode_result::<u8>(wrong.as_bytes()).unwrap_err().words,
         ] {
             assert!(words.contains("..."), "{words}");
             assert!(words.len() < 1500, "{words}");

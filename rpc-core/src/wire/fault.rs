@@ -1,6 +1,5 @@
 //! The body of an error reply: `{"error": {"type", "message", "args", "data"?}}`.
 
-use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -8,7 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::call::RemoteError;
+use crate::error::remote::RemoteError;
+
+pub(crate) use crate::error::kind;
 
 /// An error on its way from a server to a caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,30 +29,14 @@ pub(crate) enum Answer {
     Fault(Fault),
 }
 
-/// The types of errors that this library itself answers with.
-pub(crate) mod kind {
-    /// The prefix of them all. No Rust type and no Python class has a name like it.
-    pub(crate) const PREFIX: &str = "rpc.";
-    /// The body of the call is not JSON.
-    pub(crate) const MALFORMED: &str = "rpc.Malformed";
-    /// The call is larger than the server takes.
-    pub(crate) const CALL_TOO_LARGE: &str = "rpc.CallTooLarge";
-    /// An argument is unknown, missing or of a wrong type.
-    pub(crate) const INVALID_ARGUMENTS: &str = "rpc.InvalidArguments";
-    /// The deadline had passed before the handler could start.
-    pub(crate) const EXPIRED: &str = "rpc.Expired";
-    /// The handler was stopped at the deadline.
-    pub(crate) const DEADLINE_EXCEEDED: &str = "rpc.DeadlineExceeded";
-    /// The call was delivered before, may have run, and its method is not idempotent.
-    pub(crate) const INTERRUPTED: &str = "rpc.Interrupted";
-    /// Servers were lost while they ran the call, as many as may be.
-    pub(crate) const POISONED: &str = "rpc.Poisoned";
-    /// The handler panicked.
-    pub(crate) const PANICKED: &str = "rpc.Panicked";
-    /// The handler ran, and its result cannot be encoded.
-    pub(crate) const ENCODE_FAILED: &str = "rpc.EncodeFailed";
-    /// The handler ran, and its reply is larger than a message may be.
-    pub(crate) const TOO_LARGE: &str = "rpc.TooLarge";
+impl Answer {
+    /// Whether the handler was started, as far as this tells.
+    pub(crate) fn may_have_run(&self) -> bool {
+        match self {
+            Self::Value(_) => true,
+            Self::Fault(fault) => !kind::is_refusal(&fault.kind),
+        }
+    }
 }
 
 impl Fault {
@@ -70,7 +55,7 @@ impl Fault {
     pub(crate) fn service<E: Serialize + Display>(error: &E) -> Self {
         let message = error.to_string();
         Self {
-            kind: short_type_name(type_name::<E>()).to_owned().into(),
+            kind: kind::of::<E>().into(),
             args: vec![message.clone().into()],
             message,
             data: serde_json::to_value(error).ok(),
@@ -107,13 +92,9 @@ impl Fault {
     }
 
     pub(crate) fn into_remote(self, method: &str) -> RemoteError {
-        RemoteError {
-            method: method.into(),
-            kind: self.kind.into_owned(),
-            message: self.message,
-            args: self.args,
-            data: self.data,
-        }
+        let mut error = RemoteError::new(method, self.kind, self.message).with_args(self.args);
+        error.data = self.data;
+        error
     }
 }
 
@@ -123,13 +104,6 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// `&bank::Error<u8>` as `Error`, as Python names classes without their modules.
-fn short_type_name(full: &str) -> &str {
-    let path = full.split('<').next().unwrap_or(full);
-    let name = path.rsplit("::").next().unwrap_or(path);
-    name.trim_start_matches('&')
 }
 
 #[cfg(test)]
@@ -185,10 +159,5 @@ mod tests {
     #[test]
     fn a_service_error_is_named_by_its_type() {
         assert_eq!(Fault::service(&"boom".to_owned()).kind, "String");
-        assert_eq!(
-            short_type_name("bank::Error<alloc::string::String>"),
-            "Error"
-        );
-        assert_eq!(short_type_name("&str"), "str");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::error::reason::Reason;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::headers::{DEATH_REASON, DELIVERY_COUNT, Headers, Marks};
 
@@ -126,7 +127,7 @@ pub(crate) enum Incoming {
     /// A call that the broker could not route: its method has no queue.
     Returned(Message),
     /// Nothing more arrives, for this reason.
-    Ended(String),
+    Ended(Reason),
 }
 
 /// Why a call came back to its caller unanswered, from `x-first-death-reason`.

@@ -131,19 +131,9 @@ async fn calls_that_python_never_answers_end_too() {
     let rpc = site.rpc().await;
     let foreign = ForeignClient::new(&rpc);
     let error = rpc.call("nobody", ()).await.unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::NoSuchMethod {
-            method: "nobody".into()
-        }
-    );
+    assert_eq!(error, RpcError::no_such_method("nobody"));
     let error = rpc.call("reject", ()).await.unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::Rejected {
-            method: "reject".into()
-        }
-    );
+    assert_eq!(error, RpcError::rejected("reject"));
     let limit = Duration::from_millis(300);
     let error = rpc.call("silent", ()).timeout(limit).await.unwrap_err();
     assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");

@@ -248,12 +248,7 @@ async fn a_reply_that_comes_late_is_dropped_quietly() {
 async fn a_rejected_call_is_rejected() {
     let taken = Taken::new().await;
     taken.message.reject(false).await.unwrap();
-    assert_eq!(
-        taken.end().await.unwrap_err(),
-        RpcError::Rejected {
-            method: "add".into()
-        }
-    );
+    assert_eq!(taken.end().await.unwrap_err(), RpcError::rejected("add"));
 }
 
 #[tokio::test]

@@ -10,8 +10,11 @@ use super::sending::PATIENCE;
 use super::{Attempt, Published};
 use crate::client::pending::Outcome;
 use crate::client::session::CallSession;
-use crate::error::call::{RpcError, shorten};
+use crate::error::call::RpcError;
 use crate::error::progress::Progress;
+use crate::error::reason::Reason;
+use crate::error::shorten::shorten;
+use crate::wire::codec;
 use crate::wire::fault::Answer;
 use crate::wire::fault::{Fault, kind};
 use crate::wire::message::{Bounce, Kind, Message};
@@ -27,7 +30,7 @@ impl Attempt<'_> {
                 Ok(()) => ReplyKind::by(&message),
                 Err(too_large) => ReplyKind::Nothing {
                     expected: "a reply within `max_message_size`",
-                    reason: too_large.to_string(),
+                    reason: too_large.to_string().into(),
                 },
             },
             Outcome::Returned => return Err(self.unroutable()),
@@ -38,15 +41,14 @@ impl Attempt<'_> {
             ReplyKind::Value(body) => Ok(Published::Answered(Answer::Value(body))),
             ReplyKind::Fault(fault) => self.fault(session, fault).await,
             ReplyKind::Bounced(Bounce::Expired) => Err(self.expired(session).await),
-            ReplyKind::Bounced(Bounce::Overflowed) => Err(self.overloaded(FULL.into())),
-            ReplyKind::Bounced(Bounce::Rejected) => Err(RpcError::Rejected {
-                method: self.method(),
-            }),
-            ReplyKind::Nothing { expected, reason } => Err(RpcError::Decode {
-                method: self.method(),
-                expected: expected.to_owned(),
-                reason,
-            }),
+            ReplyKind::Bounced(Bounce::Overflowed) => {
+                Err(RpcError::overloaded(self.method(), true, FULL))
+            }
+            ReplyKind::Bounced(Bounce::Rejected) => Err(RpcError::rejected(self.method())),
+            ReplyKind::Nothing { expected, reason } => {
+                let error = RpcError::decode(self.method(), expected, reason.words);
+                Err(error.caused_by(reason.source))
+            }
         }
     }
 
@@ -55,9 +57,7 @@ impl Attempt<'_> {
     /// method.
     async fn fault(&mut self, session: &CallSession, fault: Fault) -> Result<Published, RpcError> {
         match &*fault.kind {
-            kind::INTERRUPTED => Err(RpcError::Interrupted {
-                method: self.method(),
-            }),
+            kind::INTERRUPTED => Err(RpcError::interrupted(self.method())),
             kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
                 self.marks.in_time = true;
                 Ok(Published::TakenForLate)
@@ -85,12 +85,7 @@ impl Attempt<'_> {
             Progress::Taken { servers } => (Some(servers), Some(0)),
             _ => (None, None),
         };
-        RpcError::Expired {
-            method: self.method(),
-            after: self.timeout,
-            servers,
-            waiting,
-        }
+        RpcError::expired(self.method(), self.timeout, servers, waiting)
     }
 }
 
@@ -103,13 +98,13 @@ pub(crate) enum ReplyKind {
     /// A message that cannot be understood.
     Nothing {
         expected: &'static str,
-        reason: String,
+        reason: Reason,
     },
 }
 
 impl ReplyKind {
     pub(crate) fn by(message: &Message) -> Self {
-        let reply = |reason| Self::Nothing {
+        let reply = |reason: Reason| Self::Nothing {
             expected: "a reply",
             reason,
         };
@@ -119,17 +114,16 @@ impl ReplyKind {
                 Ok(fault) => Self::Fault(fault),
                 Err(error) => Self::Nothing {
                     expected: "an error",
-                    reason: error.to_string(),
+                    reason: codec::unreadable(error),
                 },
             },
             Kind::Call => Self::Bounced(Bounce::of(&message.headers)),
             Kind::Batch => reply("a batch is in a batch".into()),
             Kind::Unreadable => reply("its properties cannot be read".into()),
             Kind::Absent => reply("the message has no type".into()),
-            Kind::Unknown(kind) => reply(format!(
-                "the message has the unknown type `{}`",
-                shorten(kind)
-            )),
+            Kind::Unknown(kind) => {
+                reply(format!("the message has the unknown type `{}`", shorten(kind)).into())
+            }
         }
     }
 }

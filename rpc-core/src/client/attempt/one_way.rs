@@ -40,7 +40,7 @@ impl Attempt<'_> {
             )))),
             Ok(Ok(Receipt::Unroutable)) => Err(self.unroutable()),
             Ok(Ok(Receipt::Refused)) if self.request.options.confirmed => Ok(Published::Refused),
-            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
+            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL)),
             Ok(Err(error)) => self.unpublished(session, error),
             Err(_) => Err(self.timed_out(Progress::Unknown)),
         }

@@ -62,10 +62,10 @@ impl Transport for Scripted {
         }
         match answer {
             Up | UpAfter(_) => self.broker.connect(0, purpose).await,
-            Refuses | RefusesAfter(_) => Err(ConnectError::Unreachable {
-                host: format!("host{host}"),
-                reason: "it refuses".into(),
-            }),
+            Refuses | RefusesAfter(_) => Err(ConnectError::unreachable(
+                format!("host{host}"),
+                "it refuses",
+            )),
         }
     }
 }

@@ -176,7 +176,7 @@ impl Shared {
             };
             let written = tokio::select! {
                 written = until_written(last) => written.map_err(|error| words(&error)),
-                Loss(reason) = lost(&told) => Err(reason),
+                Loss(reason) = lost(&told) => Err(reason.words),
             };
             let mut tags = self.lock();
             tags.written = handed_over;

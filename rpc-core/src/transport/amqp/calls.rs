@@ -18,10 +18,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
+use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
 use super::write_backpressure::WriteBackpressure;
-use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
+use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short};
 use crate::error::connect::ConnectError;
+use crate::error::reason::Reason;
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
 use crate::wire::headers::{FROM, headers_size};
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Incoming, Message};
@@ -36,31 +37,24 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
             Ok(Ok(calls)) => return Ok(calls),
             // The exchange deletes itself with its last binding, which may be between our declaration of
             // it and our binding to it: then all is to be declared again.
-            Ok(Err((_, reason))) if attempts > 0 && reason.starts_with("NOT_FOUND") => {}
+            Ok(Err((_, reason))) if attempts > 0 && reason.words.starts_with("NOT_FOUND") => {}
             Ok(Err((what, reason))) => {
-                return Err(ConnectError::Setup {
-                    host: host.to_owned(),
-                    what,
-                    reason,
-                });
+                let error = ConnectError::setup(host, what, reason.words);
+                return Err(error.caused_by(reason.source));
             }
             Err(_) => {
-                return Err(ConnectError::Setup {
-                    host: host.to_owned(),
-                    what: "a reply queue".into(),
-                    reason: format!("no answer within {BROKER_LIMIT:?}"),
-                });
+                let reason = format!("no answer within {BROKER_LIMIT:?}");
+                return Err(ConnectError::setup(host, "a reply queue", reason));
             }
         }
     }
 }
 
 /// An error is what could not be set up, and why.
-async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> {
+async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> {
     let queue = format!("rpc.reply.{}", Uuid::new_v4());
-    let refused = |what: String, needs: Needs| {
-        move |error: lapin::Error| (what, explain(words(&error), needs))
-    };
+    let refused =
+        |what: String, needs: Needs| move |error: lapin::Error| (what, refused(&error, needs));
     let queue_named = format!("the reply queue `{queue}`");
     let exchange_named = format!("the exchange `{DEAD_LETTER_EXCHANGE}`");
 
@@ -138,7 +132,7 @@ fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item 
     let replies = replies.map(|delivery| match delivery {
         Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
         // lapin's last word, on a channel or a connection that is gone. What is refused there is a publish.
-        Err(error) => Incoming::Ended(explain(words(&error), PUBLISH)),
+        Err(error) => Incoming::Ended(refused(&error, PUBLISH)),
     });
     let replies = replies.map(Some).chain(stream::once(ready(None)));
     let returns = stream::unfold(returns, Returns::next).map(Some);
@@ -274,7 +268,7 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
                 | ErrorKind::InvalidChannelState(..)
                 | ErrorKind::InvalidConnectionState(_)
         ),
-        reason: explain(words(error), PUBLISH),
+        reason: refused(error, PUBLISH),
     }
 }
 

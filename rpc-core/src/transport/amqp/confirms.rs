@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::calls::publish_error;
 use super::confirm_correlator::{ConfirmCorrelator, Confirmed};
-use super::permission::{PUBLISH, explain};
-use super::{BROKER_LIMIT, properties, short, words};
+use super::permission::{PUBLISH, refused};
+use super::{BROKER_LIMIT, properties, reason, short};
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
 use crate::wire::message::Message;
 use tokio_util::task::AbortOnDropHandle;
@@ -131,12 +131,12 @@ impl Publisher {
                     _task: AbortOnDropHandle::new(task),
                 }));
             }
-            Ok(Err(error)) => words(&error),
-            Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {BROKER_LIMIT:?}").into(),
         };
         Err(PublishError {
             sent: false,
-            reason: format!("cannot open a channel with confirms: {reason}"),
+            reason: reason.at("cannot open a channel with confirms"),
         })
     }
 
@@ -237,7 +237,7 @@ fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
         Err(error) => {
             let _ = tell.send(Err(PublishError {
                 sent: true,
-                reason: explain(words(&error), PUBLISH),
+                reason: refused(&error, PUBLISH),
             }));
             return None;
         }

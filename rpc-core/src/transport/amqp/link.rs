@@ -15,7 +15,7 @@ use super::confirms::AmqpConfirms;
 use super::loss::lost;
 use super::queue_probe::AmqpQueueProbe;
 use super::serving::AmqpServing;
-use super::{BROKER_LIMIT, calls, words};
+use super::{BROKER_LIMIT, calls, reason};
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeChannel};
@@ -96,15 +96,11 @@ impl Link for AmqpLink {
                     self.lost.clone(),
                 )));
             }
-            Ok(Err(error)) => words(&error),
-            Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {BROKER_LIMIT:?}").into(),
         };
-        Err(ConnectError::Setup {
-            host: self.host.clone(),
-            what: "a channel".into(),
-            reason,
-        }
-        .into())
+        let error = ConnectError::setup(&self.host, "a channel", reason.words);
+        Err(error.caused_by(reason.source).into())
     }
 
     fn queue_probe(&self) -> Box<dyn QueueProbe> {
@@ -158,7 +154,7 @@ async fn watch_events(
                 Some(Event::ConnectionUnblocked) => {
                     blocked.send_replace(None);
                 }
-                Some(Event::Error(error)) => last_error = Some(words(&error)),
+                Some(Event::Error(error)) => last_error = Some(reason(&error)),
                 Some(_) => {}
                 None => break,
             },

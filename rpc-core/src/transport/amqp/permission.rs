@@ -1,6 +1,9 @@
 //! Which permission a user lacks, where the broker refuses something. Older brokers name only the queue or the
 //! exchange.
 
+use super::{cause, words};
+use crate::error::reason::Reason;
+
 /// What an operation asks of the user, on a queue and on an exchange.
 #[derive(Clone, Copy)]
 pub(super) struct Needs {
@@ -19,8 +22,13 @@ pub(super) const BIND: Needs = needs("write", "read");
 pub(super) const CONSUME: Needs = needs("read", "read");
 pub(super) const PUBLISH: Needs = needs("write", "write");
 
+/// Why the broker refused an operation.
+pub(super) fn refused(error: &lapin::Error, needs: Needs) -> Reason {
+    Reason::new(explain(words(error), needs), cause(error))
+}
+
 /// The broker's words, with the permission that is missing, if it is one.
-pub(super) fn explain(words: String, needs: Needs) -> String {
+fn explain(words: String, needs: Needs) -> String {
     let Some(refusal) = words.strip_prefix("ACCESS_REFUSED - ") else {
         return words;
     };

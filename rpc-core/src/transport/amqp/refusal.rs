@@ -8,7 +8,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::uri::AMQPScheme;
 
 use super::url::Host;
-use super::words;
+use super::{cause, words};
 use crate::error::connect::ConnectError;
 
 /// Why there is no connection, where TLS is not the reason.
@@ -22,17 +22,12 @@ pub(super) fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
         )
     );
     if refused {
-        return ConnectError::Refused {
-            host: host.name.clone(),
-            user: host.user.clone(),
-            vhost: host.uri.vhost.clone(),
-            reason,
-        };
+        let (user, vhost) = (host.user.clone(), &*host.uri.vhost);
+        return ConnectError::refused(&host.name, user, vhost, reason)
+            .caused_by(Some(cause(error)));
     }
-    ConnectError::Unreachable {
-        host: host.name.clone(),
-        reason: format!("{reason}{}", hint(host, error)),
-    }
+    let reason = format!("{reason}{}", hint(host, error));
+    ConnectError::unreachable(&host.name, reason).caused_by(Some(cause(error)))
 }
 
 /// What to look at when a host cannot be reached.

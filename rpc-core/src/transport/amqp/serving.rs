@@ -22,7 +22,7 @@ use super::acks::Acks;
 use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
 use super::loss::lost;
-use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
+use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, refused};
 use super::{BROKER_LIMIT, properties, short, words};
 use crate::error::serve::ServeError;
 use crate::transport::backoff::Backoff;
@@ -93,15 +93,12 @@ impl AmqpServing {
         needs: Needs,
         operation: impl Future<Output = Result<T, lapin::Error>>,
     ) -> Result<T, ServeError> {
-        let refused = |reason: String| ServeError::Queue {
-            queue: queue.to_owned(),
-            host: self.host.clone(),
-            reason,
+        let reason = match timeout(BROKER_LIMIT, operation).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => refused(&error, needs),
+            Err(_) => format!("no answer within {BROKER_LIMIT:?}").into(),
         };
-        match timeout(BROKER_LIMIT, operation).await {
-            Ok(result) => result.map_err(|error| refused(explain(words(&error), needs))),
-            Err(_) => Err(refused(format!("no answer within {BROKER_LIMIT:?}"))),
-        }
+        Err(ServeError::queue(queue, &self.host, reason.words).caused_by(reason.source))
     }
 
     /// No limit but the life of the connection: see the seam.
@@ -278,10 +275,10 @@ fn tell_refusal(host: &str, queue: &str, error: &lapin::Error) {
     if let ErrorKind::ProtocolError(protocol) = error.kind()
         && let AMQPErrorKind::Soft(_) = protocol.kind()
     {
-        let reason = explain(words(error), PUBLISH);
+        let reason = refused(error, PUBLISH);
         warn!(
             host,
-            queue, reason, "the broker closed the channel of a server"
+            queue, %reason, "the broker closed the channel of a server"
         );
     }
 }

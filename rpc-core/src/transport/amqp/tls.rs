@@ -279,10 +279,7 @@ fn mismatch(error: &io::Error) -> String {
 }
 
 fn refuse(option: &str, reason: String) -> ConnectError {
-    ConnectError::TlsOptions {
-        option: option.to_owned(),
-        reason,
-    }
+    ConnectError::tls_options(option, reason)
 }
 
 const CA: &str = "tls_ca";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
-use crate::error::call::shorten;
 use crate::error::connect::ConnectError;
+use crate::error::shorten::shorten;
 
 /// One host of the URL.
 pub(crate) struct Host {
@@ -45,10 +45,7 @@ impl fmt::Debug for Host {
 /// The scheme must be `amqp` or `amqps`, in lower case: lapin quotes the whole of some other URLs in its errors.
 pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
     let parts = Parts::of(url)?;
-    let invalid = |reason: String| ConnectError::InvalidUrl {
-        url: parts.redacted(),
-        reason,
-    };
+    let invalid = |reason: String| ConnectError::invalid_url(parts.redacted(), reason);
     let Parts {
         scheme,
         user,
@@ -120,10 +117,7 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
 /// An error about a URL, without its secrets.
 pub(super) fn invalid(url: &str, reason: &str) -> ConnectError {
     match Parts::of(url) {
-        Ok(parts) => ConnectError::InvalidUrl {
-            url: parts.redacted(),
-            reason: reason.to_owned(),
-        },
+        Ok(parts) => ConnectError::invalid_url(parts.redacted(), reason),
         Err(error) => error,
     }
 }
@@ -186,12 +180,9 @@ impl<'a> Parts<'a> {
         let (authority, rest) = after.split_at(end);
         // Then the password ends at one of those three, and it is not known what of the text is secret.
         if rest.contains('@') {
-            return Err(ConnectError::InvalidUrl {
-                url: format!("{scheme}://..."),
-                reason: "a `/`, `?`, `#` or `@` in a user name, a password or a virtual host must be written \
-                         as %2F, %3F, %23 or %40"
-                    .into(),
-            });
+            let reason = "a `/`, `?`, `#` or `@` in a user name, a password or a virtual host must be written \
+                          as %2F, %3F, %23 or %40";
+            return Err(ConnectError::invalid_url(format!("{scheme}://..."), reason));
         }
         // The last `@`: a password may hold one, if not quite legally.
         let (user, hosts) = match authority.rsplit_once('@') {

@@ -66,10 +66,7 @@ impl Connection {
     }
 
     fn unreachable(&self, refusal: Refusal) -> ConnectError {
-        ConnectError::Unreachable {
-            host: self.broker.url().to_owned(),
-            reason: self.reason(refusal),
-        }
+        ConnectError::unreachable(self.broker.url(), self.reason(refusal))
     }
 
     /// Publishes a call as soon as the broker takes it.
@@ -100,7 +97,7 @@ impl Connection {
     fn not_sent(&self, refusal: Refusal) -> PublishError {
         PublishError {
             sent: false,
-            reason: self.reason(refusal),
+            reason: self.reason(refusal).into(),
         }
     }
 
@@ -108,7 +105,7 @@ impl Connection {
         match refusal {
             Refusal::Because(reason) => reason,
             Refusal::Closed => match &*self.loss.borrow() {
-                Some(Loss(reason)) => reason.clone(),
+                Some(Loss(reason)) => reason.words.clone(),
                 None => "the channel is closed".to_owned(),
             },
         }
@@ -174,11 +171,9 @@ impl Serving {
 
     fn refused(&self, queue: &str, refusal: Refusal) -> ServeError {
         match refusal {
-            Refusal::Because(reason) => ServeError::Queue {
-                queue: queue.to_owned(),
-                host: self.connection.broker.url().to_owned(),
-                reason,
-            },
+            Refusal::Because(reason) => {
+                ServeError::queue(queue, self.connection.broker.url(), reason)
+            }
             Refusal::Closed => self.connection.unreachable(refusal).into(),
         }
     }

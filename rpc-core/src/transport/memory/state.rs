@@ -249,7 +249,7 @@ impl BrokerState {
             .collect();
         for name in ended.iter().flat_map(|connection| &connection.reply_queues) {
             if let Some(incoming) = self.queues.replies.remove(name) {
-                incoming.send(None, Incoming::Ended(reason.to_owned()));
+                incoming.send(None, Incoming::Ended(reason.into()));
             }
         }
         let channels: Vec<_> = ended
@@ -259,7 +259,7 @@ impl BrokerState {
             .collect();
         self.close_channels(&channels, now);
         for connection in ended {
-            connection.loss.send_replace(Some(Loss(reason.to_owned())));
+            connection.loss.send_replace(Some(Loss(reason.into())));
         }
     }
 

@@ -186,7 +186,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
         "`b` is not ours any more"
     );
     let reason = ends.serve.ack(1).unwrap_err().reason;
-    assert_eq!(reason, "the channel is closed");
+    assert_eq!(reason.words, "the channel is closed");
     assert_eq!(ends.broker.queue_depth("pay"), Some(3));
 
     let serve = ends.serving.serve_channel().await.unwrap();
@@ -250,7 +250,10 @@ async fn settling_twice_is_an_error_that_closes_the_channel() {
     let call = deliveries.next().await.unwrap();
     ends.serve.ack(call.tag).unwrap();
     let error = ends.serve.requeue(7).await.unwrap_err();
-    assert_eq!(error.reason, "PRECONDITION_FAILED - unknown delivery tag 7");
+    assert_eq!(
+        error.reason.words,
+        "PRECONDITION_FAILED - unknown delivery tag 7"
+    );
     assert!(deliveries.next().await.is_none());
     assert_eq!(ends.broker.queue_depth("pay"), Some(0));
 }

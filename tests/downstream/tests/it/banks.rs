@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(tokio::spawn(pay).await.unwrap(), Err(CallError::Service(short)));
         let nowhere = BankClient::new(&client.with_prefix("nowhere."));
         let error = nowhere.balance().await.unwrap_err();
-        assert_eq!(error, CallError::Rpc(RpcError::NoSuchMethod { method: "nowhere.bank.balance".into() }));
+        assert_eq!(error, CallError::Rpc(RpcError::no_such_method("nowhere.bank.balance")));
     }
 
     /// What fails on the way is an error of the bank, as its signature says.

@@ -70,7 +70,7 @@ on_both! {
         let error = kiosk.buy("news", None, false).await.unwrap_err();
         assert!(error.to_string().contains("`gift`"), "{error}");
         let error = kiosk.sell("news").await.unwrap_err();
-        assert_eq!(error, RpcError::NoSuchMethod { method: "sell".into() });
+        assert_eq!(error, RpcError::no_such_method("sell"));
         assert_eq!(client.call("buy", json!({"paper": "news"})).await.unwrap(), "news");
     }
 

@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(press.print("a").await, Ok(1));
         assert_eq!(server.call("press.print.v2", json!({"sheet": "b"})).await, Ok(json!(2)));
         let error = server.call("press.print", json!({"sheet": "c"})).await.unwrap_err();
-        assert_eq!(error, RpcError::NoSuchMethod { method: "press.print".into() });
+        assert_eq!(error, RpcError::no_such_method("press.print"));
     }
 
     async fn a_method_may_have_a_time_limit_of_its_own(site) {
@@ -168,6 +168,6 @@ on_both! {
         next.serve(PressServer::new(gutenberg)).await.unwrap();
         assert_eq!(sheets.await.unwrap(), Ok(vec![]));
         let error = clean.await.unwrap().unwrap_err();
-        assert_eq!(error, RpcError::Interrupted { method: "press.clean".into() });
+        assert_eq!(error, RpcError::interrupted("press.clean"));
     }
 }

@@ -93,7 +93,7 @@ on_both! {
         clock.shutdown().await.unwrap();
         assert_eq!(bank.pay("ann", 1).await, Ok(99));
         let error = rpc.serve(BankServer::new(Vault::new(1))).await.unwrap_err();
-        assert!(matches!(&error, ServeError::AlreadyRegistered { method } if method == "bank.pay"), "{error:?}");
+        assert!(matches!(&error, ServeError::AlreadyRegistered { method, .. } if method == "bank.pay"), "{error:?}");
     }
 
     async fn one_service_is_served_in_several_places(site) {
@@ -107,7 +107,7 @@ on_both! {
         assert_eq!(Bank::balance(&BankClient::new(&right)).await, Ok(2));
         assert_eq!(rpc.call("far.left.bank.balance", ()).await, Ok(json!(3)));
         let error = rpc.call("bank.balance", ()).await.unwrap_err();
-        assert_eq!(error, RpcError::NoSuchMethod { method: "bank.balance".into() });
+        assert_eq!(error, RpcError::no_such_method("bank.balance"));
     }
 
     async fn a_service_may_be_private_or_inside_of_a_function(site) {

@@ -7,18 +7,21 @@ async fn dropped_connections_requeue_and_say_why() {
     ends.call("a").await;
     ends.broker.drop_connections();
     for link in [&ends.calling, &ends.serving] {
-        assert_eq!(link.lost().await.0, "the broker dropped the connection");
+        assert_eq!(
+            link.lost().await.0.words,
+            "the broker dropped the connection"
+        );
     }
     let last = ends.incoming.next().await;
     assert!(
-        matches!(last, Some(Incoming::Ended(why)) if why == "the broker dropped the connection")
+        matches!(last, Some(Incoming::Ended(why)) if why.words == "the broker dropped the connection")
     );
     assert!(ends.incoming.next().await.is_none());
     assert!(deliveries.next().await.is_none());
     let call = ends.message("b");
     let error = ends.calls.publish("pay", call).await.unwrap_err();
     assert!(!error.sent);
-    assert_eq!(error.reason, "the broker dropped the connection");
+    assert_eq!(error.reason.words, "the broker dropped the connection");
     assert!(ends.serving.serve_channel().await.is_err());
     assert_eq!(ends.broker.queues(), ["pay"]);
     assert_eq!(ends.broker.queue_depth("pay"), Some(1));
@@ -37,7 +40,7 @@ async fn a_stopped_broker_keeps_durable_queues_and_no_calls() {
     }
     assert_eq!(broker.queue_depth("durable"), Some(1));
     broker.stop();
-    assert_eq!(calling.lost().await.0, "the broker was stopped");
+    assert_eq!(calling.lost().await.0.words, "the broker was stopped");
     assert_eq!(broker.queues(), ["durable"]);
     assert_eq!(broker.queue_depth("durable"), Some(0));
     let refused = transport.connect(0, Purpose::Calling).await.err().unwrap();
@@ -81,7 +84,10 @@ async fn what_is_closed_leaves_nothing_behind() {
     let open = ends.calling.call_channel().await.unwrap();
     assert_eq!(ends.broker.queues(), [&**open.channel.reply_queue()]);
     ends.calling.close().await;
-    assert_eq!(ends.calling.lost().await.0, "the connection was closed");
+    assert_eq!(
+        ends.calling.lost().await.0.words,
+        "the connection was closed"
+    );
     assert_eq!(ends.broker.queues(), [""; 0]);
 }
 
