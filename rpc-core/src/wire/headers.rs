@@ -100,7 +100,8 @@ const RESERVED: [&str; 9] = [
 
 const RESERVED_PREFIXES: [&str; 3] = ["rpc-", "x-first-death-", "x-last-death-"];
 
-/// The header by which [`DEAD_LETTER_EXCHANGE`] finds the caller: the name of its reply queue.
+/// The header by which [`DEAD_LETTER_EXCHANGE`](crate::wire::message::DEAD_LETTER_EXCHANGE) finds
+/// the caller: the name of its reply queue.
 pub(crate) const FROM: &str = "From";
 
 /// The header with the caller's deadline: milliseconds since the Unix epoch on the caller's clock.
