@@ -1,4 +1,4 @@
-//! What travels, as plain data: no I/O, no AMQP library. `PROTOCOL.md` is its spec.
+//! What travels, as plain data: no I/O, no AMQP library. Specified in `PROTOCOL.md`.
 
 pub(crate) mod batch;
 pub(crate) mod batch_route;

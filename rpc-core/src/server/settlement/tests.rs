@@ -1,4 +1,4 @@
-//! Calls that are handed back, on a channel that answers as told.
+//! Calls that are handed back, on a channel whose answers are scripted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +13,10 @@ use crate::transport::Messages;
 use crate::wire::message::Delivery;
 use crate::wire::queue_options::QueueOptions;
 
-/// Writes down what is done on it.
+/// Records what is done on the channel.
 #[derive(Debug, Default)]
 pub(crate) struct Scripted {
-    /// What the broker says, and then that it has taken all.
+    /// What the broker answers, in order. After these, it takes everything.
     receipts: Mutex<VecDeque<Receipt>>,
     done: Mutex<Vec<&'static str>>,
 }
