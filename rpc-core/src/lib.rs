@@ -136,8 +136,9 @@ pub use service::{Method, Service};
 pub use transport::memory::MemoryBroker;
 
 #[cfg(doc)]
-#[doc = include_str!("../docs/permissions.md")]
-pub mod permissions {}
+pub mod guide;
+#[cfg(doc)]
+pub use guide::permissions;
 
 #[doc = include_str!("../docs/rpc_service.md")]
 pub use rpc_macros::rpc_service;

@@ -1,4 +1,4 @@
-//! The permissions that `docs/permissions.md` names are enough, and none of them is too much.
+//! The permissions that `docs/guide/permissions.md` names are enough, and none of them is too much.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::site::{Site, connect, eventually};
 
 mod missing;
 
-const PAGE: &str = include_str!("../../rpc-core/docs/permissions.md");
+const PAGE: &str = include_str!("../../rpc-core/docs/guide/permissions.md");
 const PASSWORD: &str = "hunter2";
 
 const REPLY: &str = r"rpc\.reply\..*";
