@@ -24,6 +24,7 @@ mod permissions;
 mod poison;
 mod probe;
 mod progress;
+mod protocol_rules;
 mod readme;
 mod redelivery;
 mod refusals;

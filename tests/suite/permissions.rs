@@ -138,6 +138,7 @@ async fn takes_batches(bank: &Bank) -> bool {
     reply.header("rpc-lane").unwrap().as_bool().unwrap()
 }
 
+/// PERM-2
 #[tokio::test]
 async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
     let bank = Bank::open().await;
@@ -167,6 +168,7 @@ async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
     }
 }
 
+/// PERM-1, PERM-2
 #[tokio::test]
 async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     let bank = Bank::open().await;
