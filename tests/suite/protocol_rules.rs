@@ -126,3 +126,21 @@ fn each_rule_of_the_page_has_a_test_or_a_reason() {
         rules.len()
     );
 }
+
+#[test]
+fn the_page_for_peers_names_rules_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("PROTOCOL.md")).unwrap();
+    let peers = fs::read_to_string(root.join("PROTOCOL-PEERS.md")).unwrap();
+    let rules = rules(&page);
+    let family = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
+    let families: BTreeSet<_> = rules.iter().map(|id| family(id)).collect();
+    let words = peers.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    let named: Vec<_> = words
+        .filter(|word| is_id(word) && families.contains(&family(word)))
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    for id in named {
+        assert!(rules.contains(id), "PROTOCOL.md has no rule {id}");
+    }
+}
