@@ -20,6 +20,7 @@ mod late;
 mod lifecycle;
 mod losses;
 mod one_way;
+mod peers_page;
 mod permissions;
 mod poison;
 mod probe;
