@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
         Ok(object.len())
     })
     .concurrency(8)
-    .idempotent()
+    .idempotent(true)
     .await?;
 
     let slept = rpc.call("sleep", json!({"t": 1})).await?;

@@ -1,7 +1,7 @@
 //! What a call and its parts take, without a broker: `cargo bench -p benches --bench calls`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rpc_core::internals::{Pending, Sieve, delivery, dispatch};
+use rpc_core::__internals::{FrameSanitizer, Pending, delivery, dispatch};
 use rpc_core::{Rpc, Service, rpc_service};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -123,20 +123,20 @@ fn pending(criterion: &mut Criterion) {
 }
 
 /// A call on its way to lapin.
-fn sieve(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("sieve");
+fn sanitizer(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sanitizer");
     for bytes in [64, 1024, 32 * 1024] {
         let call = delivery(&vec![b'x'; bytes]);
         let mut out = vec![0; call.len()];
-        let mut sieve = Sieve::default();
+        let mut sanitizer = FrameSanitizer::default();
         group.throughput(Throughput::Bytes(call.len() as u64));
         group.bench_function(bytes.to_string(), |bencher| {
-            bencher.iter(|| assert_eq!(sieve.pass(black_box(&call), &mut out), out.len()));
+            bencher.iter(|| assert_eq!(sanitizer.pass(black_box(&call), &mut out), out.len()));
         });
     }
 }
 
 const SIZES: [usize; 3] = [64, 1024, 64 * 1024];
 
-criterion_group!(calls, memory, encode, dispatched, pending, sieve);
+criterion_group!(calls, memory, encode, dispatched, pending, sanitizer);
 criterion_main!(calls);

@@ -1,4 +1,4 @@
-use rpc_core::internals::Wire;
+use rpc_core::__internals::Wire;
 
 use crate::properties::arrives;
 

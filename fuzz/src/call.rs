@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
-use rpc_core::internals::{End, Wire, dispatch};
+use rpc_core::__internals::{End, Wire, dispatch};
 use rpc_core::{CallError, Method, RpcError, Service, rpc_service};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

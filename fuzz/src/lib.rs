@@ -7,14 +7,14 @@ mod batch;
 mod call;
 mod properties;
 mod reply;
-mod sieve;
+mod sanitizer;
 mod url;
 
 pub use batch::batch;
 pub use call::call;
 pub use properties::properties;
 pub use reply::reply;
-pub use sieve::sieve;
+pub use sanitizer::sanitizer;
 pub use url::url;
 
 /// What takes any bytes.
@@ -26,7 +26,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("call", call),
     ("properties", properties),
     ("reply", reply),
-    ("sieve", sieve),
+    ("sanitizer", sanitizer),
     ("url", url),
 ];
 

@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use rpc_core::internals::Wire;
+use rpc_core::__internals::Wire;
 use rpc_core::{Method, Service, rpc_service};
 
 /// The properties of a message, and its body behind them.

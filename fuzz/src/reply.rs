@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use rpc_core::internals::{End, Wire};
+use rpc_core::__internals::{End, Wire};
 use rpc_core::{CallError, RpcError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-use rpc_core::internals::check_url;
+use rpc_core::__internals::check_url;
 
 /// What follows `amqp://` or `amqps://` in a URL, and the same as what follows the beginning of a password.
 ///

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::client::{Client, Limits};
-use crate::connect_error::ConnectError;
-use crate::error::shorten;
-use crate::lane::options::Batching;
+use crate::client::Client;
+use crate::client::request::ClientLimits;
+use crate::error::call::shorten;
+use crate::error::connect::ConnectError;
 use crate::rpc::Rpc;
-use crate::servers::Servers;
+use crate::server::registry::Registry;
 use crate::transport::Transport;
 #[cfg(feature = "tls")]
 use crate::transport::amqp::tls::{PemIdentity, TlsOptions};
 use crate::transport::amqp::{AmqpOptions, AmqpTransport};
 use crate::transport::memory::MemoryTransport;
+use crate::wire::batching::Batching;
 
 /// Options of an [`Rpc`], and the way to connect with them.
 ///
@@ -30,23 +31,49 @@ use crate::transport::memory::MemoryTransport;
 ///     .await?;
 /// # Ok(()) }
 /// ```
+#[derive(Clone)]
 #[must_use = "call `connect` to use the options"]
 pub struct RpcBuilder {
     url: String,
-    timeout: Duration,
     grace: Duration,
-    limits: Limits,
+    limits: ClientLimits,
     batching: Batching,
     amqp: AmqpOptions,
 }
 
+impl Rpc {
+    /// Connects to the broker that the URL names, with the default options.
+    ///
+    /// - `amqp://user:password@host:port/vhost`, by default `guest:guest`, port 5672 and vhost `/` (which
+    ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn, the next when one has failed
+    ///   or not answered for 250 ms; the first that is up is used. The query may set
+    ///   `heartbeat` (seconds, default 10), `frame_max` (bytes, at least 8192), `channel_max`, and
+    ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
+    /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.
+    /// - `memory://name` is a broker inside this process, shared by all that give the same name;
+    ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if no host can be used. Each is tried once; it has 10 s to connect, and as long
+    /// again to set up the reply queue.
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, ConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Starts with the default options, to change some before connecting.
+    pub fn builder(url: impl AsRef<str>) -> RpcBuilder {
+        RpcBuilder::new(url.as_ref())
+    }
+}
+
 impl RpcBuilder {
-    pub(crate) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            timeout: Duration::from_secs(30),
             grace: Duration::from_secs(30),
-            limits: Limits {
+            limits: ClientLimits {
+                timeout: Duration::from_secs(30),
                 message_size: 16 * 1024 * 1024,
                 in_flight: 65_536,
                 fail_fast: false,
@@ -66,7 +93,7 @@ impl RpcBuilder {
     ///
     /// Defaults to 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.limits.timeout = timeout;
         self
     }
 
@@ -245,8 +272,8 @@ impl RpcBuilder {
         let size = self.limits.message_size;
         let batching = self.batching.clone();
         let client = Client::connect(Arc::clone(&transport), self.limits, batching).await?;
-        let servers = Servers::new(transport, size, self.grace, self.batching);
-        Ok(Rpc::new(client, servers, self.timeout))
+        let registry = Registry::new(transport, size, self.grace, self.batching);
+        Ok(Rpc::new(client, registry))
     }
 }
 
@@ -254,7 +281,6 @@ impl RpcBuilder {
 impl fmt::Debug for RpcBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RpcBuilder")
-            .field("timeout", &self.timeout)
             .field("grace", &self.grace)
             .field("limits", &self.limits)
             .field("batching", &self.batching)

@@ -1,71 +1,57 @@
 //! The calling end: makes calls over a connection that is kept up.
 
+pub(crate) mod attempt;
+pub(crate) mod batch_sender;
+pub(crate) mod batcher;
+pub(crate) mod call;
+pub(crate) mod pending;
+pub(crate) mod queue_inspector;
+pub(crate) mod request;
+pub(crate) mod session;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use crate::attempt::{Attempt, Published};
-use crate::backoff::Backoff;
-use crate::call::Request;
-use crate::call_session::CallSession;
-use crate::connect_error::ConnectError;
-use crate::error::RpcError;
-use crate::fault::Fault;
-use crate::lane::options::Batching;
-use crate::progress::Progress;
-use crate::supervisor::{State, Supervisor};
+use crate::connection::supervisor::Supervisor;
+use crate::error::call::RpcError;
+use crate::error::connect::ConnectError;
+use crate::error::progress::Progress;
+use crate::transport::backoff::Backoff;
 use crate::transport::{Purpose, Transport};
+use crate::wire::batching::Batching;
+use crate::wire::fault::Answer;
+use attempt::{Attempt, Published};
+use request::{ClientLimits, Request};
+use session::CallSession;
 
 /// Sends calls over a connection that is kept up.
 #[derive(Debug)]
 pub(crate) struct Client {
     supervisor: Supervisor<CallSession>,
-    limits: Limits,
-    /// For calls in flight.
-    room: Semaphore,
-}
-
-/// What a client refuses to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Limits {
-    /// The largest body, in bytes.
-    pub(crate) message_size: usize,
-    /// How many calls may be in flight; others wait for their turn.
-    pub(crate) in_flight: usize,
-    /// Whether calls fail at once, instead of at their deadline, while there is no connection.
-    pub(crate) fail_fast: bool,
-}
-
-/// What a server answered.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// The body of a result.
-    Value(Bytes),
-    Fault(Fault),
+    pub(crate) limits: ClientLimits,
+    /// A permit for each call in flight.
+    in_flight: Semaphore,
 }
 
 impl Client {
     pub(crate) async fn connect(
         transport: Arc<dyn Transport>,
-        limits: Limits,
+        limits: ClientLimits,
         batching: Batching,
     ) -> Result<Self, ConnectError> {
         let supervisor = Supervisor::start(transport, Purpose::Calling, batching).await?;
         Ok(Self {
             supervisor,
-            room: Semaphore::new(limits.in_flight),
+            in_flight: Semaphore::new(limits.in_flight),
             limits,
         })
     }
 
-    /// How many calls wait for their answer.
+    /// How many calls have begun and not ended.
     pub(crate) fn in_flight(&self) -> usize {
-        match &*self.supervisor.watch().borrow() {
-            State::Up(session) => session.pending.len(),
-            State::Down(_) | State::Closed => 0,
-        }
+        self.limits.in_flight - self.in_flight.available_permits()
     }
 
     /// Ends the calls that wait as `Closed`, then the connection.
@@ -74,9 +60,9 @@ impl Client {
     }
 
     /// Makes one call. Ends by the deadline plus a moment for the broker's word; dropping it forgets the call.
-    pub(crate) async fn call(&self, request: Box<Request>) -> Result<Answer, RpcError> {
+    pub(crate) async fn call(&self, request: &mut Request) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
-        let _room = attempt.room(&self.room).await?;
+        let _permit = attempt.permit(&self.in_flight).await?;
         let mut backoff = Backoff::default();
         // What became of the call when it was last sent, from where it may have run.
         // Boxed, as few calls need it.
@@ -90,14 +76,16 @@ impl Client {
             match doubt {
                 // That the call was not sent again, or did not run then, says nothing of the first time.
                 Some(doubt) if !may_have_run(&error) => return Err(*doubt),
-                _ if !attempt.idempotent || !is_worth_repeating(&error) => return Err(error),
+                _ if !attempt.request.options.idempotent || !is_worth_repeating(&error) => {
+                    return Err(error);
+                }
                 _ => doubt = Some(Box::new(error)),
             }
             if let Some(RpcError::Interrupted { .. }) = doubt.as_deref() {
                 attempt.count_interruption();
             }
             debug!(
-                method = &*attempt.method,
+                method = &*attempt.request.method,
                 "an idempotent call is sent again"
             );
             // Where there is no time left, the next attempt says so at once.
@@ -115,7 +103,7 @@ impl Client {
         let mut is_refused = false;
         loop {
             let session = attempt.session(lost.as_ref()).await?;
-            let published = if attempt.one_way {
+            let published = if attempt.request.options.one_way {
                 Box::pin(attempt.publish_one_way(&session)).await
             } else {
                 attempt.publish(&session).await
@@ -134,7 +122,7 @@ impl Client {
                 Ok(Published::Refused) => {
                     is_refused = true;
                     debug!(
-                        method = &*attempt.method,
+                        method = &*attempt.request.method,
                         "a call that its queue refused is sent again"
                     );
                     Box::pin(attempt.wait_for_queue(backoff.next_wait())).await?;

@@ -66,74 +66,38 @@
 //!
 //! What users may do on the broker, and how they log in by certificate: [`permissions`].
 
-// In the order of a call: from its caller, over a transport, to its handler; then what can go wrong.
+// What a user holds, then the folders in the order of a call; ARCHITECTURE.md says who may know whom.
 mod rpc;
 mod builder;
-mod call;
-mod context;
-mod correlation_id;
-mod codec;
+mod contract;
 mod client;
-mod attempt;
-mod one_way;
-mod call_session;
-mod lane;
-mod lookout;
-mod pending;
-mod ids;
-mod merged;
-mod message;
-mod transport;
-mod supervisor;
-mod hosts;
-mod backoff;
 mod server;
-mod servers;
-mod serve_session;
-mod subscription;
-mod worker;
-mod redelivery;
-mod unreadable;
-mod settlement;
-mod station;
-mod tasks;
-mod clocks;
-mod dispatch;
-mod until;
-mod service;
-mod descriptor;
-mod argument;
-mod returns;
-mod options;
-mod fault;
+mod connection;
+mod transport;
+mod wire;
 mod error;
-mod progress;
-mod connect_error;
-mod serve_error;
-
-#[cfg(test)]
-mod any;
 
 #[doc(hidden)]
-pub mod private;
-#[cfg(feature = "internals")]
+pub mod __private;
+#[cfg(feature = "__internals")]
 #[doc(hidden)]
-pub mod internals;
+pub mod __internals;
 
 pub use builder::RpcBuilder;
-pub use call::Call;
-pub use connect_error::ConnectError;
-pub use context::Context;
-pub use descriptor::{ArgumentDescriptor, MethodDescriptor, ServiceDescriptor};
-pub use error::{CallError, RemoteError, RpcError};
-pub use lane::options::Batching;
-pub use options::QueueOptions;
-pub use progress::Progress;
+pub use client::call::Call;
+pub use contract::call_options::CallOptions;
+pub use contract::context::Context;
+pub use contract::descriptor::{ArgumentDescriptor, MethodDescriptor, ServiceDescriptor};
+pub use contract::service::{Method, Service};
+pub use error::call::{CallError, RemoteError, RpcError};
+pub use error::connect::ConnectError;
+pub use error::progress::Progress;
+pub use error::serve::ServeError;
 pub use rpc::Rpc;
-pub use serve_error::ServeError;
 pub use server::{Serve, Server};
-pub use service::{Method, Service};
 pub use transport::memory::MemoryBroker;
+pub use wire::batching::Batching;
+pub use wire::queue_options::QueueOptions;
 
 #[cfg(doc)]
 pub mod guide;

@@ -4,19 +4,20 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::builder::RpcBuilder;
-use crate::call::Call;
 use crate::client::Client;
-use crate::connect_error::ConnectError;
+use crate::client::call::Call;
+use crate::client::request::Request;
+use crate::contract::call_options::CallOptions;
+use crate::contract::returns::plain;
+use crate::contract::service::{Method, Service};
 use crate::server::Serve;
-use crate::servers::Servers;
-use crate::service::{Method, Service};
+use crate::server::registry::Registry;
+use crate::wire::codec;
 
 /// A connection to a broker over which methods are called and served.
 ///
@@ -40,42 +41,12 @@ use crate::service::{Method, Service};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rpc {
-    inner: Arc<Inner>,
+    client: Arc<Client>,
+    registry: Arc<Registry>,
     prefix: Option<Arc<str>>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    client: Client,
-    servers: Servers,
-    timeout: Duration,
-}
-
 impl Rpc {
-    /// Connects to the broker that the URL names, with the default options.
-    ///
-    /// - `amqp://user:password@host:port/vhost`, by default `guest:guest`, port 5672 and vhost `/` (which
-    ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn, the next when one has failed
-    ///   or not answered for 250 ms; the first that is up is used. The query may set
-    ///   `heartbeat` (seconds, default 10), `frame_max` (bytes, at least 8192), `channel_max`, and
-    ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
-    /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.
-    /// - `memory://name` is a broker inside this process, shared by all that give the same name;
-    ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker).
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`] if no host can be used. Each is tried once; it has 10 s to connect, and as long
-    /// again to set up the reply queue.
-    pub async fn connect(url: impl AsRef<str>) -> Result<Self, ConnectError> {
-        Self::builder(url).connect().await
-    }
-
-    /// Starts with the default options, to change some before connecting.
-    pub fn builder(url: impl AsRef<str>) -> RpcBuilder {
-        RpcBuilder::new(url.as_ref())
-    }
-
     /// Calls a method by its name.
     ///
     /// The arguments must serialise to a JSON object: a struct, a map, [`serde_json::json!`], or `()` for
@@ -90,12 +61,11 @@ impl Rpc {
     /// assert_eq!(error, RpcError::NoSuchMethod { method: "sleep".into() });
     /// # Ok(()) }
     /// ```
-    pub fn call(
-        &self,
-        method: impl Into<Cow<'static, str>>,
-        kwargs: impl Serialize,
-    ) -> Call<Value> {
-        Call::untyped(self, method.into(), &kwargs)
+    pub fn call(&self, method: impl Into<String>, kwargs: impl Serialize) -> Call<Value> {
+        let method = self.prefixed(method.into().into());
+        let body = codec::encode_args(&kwargs);
+        let request = Request::new(method, CallOptions::DEFAULT, body);
+        Call::new(&self.client, request, plain)
     }
 
     /// Serves a service, each of its methods under its own name. It is running when this returns.
@@ -105,7 +75,7 @@ impl Rpc {
     /// [`ServeError`](crate::ServeError) if the broker refuses a queue, or a method is already registered
     /// here. Nothing is served then.
     pub fn serve(&self, service: impl Service) -> Serve {
-        Serve::new(self, service.into_methods())
+        self.serve_methods(service.into_methods())
     }
 
     /// Serves one method by a function from its arguments to a `Result`.
@@ -139,11 +109,7 @@ impl Rpc {
     /// # Errors
     ///
     /// Those of [`serve`](Self::serve).
-    pub fn register<A, T, E, F, Fut>(
-        &self,
-        method: impl Into<Cow<'static, str>>,
-        handler: F,
-    ) -> Serve
+    pub fn register<A, T, E, F, Fut>(&self, method: impl Into<String>, handler: F) -> Serve
     where
         A: DeserializeOwned + Send + 'static,
         T: Serialize,
@@ -151,7 +117,15 @@ impl Rpc {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Serve::new(self, vec![Method::untyped(method.into(), handler)])
+        self.serve_methods(vec![Method::new(method, handler)])
+    }
+
+    fn serve_methods(&self, methods: Vec<Method>) -> Serve {
+        let methods = methods.into_iter().map(|mut method| {
+            method.name = self.prefixed(method.name);
+            method
+        });
+        Serve::new(&self.registry, methods.collect())
     }
 
     /// A clone that puts `prefix` before the name of each method that it calls or serves, also before a
@@ -177,7 +151,8 @@ impl Rpc {
     pub fn with_prefix(&self, prefix: impl AsRef<str>) -> Self {
         let prefix = prefix.as_ref();
         Self {
-            inner: Arc::clone(&self.inner),
+            client: Arc::clone(&self.client),
+            registry: Arc::clone(&self.registry),
             prefix: Some(match &self.prefix {
                 None => prefix.into(),
                 Some(inner) => format!("{prefix}{inner}").into(),
@@ -185,11 +160,12 @@ impl Rpc {
         }
     }
 
-    /// How many calls of this `Rpc` are being sent or wait for their answer. Those that wait for a
-    /// connection do not count.
+    /// How many calls of this `Rpc` have begun and not ended: those that wait for a connection, are being
+    /// sent, or wait for their answer. [`RpcBuilder::max_in_flight`](crate::RpcBuilder::max_in_flight)
+    /// bounds them.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.inner.client.in_flight()
+        self.client.in_flight()
     }
 
     /// Shuts all servers down, as [`Server::shutdown`](crate::Server::shutdown) does, and closes the
@@ -200,17 +176,14 @@ impl Rpc {
     ///
     /// If this future is dropped, servers go on to shut down, but connections may stay open.
     pub async fn close(&self) {
-        self.inner.servers.close().await;
-        self.inner.client.close().await;
+        self.registry.close().await;
+        self.client.close().await;
     }
 
-    pub(crate) fn new(client: Client, servers: Servers, timeout: Duration) -> Self {
+    pub(crate) fn new(client: Client, registry: Registry) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                client,
-                servers,
-                timeout,
-            }),
+            client: Arc::new(client),
+            registry: Arc::new(registry),
             prefix: None,
         }
     }
@@ -223,15 +196,7 @@ impl Rpc {
         }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.inner.client
-    }
-
-    pub(crate) fn servers(&self) -> &Servers {
-        &self.inner.servers
-    }
-
-    pub(crate) fn default_timeout(&self) -> Duration {
-        self.inner.timeout
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
     }
 }

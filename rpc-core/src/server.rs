@@ -1,16 +1,35 @@
 //! Servers as their users see them.
 
-use std::future::IntoFuture;
+pub(crate) mod batch_consumer;
+pub(crate) mod clock_skew;
+pub(crate) mod dispatch;
+pub(crate) mod handler_latency;
+pub(crate) mod method_server;
+pub(crate) mod redelivery;
+pub(crate) mod registry;
+pub(crate) mod reply_batcher;
+pub(crate) mod select_all;
+pub(crate) mod session;
+pub(crate) mod settlement;
+pub(crate) mod subscription;
+pub(crate) mod task_pool;
+pub(crate) mod unreadable;
+pub(crate) mod worker;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect_error::ConnectError;
-use crate::options::QueueOptions;
-use crate::rpc::Rpc;
-use crate::serve_error::ServeError;
-use crate::service::Method;
+use crate::contract::service::Method;
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
+use crate::wire::queue_options::QueueOptions;
+use registry::{Ended, Registry};
 
 /// Methods that are being served.
 ///
@@ -20,8 +39,8 @@ use crate::service::Method;
 pub struct Server {
     stop: CancellationToken,
     ended: Ended,
-    /// Keeps the connection.
-    _rpc: Rpc,
+    /// Keeps the connection and the task.
+    _registry: Arc<Registry>,
 }
 
 impl Server {
@@ -58,34 +77,35 @@ impl Server {
     }
 }
 
-/// Methods about to be served; await it to start.
+/// Methods about to be served: a future of the [`Server`] that runs them.
 ///
-/// The options apply to all of its methods.
-#[derive(Debug)]
+/// The options apply to all of its methods. Nothing happens before the first poll. Once it was polled,
+/// options have no effect.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve {
-    rpc: Rpc,
-    methods: Vec<Method>,
+    state: ServeState,
+}
+
+enum ServeState {
+    Ready(Arc<Registry>, Vec<Method>),
+    Starting(BoxFuture<'static, Result<Server, ServeError>>),
+    Done,
 }
 
 impl Serve {
-    pub(crate) fn new(rpc: &Rpc, mut methods: Vec<Method>) -> Self {
-        for method in &mut methods {
-            method.name = rpc.prefixed(std::mem::take(&mut method.name));
-        }
+    pub(crate) fn new(registry: &Arc<Registry>, methods: Vec<Method>) -> Self {
         Self {
-            rpc: rpc.clone(),
-            methods,
+            state: ServeState::Ready(Arc::clone(registry), methods),
         }
     }
 
-    /// Lets a call run again that a lost server may have run already.
+    /// Whether a call may run again that a lost server may have run already.
     ///
-    /// Without it the caller of such a call gets [`RpcError::Interrupted`](crate::RpcError::Interrupted). A call
+    /// If not, the caller of such a call gets [`RpcError::Interrupted`](crate::RpcError::Interrupted). A call
     /// that took two servers with it runs no more; see [`dead_letter_queue`](Self::dead_letter_queue).
-    /// Defaults to off.
-    pub fn idempotent(self) -> Self {
-        self.with(|method| method.options.idempotent = true)
+    /// Defaults to what the trait says of each method, and to `false` for other methods.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.with(|method| method.options.idempotent = idempotent)
     }
 
     /// Sets how many calls of each method this server runs at a time. More wait in the queue, where other
@@ -119,27 +139,48 @@ impl Serve {
     }
 
     fn with(mut self, set: impl Fn(&mut Method)) -> Self {
-        self.methods.iter_mut().for_each(set);
+        if let ServeState::Ready(_, methods) = &mut self.state {
+            methods.iter_mut().for_each(set);
+        }
         self
     }
 }
 
-impl IntoFuture for Serve {
+impl Future for Serve {
     type Output = Result<Server, ServeError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let stop = CancellationToken::new();
-            let ended = self.rpc.servers().start(self.methods, stop.clone()).await?;
-            Ok(Server {
-                stop,
-                ended,
-                _rpc: self.rpc,
-            })
-        })
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let ServeState::Ready(..) = self.state
+            && let ServeState::Ready(registry, methods) =
+                std::mem::replace(&mut self.state, ServeState::Done)
+        {
+            self.state = ServeState::Starting(Box::pin(async move {
+                let stop = CancellationToken::new();
+                let ended = registry.start(methods, stop.clone()).await?;
+                Ok(Server {
+                    stop,
+                    ended,
+                    _registry: registry,
+                })
+            }));
+        }
+        let ServeState::Starting(starting) = &mut self.state else {
+            panic!("a `Serve` was polled after it had ended");
+        };
+        let served = std::task::ready!(starting.as_mut().poll(cx));
+        self.state = ServeState::Done;
+        Poll::Ready(served)
     }
 }
 
-/// How a server ended, once it has.
-pub(crate) type Ended = watch::Receiver<Option<Result<(), ServeError>>>;
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut serve = f.debug_struct("Serve");
+        match &self.state {
+            ServeState::Ready(_, methods) => serve.field("methods", methods),
+            ServeState::Starting(_) => serve.field("state", &"starting"),
+            ServeState::Done => serve.field("state", &"done"),
+        };
+        serve.finish_non_exhaustive()
+    }
+}

@@ -14,12 +14,13 @@ use async_trait::async_trait;
 use futures_util::Stream;
 use futures_util::future::{BoxFuture, Either};
 
-use crate::connect_error::ConnectError;
-use crate::message::{Delivery, Incoming, Message};
-use crate::options::QueueOptions;
-use crate::serve_error::ServeError;
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
+use crate::wire::message::{Delivery, Incoming, Message};
+use crate::wire::queue_options::QueueOptions;
 
 pub(crate) mod amqp;
+pub(crate) mod backoff;
 pub(crate) mod memory;
 #[cfg(test)]
 pub(crate) mod watched;
@@ -70,7 +71,7 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     fn confirm_channel(&self) -> Box<dyn ConfirmChannel>;
 
     /// Makes ready to look at queues.
-    fn lookout(&self) -> Box<dyn Lookout>;
+    fn queue_probe(&self) -> Box<dyn QueueProbe>;
 
     /// Closes the connection. What was published before is sent first.
     async fn close(&self);
@@ -125,15 +126,15 @@ pub(crate) enum Receipt {
 
 /// The end that looks at queues.
 #[async_trait]
-pub(crate) trait Lookout: fmt::Debug + Send + 'static {
+pub(crate) trait QueueProbe: fmt::Debug + Send + 'static {
     /// Looks at one queue; `None` if the broker does not answer. Without a limit. Not cancel safe: one that is
     /// dropped while it looks must not be used again.
-    async fn look(&mut self, queue: &str) -> Option<QueueLook>;
+    async fn probe(&mut self, queue: &str) -> Option<QueueStatus>;
 }
 
 /// What a queue looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QueueLook {
+pub(crate) enum QueueStatus {
     There {
         /// Those that no server has taken.
         calls: u32,

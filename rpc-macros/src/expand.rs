@@ -56,7 +56,7 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
         #(#allows)*
         const _: () = {
-            use #krate::private as __rpc;
+            use #krate::__private as __rpc;
 
             #descriptors
             #calls

@@ -1,7 +1,7 @@
 //! The `#[rpc_service]` attribute of [rpc-core].
 //!
 //! The way of a trait through this crate: `model` reads and checks it, so that `expand` cannot
-//! fail; what is generated calls only `rpc_core::private` and the public types of rpc-core.
+//! fail; what is generated calls only `rpc_core::__private` and the public types of rpc-core.
 //!
 //! [rpc-core]: https://docs.rs/rpc-core
 

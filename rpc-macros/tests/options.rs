@@ -96,7 +96,7 @@ async fn options_act() {
         panic!("{descriptor:?}");
     };
     assert_eq!(
-        (write.name, write.docs, write.one_way),
+        (write.name, write.docs, write.options.one_way),
         ("write_line", "Writes a line.", true)
     );
     assert_eq!(
@@ -104,7 +104,11 @@ async fn options_act() {
         ("line", "&str")
     );
     assert_eq!(
-        (lines.priority, lines.concurrency, lines.idempotent),
+        (
+            lines.options.priority,
+            lines.concurrency,
+            lines.options.idempotent
+        ),
         (Some(3), Some(1), true)
     );
     assert_eq!((lines.returns, write.returns), ("Vec<String>", "()"));

@@ -80,7 +80,7 @@ on_both! {
             .queue(QueueOptions::default().argument("x-max-length", 1).argument("x-overflow", "reject-publish"))
             .await
             .unwrap();
-        let nap = |millis| client.call("nap", json!({"millis": millis})).confirmed();
+        let nap = |millis| client.call("nap", json!({"millis": millis})).confirmed(true);
         let running = tokio::spawn(nap(1500));
         eventually("it runs", || async { tally.started() == 1 }).await;
         let next = tokio::spawn(nap(1));
@@ -90,7 +90,7 @@ on_both! {
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         assert!(start.elapsed() >= limit, "{:?}", start.elapsed());
         let hasty = builder(site.url()).fail_fast(true).connect().await.unwrap();
-        let error = hasty.call("nap", json!({"millis": 3})).confirmed().await.unwrap_err();
+        let error = hasty.call("nap", json!({"millis": 3})).confirmed(true).await.unwrap_err();
         assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
         assert_eq!(tally.started(), 1);
         assert_eq!(nap(4).await.unwrap(), json!(4));
@@ -169,7 +169,11 @@ async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
         let before = tally.finished();
         let nap = |millis| {
             let call = client.call("nap", json!({"millis": millis}));
-            tokio::spawn(if confirmed { call.confirmed() } else { call })
+            tokio::spawn(if confirmed {
+                call.confirmed(true)
+            } else {
+                call
+            })
         };
         let running = nap(4000);
         eventually("it runs", || async { tally.started() == before + 1 }).await;

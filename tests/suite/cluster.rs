@@ -56,7 +56,10 @@ impl Callers {
                     BankClient::new(&client).look(customer, number).await
                 } else {
                     let arguments = json!({"customer": customer, "number": number});
-                    let call = client.call("look", arguments).idempotent().confirmed();
+                    let call = client
+                        .call("look", arguments)
+                        .idempotent(true)
+                        .confirmed(true);
                     call.returning().await
                 };
                 assert_eq!(answer, Ok(customer + number), "after {:?}", start.elapsed());

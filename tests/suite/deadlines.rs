@@ -282,7 +282,7 @@ async fn a_call_waits_for_room_in_its_queue_until_its_deadline() {
     let ready = server.register("ready", ready).queue(options).await;
     ready.unwrap().shutdown().await.unwrap();
     let due = Instant::now() + LIMIT;
-    let call = client.call("ready", ()).confirmed().timeout(LIMIT);
+    let call = client.call("ready", ()).confirmed(true).timeout(LIMIT);
     let error = call.await.unwrap_err();
     assert_at(Instant::now(), due);
     assert!(matches!(error, RpcError::Overloaded { .. }), "{error:?}");
@@ -295,11 +295,11 @@ async fn an_idempotent_call_that_is_lost_again_and_again_ends_at_its_deadline() 
     let handler = |_: Value| pending::<Result<(), String>>();
     server
         .register("endless", handler)
-        .idempotent()
+        .idempotent(true)
         .await
         .unwrap();
     let due = Instant::now() + LIMIT;
-    let call = tokio::spawn(client.call("endless", ()).idempotent().timeout(LIMIT));
+    let call = tokio::spawn(client.call("endless", ()).idempotent(true).timeout(LIMIT));
     for _ in 0..9 {
         sleep(Duration::from_secs(1)).await;
         assert!(!call.is_finished());
@@ -321,7 +321,7 @@ async fn a_call_whose_queue_takes_none_is_overloaded_at_its_deadline() {
     let endless = |_: Value| pending::<Result<(), String>>();
     let serving = server.register("endless", endless).concurrency(1);
     serving.queue(queue).await.unwrap();
-    let call = |limit| client.call("endless", ()).confirmed().timeout(limit);
+    let call = |limit| client.call("endless", ()).confirmed(true).timeout(limit);
     let long = Duration::from_secs(3600);
     let _running = tokio::spawn(call(long).into_future());
     sleep(Duration::from_millis(10)).await;

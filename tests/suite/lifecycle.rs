@@ -163,13 +163,13 @@ on_both! {
         let tally = Tally::default();
         let first = builder(site.url()).shutdown_grace(Duration::ZERO).connect().await.unwrap();
         let handler = tally.clone();
-        let server = first.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent().await.unwrap();
+        let server = first.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent(true).await.unwrap();
         let call = tokio::spawn(client.call("nap", json!({"millis": 200})));
         eventually("it runs", || async { tally.started() == 1 }).await;
         server.shutdown().await.unwrap_err();
         let second = site.rpc().await;
         let handler = tally.clone();
-        second.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent().await.unwrap();
+        second.register("nap", move |nap: Nap| handler.clone().nap(nap)).idempotent(true).await.unwrap();
         assert_eq!(call.await.unwrap().unwrap(), json!(200));
         assert_eq!((tally.started(), tally.finished()), (2, 1));
     }

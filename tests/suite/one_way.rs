@@ -204,14 +204,14 @@ on_both! {
         let first = site.rpc().await;
         let handler = tally.clone();
         let nap = move |nap: Nap| handler.clone().nap(nap);
-        drop(first.register("nap", nap).idempotent().await.unwrap());
+        drop(first.register("nap", nap).idempotent(true).await.unwrap());
         client.call("nap", json!({"millis": 500})).one_way().await.unwrap();
         eventually("it runs", || async { tally.started() == 1 }).await;
         drop(first);
         let second = site.rpc().await;
         let handler = tally.clone();
         let nap = move |nap: Nap| handler.clone().nap(nap);
-        second.register("nap", nap).idempotent().await.unwrap();
+        second.register("nap", nap).idempotent(true).await.unwrap();
         eventually("it has run", || async { tally.finished() == 1 }).await;
         assert_eq!(tally.started(), 2);
     }

@@ -107,7 +107,7 @@ async fn pay(Amount { amount }: Amount) -> Result<u64, String> {
 }
 
 async fn serve(rpc: &Rpc) -> rpc_core::Server {
-    let serve = rpc.register("pay", pay).idempotent().concurrency(4);
+    let serve = rpc.register("pay", pay).idempotent(true).concurrency(4);
     serve.dead_letter_queue("pay.dead").await.unwrap()
 }
 
@@ -191,7 +191,7 @@ async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     assert!(matches!(error, RpcError::Timeout { .. }), "{error:?}");
 
     // A server that is lost with a call: the next one puts a copy of it in its place.
-    let running = tokio::spawn(client.call("pay", amount(1_500)).idempotent());
+    let running = tokio::spawn(client.call("pay", amount(1_500)).idempotent(true));
     let peer = RawPeer::connect(bank.site.url()).await.unwrap();
     eventually("it runs", || async {
         client.in_flight() == 1 && peer.counts("pay").await.unwrap().0 == 0

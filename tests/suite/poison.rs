@@ -132,13 +132,13 @@ async fn a_call_in_a_quorum_queue_kills_two_processes() {
 /// LOST-1, LOST-2
 #[tokio::test]
 async fn an_idempotent_call_in_a_classic_queue_kills_two_processes() {
-    poison("classic", Call::idempotent).await;
+    poison("classic", |call| call.idempotent(true)).await;
 }
 
 /// LOST-1, LOST-2
 #[tokio::test]
 async fn an_idempotent_call_in_a_quorum_queue_kills_two_processes() {
-    poison("quorum", |call| call.idempotent().confirmed()).await;
+    poison("quorum", |call| call.idempotent(true).confirmed(true)).await;
 }
 
 /// Nobody is there to be told, or to count.

@@ -17,7 +17,7 @@ use crate::site::{Site, builder, eventually, on_both};
 async fn serve_again(rpc: &Rpc, tally: &Tally, options: QueueOptions) {
     let handler = tally.clone();
     let nap = move |nap: Nap| handler.clone().nap(nap);
-    let serve = rpc.register("nap", nap).idempotent().queue(options);
+    let serve = rpc.register("nap", nap).idempotent(true).queue(options);
     serve.dead_letter_queue("nap.lost").await.unwrap();
 }
 
@@ -70,7 +70,7 @@ on_both! {
     /// The count is kept by the caller here.
     /// LOST-1, LOST-2
     async fn a_call_that_is_sent_again_takes_no_more_servers_with_it(site) {
-        lose_two_servers_with(site, QueueOptions::default(), Call::idempotent).await;
+        lose_two_servers_with(site, QueueOptions::default(), |call| call.idempotent(true)).await;
     }
 
     /// Two servers, ten restarts, 200 calls in flight at any time.
@@ -131,7 +131,7 @@ async fn an_interrupted_call_that_was_not_acked_runs_as_the_one_that_was_sent_ag
     peer.method_queue("nap").await.unwrap();
     let mut calls = peer.consume("nap").await.unwrap();
     let client = site.rpc().await;
-    let nap = client.call("nap", json!({"millis": 1})).idempotent();
+    let nap = client.call("nap", json!({"millis": 1})).idempotent(true);
     let nap = tokio::spawn(nap);
     let call = calls.next().await.unwrap();
     let properties = reply_properties("error", call.correlation_id().unwrap());

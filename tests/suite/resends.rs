@@ -68,7 +68,7 @@ on_both! {
         let (starts, server) = (Starts::default(), site.rpc().await);
         server.serve(CounterServer::new(starts.clone())).await.unwrap();
         let client = connect(line.url(site)).await.unwrap();
-        let call = tokio::spawn(client.call("again", ()).idempotent());
+        let call = tokio::spawn(client.call("again", ()).idempotent(true));
         starts.first().await;
         line.cut().await;
         assert!(call.await.unwrap().unwrap() != json!(0));
@@ -120,7 +120,7 @@ async fn a_method_that_has_gone_meanwhile_does_not_hide_that_the_call_may_have_r
         .queue(options)
         .await
         .unwrap();
-    let call = tokio::spawn(client.call("never", ()).idempotent());
+    let call = tokio::spawn(client.call("never", ()).idempotent(true));
     eventually("the call is in flight", || async {
         client.in_flight() == 1
     })

@@ -103,7 +103,7 @@ async fn breaks_again_and_again(what: &str, client: &Rpc, fault: impl AsyncFn())
     };
     let mut late = Vec::new();
     for _ in 0..ROUNDS {
-        let call = client.call("nap", json!({})).idempotent();
+        let call = client.call("nap", json!({})).idempotent(true);
         late.push(tokio::select! {
             late = lateness(call, ends_so) => late,
             () = faults() => unreachable!("they do not end"),

@@ -14,23 +14,24 @@ use lapin::types::ShortString;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
-use crate::connect_error::ConnectError;
+use crate::error::connect::ConnectError;
 use crate::transport::{Link, Purpose, Transport};
 
 mod acks;
 mod calls;
 mod link;
-mod lookout;
 mod confirms;
+mod confirm_correlator;
+mod loss;
 mod opening;
 mod permission;
-mod pressure;
+mod queue_probe;
 pub(crate) mod properties;
-mod receipts;
 mod refusal;
 mod runtime;
+mod write_backpressure;
 mod serving;
-pub(crate) mod sieve;
+pub(crate) mod sanitizer;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 pub(crate) mod url;

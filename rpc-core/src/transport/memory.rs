@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use self::broker::{Broker, keep_time};
 use self::channel::Connection;
 use self::confirms::Confirms;
-use super::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, Purpose, ServeChannel, Transport};
-use crate::connect_error::ConnectError;
-use crate::serve_error::ServeError;
+use super::{ConfirmChannel, Link, Loss, OpenCalls, Purpose, QueueProbe, ServeChannel, Transport};
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
 
 pub use self::broker::MemoryBroker;
 
@@ -148,7 +148,7 @@ impl Link for MemoryLink {
         self.connection.open_channel()
     }
 
-    fn lookout(&self) -> Box<dyn Lookout> {
+    fn queue_probe(&self) -> Box<dyn QueueProbe> {
         Box::new(self.connection.clone())
     }
 

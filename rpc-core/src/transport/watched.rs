@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use tokio::time::{Duration, Instant};
 
 use super::memory::{MemoryBroker, MemoryTransport};
-use super::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, Purpose, ServeChannel, Transport};
-use crate::connect_error::ConnectError;
-use crate::serve_error::ServeError;
+use super::{ConfirmChannel, Link, Loss, OpenCalls, Purpose, QueueProbe, ServeChannel, Transport};
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
 
 /// `memory://` with several hosts, which are all the same broker.
 #[derive(Clone, Debug)]
@@ -132,8 +132,8 @@ impl Link for WatchedLink {
         self.link.confirm_channel()
     }
 
-    fn lookout(&self) -> Box<dyn Lookout> {
-        self.link.lookout()
+    fn queue_probe(&self) -> Box<dyn QueueProbe> {
+        self.link.queue_probe()
     }
 
     async fn close(&self) {

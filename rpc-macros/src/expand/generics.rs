@@ -41,7 +41,9 @@ pub(super) fn travelling(item: &ItemTrait, krate: &Path) -> Generics {
     let mut generics = item.generics.clone();
     for param in generics.type_params_mut() {
         param.colon_token.get_or_insert_default();
-        param.bounds.push(parse_quote!(#krate::private::Parameter));
+        param
+            .bounds
+            .push(parse_quote!(#krate::__private::Parameter));
         param.default = None;
     }
     for param in generics.const_params_mut() {

@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
         other => bail!("a queue is classic or quorum, not {other}"),
     };
     let rpc = Rpc::connect(&*url).await?;
-    let serve = rpc.register("doom", doom).idempotent().queue(queue);
+    let serve = rpc.register("doom", doom).idempotent(true).queue(queue);
     let server = serve.dead_letter_queue("doom.lost").await?;
     say("ready")?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;

@@ -15,7 +15,11 @@ use crate::site::{Site, connect, eventually};
 async fn two_queues(rpc: &Rpc, again: &Rpc) {
     let servers = [
         Notes::default().serve(rpc).await.unwrap(),
-        Notes::default().serve(again).idempotent().await.unwrap(),
+        Notes::default()
+            .serve(again)
+            .idempotent(true)
+            .await
+            .unwrap(),
     ];
     for server in servers {
         server.shutdown().await.unwrap();
@@ -47,7 +51,7 @@ async fn one_way_calls_survive_their_broker() {
     node.restart().await.unwrap();
     waiting.await.unwrap().unwrap();
     let notes = Notes::default();
-    notes.serve(&again).idempotent().await.unwrap();
+    notes.serve(&again).idempotent(true).await.unwrap();
     notes.are(&[1, 2, 3]).await;
     let notes = Notes::default();
     notes.serve(&client).await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use rpc_core::internals::Echoes;
+use rpc_core::__internals::Echoes;
 use rpc_core::{Batching, Rpc};
 use serde_json::{Value, json};
 

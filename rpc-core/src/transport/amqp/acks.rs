@@ -17,16 +17,16 @@ use tokio::task::yield_now;
 use tracing::debug;
 
 use super::calls::hand_over;
-use super::link::lost;
+use super::loss::lost;
 use super::{properties, short, words};
-use crate::message::Message;
-use crate::supervisor::OwnedTask;
 use crate::transport::Loss;
+use crate::wire::message::Message;
+use tokio_util::task::AbortOnDropHandle;
 
 /// What is answered and to be acknowledged on a channel.
 pub(super) struct Acks {
     shared: Arc<Shared>,
-    _task: OwnedTask,
+    _task: AbortOnDropHandle<()>,
 }
 
 struct Shared {
@@ -78,7 +78,7 @@ impl Acks {
         let acknowledging = Arc::clone(&shared).acknowledge(told);
         Self {
             shared,
-            _task: OwnedTask(tokio::spawn(acknowledging)),
+            _task: AbortOnDropHandle::new(tokio::spawn(acknowledging)),
         }
     }
 

@@ -19,11 +19,12 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, explain};
-use super::pressure::Pressure;
+use super::write_backpressure::WriteBackpressure;
 use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short, words};
-use crate::connect_error::ConnectError;
-use crate::message::{DEAD_LETTER_EXCHANGE, FROM, Incoming, Message, headers_size};
+use crate::error::connect::ConnectError;
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
+use crate::wire::headers::{FROM, headers_size};
+use crate::wire::message::{DEAD_LETTER_EXCHANGE, Incoming, Message};
 
 /// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
 /// connection that the broker has not missed yet.
@@ -126,7 +127,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, String)> 
             channel,
             queue: queue.into(),
             header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
-            pressure: Pressure::default(),
+            pressure: WriteBackpressure::default(),
             published,
         }),
     })
@@ -150,7 +151,7 @@ struct AmqpCalls {
     channel: Channel,
     queue: Arc<str>,
     header_limit: usize,
-    pressure: Pressure,
+    pressure: WriteBackpressure,
     /// When a call was last published, which is when returned calls become likely.
     published: watch::Sender<Option<Instant>>,
 }

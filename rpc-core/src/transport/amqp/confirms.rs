@@ -13,12 +13,12 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::calls::publish_error;
+use super::confirm_correlator::{ConfirmCorrelator, Confirmed};
 use super::permission::{PUBLISH, explain};
-use super::receipts::{Confirmed, Receipts};
 use super::{BROKER_LIMIT, properties, short, words};
-use crate::message::Message;
-use crate::supervisor::OwnedTask;
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
+use crate::wire::message::Message;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Opens its channel for the first call, and another should that break.
 pub(super) struct AmqpConfirms {
@@ -30,7 +30,7 @@ pub(super) struct AmqpConfirms {
 struct Publisher {
     opened: Instant,
     calls: mpsc::Sender<Unconfirmed>,
-    _task: OwnedTask,
+    _task: AbortOnDropHandle<()>,
 }
 
 /// A call that waits to be published.
@@ -128,7 +128,7 @@ impl Publisher {
                 return Ok(Arc::new(Self {
                     opened: Instant::now(),
                     calls,
-                    _task: OwnedTask(task),
+                    _task: AbortOnDropHandle::new(task),
                 }));
             }
             Ok(Err(error)) => words(&error),
@@ -162,10 +162,10 @@ impl Publisher {
 /// Publishes what comes, many at a time, and tells each caller what became of its call.
 ///
 /// One task does it all: lapin counts delivery tags wrongly for publishes that race, and whoever wants to
-/// know which calls were returned has to look at all confirmations; see [`Receipts`].
+/// know which calls were returned has to look at all confirmations; see [`ConfirmCorrelator`].
 async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>) {
     let mut confirming = FuturesUnordered::new();
-    let mut receipts = Receipts::new();
+    let mut receipts = ConfirmCorrelator::new();
     loop {
         tokio::select! {
             biased;

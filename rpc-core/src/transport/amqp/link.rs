@@ -12,13 +12,14 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::confirms::AmqpConfirms;
-use super::lookout::AmqpLookout;
+use super::loss::lost;
+use super::queue_probe::AmqpQueueProbe;
 use super::serving::AmqpServing;
 use super::{BROKER_LIMIT, calls, words};
-use crate::connect_error::ConnectError;
-use crate::serve_error::ServeError;
-use crate::supervisor::OwnedTask;
-use crate::transport::{ConfirmChannel, Link, Lookout, Loss, OpenCalls, ServeChannel};
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
+use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeChannel};
+use tokio_util::task::AbortOnDropHandle;
 
 /// A connection. lapin closes it when this and all its channels are dropped.
 pub(super) struct AmqpLink {
@@ -27,7 +28,7 @@ pub(super) struct AmqpLink {
     user_id: Option<String>,
     lost: watch::Receiver<Option<Loss>>,
     blocked: watch::Receiver<Option<String>>,
-    _watcher: OwnedTask,
+    _watcher: AbortOnDropHandle<()>,
 }
 
 impl AmqpLink {
@@ -47,7 +48,7 @@ impl AmqpLink {
             user_id,
             lost,
             blocked,
-            _watcher: OwnedTask(watcher),
+            _watcher: AbortOnDropHandle::new(watcher),
         }
     }
 }
@@ -106,8 +107,8 @@ impl Link for AmqpLink {
         .into())
     }
 
-    fn lookout(&self) -> Box<dyn Lookout> {
-        Box::new(AmqpLookout::new(Arc::clone(&self.connection)))
+    fn queue_probe(&self) -> Box<dyn QueueProbe> {
+        Box::new(AmqpQueueProbe::new(Arc::clone(&self.connection)))
     }
 
     async fn close(&self) {
@@ -129,15 +130,6 @@ impl fmt::Debug for AmqpLink {
         f.debug_struct("AmqpLink")
             .field("host", &self.host)
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until the watcher of a connection has told why it is gone.
-pub(super) async fn lost(told: &watch::Receiver<Option<Loss>>) -> Loss {
-    let mut told = told.clone();
-    match told.wait_for(Option::is_some).await.as_deref() {
-        Ok(Some(loss)) => loss.clone(),
-        _ => Loss("the runtime was shut down".into()),
     }
 }
 

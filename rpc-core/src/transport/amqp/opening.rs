@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 
-use super::runtime::{Sifted, Socket};
-use super::sieve::Sieve;
+use super::runtime::{SanitizedTokio, Socket};
+use super::sanitizer::FrameSanitizer;
 
 /// Opens a connection over what `connect` brings.
 ///
@@ -21,7 +21,7 @@ pub(super) async fn open(
     connect: impl Fn(AMQPUri) -> Connecting + Send + Sync + 'static,
 ) -> Result<Connection, lapin::Error> {
     let first = Mutex::new(Some(connect(uri.clone()).await?));
-    let connect = async move |uri, _: Runtime<Sifted>| {
+    let connect = async move |uri, _: Runtime<SanitizedTokio>| {
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stream = match first {
             Some(stream) => stream,
@@ -29,9 +29,9 @@ pub(super) async fn open(
             None => connect(uri).await?,
         };
         // Beyond TLS, so it is plain for lapin in any case.
-        Ok(AsyncTcpStream::Plain(Sieve::new(stream)))
+        Ok(AsyncTcpStream::Plain(FrameSanitizer::new(stream)))
     };
-    Connection::connector(uri, Sifted::current(), connect, properties).await
+    Connection::connector(uri, SanitizedTokio::current(), connect, properties).await
 }
 
 /// A connection on its way.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
-#[cfg(feature = "internals")]
+#[cfg(feature = "__internals")]
 use lapin::protocol::basic::parse_properties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
 
 use super::short;
-use crate::correlation_id;
-use crate::message::{DEADLINE, FROM, Headers, JSON, Kind, LANE, Limit, Message, TIMEOUT};
+use crate::wire::correlation_id;
+use crate::wire::headers::{DEADLINE, FROM, Headers, LANE, Marks, TIMEOUT};
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 
 pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
@@ -48,22 +49,25 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     if let Some(from) = &message.from {
         headers.insert(FROM.into(), AMQPValue::LongString((**from).into()));
     }
-    if let Some(Limit { timeout, deadline }) = message.limit {
+    if let Some(TimeLimit { timeout, deadline }) = message.limit {
         let millis = |millis| AMQPValue::LongLongInt(i64::try_from(millis).unwrap_or(i64::MAX));
         headers.insert(TIMEOUT.into(), millis(timeout));
         if let Some(deadline) = deadline {
             headers.insert(DEADLINE.into(), millis(deadline));
         }
     }
-    if let Some(lane) = message.lane {
-        headers.insert(LANE.into(), AMQPValue::Boolean(lane));
+    if let Some(takes_batches) = message.takes_batches {
+        headers.insert(LANE.into(), AMQPValue::Boolean(takes_batches));
+    }
+    for (name, value) in message.marks.headers() {
+        headers.insert(name.into(), to_value(&value));
     }
     properties.with_headers(headers)
 }
 
 pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message {
     let mut headers = properties.headers().as_ref().map(map).unwrap_or_default();
-    let lane = headers.remove(LANE).and_then(|lane| lane.as_bool());
+    let takes_batches = headers.remove(LANE).and_then(|takes| takes.as_bool());
     let from = headers.remove(FROM);
     let from = from.as_ref().and_then(Value::as_str).map(Arc::from);
     let mut millis = |name| headers.remove(name).and_then(|millis| millis.as_u64());
@@ -73,7 +77,7 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
         correlation_id: (properties.correlation_id().as_ref()).map(|id| id.as_str().into()),
         reply_to: (properties.reply_to().as_ref()).map(|queue| queue.as_str().into()),
         from,
-        limit: timeout.map(|timeout| Limit { timeout, deadline }),
+        limit: timeout.map(|timeout| TimeLimit { timeout, deadline }),
         content_type: properties.content_type().as_ref().map(|found| {
             // That of almost all.
             match found.as_str() {
@@ -92,21 +96,22 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
             .user_id()
             .as_ref()
             .map(|user| user.as_str().to_owned()),
-        lane,
+        takes_batches,
+        marks: Marks::take_from(&mut headers),
         headers,
         body: body.into(),
     }
 }
 
 /// The message with these properties, which are followed by its body; `None` where lapin cannot read them.
-#[cfg(feature = "internals")]
+#[cfg(feature = "__internals")]
 pub(crate) fn parse(bytes: &[u8]) -> Option<Message> {
     let (body, properties) = parse_properties(bytes).ok()?;
     Some(from_amqp(&properties, body.to_vec()))
 }
 
 /// The message as it arrives where it is sent to.
-#[cfg(any(test, feature = "internals"))]
+#[cfg(any(test, feature = "__internals"))]
 pub(crate) fn forward(message: &Message) -> Message {
     from_amqp(&to_amqp(message), message.body.to_vec())
 }
@@ -190,7 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::wire::strategies as any;
 
     proptest! {
         #[test]

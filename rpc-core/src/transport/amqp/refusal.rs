@@ -9,7 +9,7 @@ use lapin::uri::AMQPScheme;
 
 use super::url::Host;
 use super::words;
-use crate::connect_error::ConnectError;
+use crate::error::connect::ConnectError;
 
 /// Why there is no connection, where TLS is not the reason.
 pub(super) fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {

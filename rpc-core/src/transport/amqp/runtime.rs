@@ -1,4 +1,4 @@
-//! The runtime as lapin sees it: tokio, with connections on which what is read goes through the [`Sieve`].
+//! The runtime as lapin sees it: tokio, with connections on which what is read goes through the [`FrameSanitizer`].
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -11,24 +11,24 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::{Stream, TryFutureExt};
 use lapin::AsyncTcpStream;
 
-use super::sieve::Sieve;
+use super::sanitizer::FrameSanitizer;
 
 /// A connection, with TLS or without.
 pub(super) type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
 /// The runtime in which it is made.
 #[derive(Clone, Debug)]
-pub(super) struct Sifted(Tokio);
+pub(super) struct SanitizedTokio(Tokio);
 
-impl Sifted {
+impl SanitizedTokio {
     pub(super) fn current() -> Runtime<Self> {
         Runtime::new(Self(Tokio::current()))
     }
 }
 
-impl RuntimeKit for Sifted {}
+impl RuntimeKit for SanitizedTokio {}
 
-impl Executor for Sifted {
+impl Executor for SanitizedTokio {
     type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
 
     fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
@@ -50,8 +50,8 @@ impl Executor for Sifted {
     }
 }
 
-impl Reactor for Sifted {
-    type TcpStream = Sieve<Socket>;
+impl Reactor for SanitizedTokio {
+    type TcpStream = FrameSanitizer<Socket>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     /// lapin registers nothing.
@@ -75,6 +75,6 @@ impl Reactor for Sifted {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        connecting.map_ok(|stream| Sieve::new(Socket::Plain(stream)))
+        connecting.map_ok(|stream| FrameSanitizer::new(Socket::Plain(stream)))
     }
 }

@@ -21,14 +21,14 @@ use tracing::{debug, warn};
 use super::acks::Acks;
 use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
-use super::link::lost;
+use super::loss::lost;
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, explain};
 use super::{BROKER_LIMIT, properties, short, words};
-use crate::backoff::Backoff;
-use crate::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
-use crate::options::QueueOptions;
-use crate::serve_error::ServeError;
+use crate::error::serve::ServeError;
+use crate::transport::backoff::Backoff;
 use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
+use crate::wire::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
+use crate::wire::queue_options::QueueOptions;
 
 /// A channel for the methods of one server.
 pub(super) struct AmqpServing {

@@ -19,7 +19,7 @@ use rustls::{AlertDescription, CertificateError, RootCertStore};
 use super::Failure;
 use super::opening::{Connecting, open, plain};
 use super::url::Host;
-use crate::connect_error::ConnectError;
+use crate::error::connect::ConnectError;
 
 /// What the user has set, as it was given.
 #[derive(Clone, Default)]

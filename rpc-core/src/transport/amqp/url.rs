@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
-use crate::connect_error::ConnectError;
-use crate::error::shorten;
+use crate::error::call::shorten;
+use crate::error::connect::ConnectError;
 
 /// One host of the URL.
 pub(crate) struct Host {

@@ -7,14 +7,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::queue::QueueId;
-use crate::ids::IdMap;
+use rustc_hash::FxHashMap;
 
 /// At most one alarm for each queue, so their number is bounded by that of the queues. An alarm may be
 /// early, when what it was set for has gone; it is never late.
 #[derive(Debug)]
 pub(super) struct Alarms {
     ordered: BTreeSet<(Instant, QueueId)>,
-    set: IdMap<QueueId, Instant>,
+    set: FxHashMap<QueueId, Instant>,
     /// Notified when the first alarm becomes an earlier one.
     moved: Arc<Notify>,
 }
@@ -23,7 +23,7 @@ impl Alarms {
     pub(super) fn new(moved: Arc<Notify>) -> Self {
         Self {
             ordered: BTreeSet::new(),
-            set: IdMap::default(),
+            set: FxHashMap::default(),
             moved,
         }
     }

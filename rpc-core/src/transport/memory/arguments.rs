@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::options::QueueOptions;
+use crate::wire::queue_options::QueueOptions;
 
 /// What the arguments of a queue ask for. Those that the broker does not know have no effect.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Limits {
+pub(super) struct QueueLimits {
     /// The most messages that may wait.
     pub(super) length: Option<usize>,
     /// The most bytes of bodies that may wait.
@@ -35,7 +35,7 @@ pub(super) enum Overflow {
     RejectPublishDeadLetter,
 }
 
-impl Limits {
+impl QueueLimits {
     /// The error is the broker's reason for refusing the declaration.
     pub(super) fn of(queue: &str, options: &QueueOptions) -> Result<Self, String> {
         let mut limits = Self::default();
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn an_argument_that_makes_no_sense_is_refused() {
         let refused = |name: &str, value: Value| {
-            let reason = Limits::of("x", &QueueOptions::default().argument(name, value));
+            let reason = QueueLimits::of("x", &QueueOptions::default().argument(name, value));
             let reason = reason.unwrap_err();
             let (start, what) = reason.split_once(" in vhost '/': ").unwrap();
             assert_eq!(

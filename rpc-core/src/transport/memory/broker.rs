@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::state::State;
+use super::state::BrokerState;
 
 /// The broker behind `memory://name`, to look into it and to make it fail.
 ///
@@ -123,7 +123,7 @@ impl MemoryBroker {
 /// What links refer to.
 pub(super) struct Broker {
     url: String,
-    state: Mutex<State>,
+    state: Mutex<BrokerState>,
     /// Notified when a publisher that was held up has to look again.
     pub(super) gate: Notify,
     alarm_moved: Arc<Notify>,
@@ -147,7 +147,7 @@ impl Broker {
         let alarm_moved = Arc::new(Notify::new());
         Arc::new(Self {
             url,
-            state: Mutex::new(State::new(Arc::clone(&alarm_moved))),
+            state: Mutex::new(BrokerState::new(Arc::clone(&alarm_moved))),
             gate: Notify::new(),
             alarm_moved,
         })
@@ -159,7 +159,7 @@ impl Broker {
 
     /// The lock is held for one operation, never over an await. Nothing panics under it, so it cannot
     /// be poisoned.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BrokerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,15 +16,15 @@ use uuid::Uuid;
 
 use super::broker::Broker;
 use super::replies::Replies;
-use super::state::{ConnectionId, Published, Refusal, State};
-use crate::connect_error::ConnectError;
-use crate::message::{Delivery, Message};
-use crate::options::QueueOptions;
-use crate::serve_error::ServeError;
+use super::state::{BrokerState, ConnectionId, Refusal, Routed};
+use crate::error::connect::ConnectError;
+use crate::error::serve::ServeError;
 use crate::transport::{
     CallChannel, HandOver, Loss, Messages, OpenCalls, PublishError, Receipt, ServeChannel,
     TakeReply,
 };
+use crate::wire::message::{Delivery, Message};
+use crate::wire::queue_options::QueueOptions;
 
 /// What both ends know of the connection they belong to.
 #[derive(Clone, Debug)]
@@ -76,12 +76,12 @@ impl Connection {
     pub(super) fn publish<'a, T: Send + 'a>(
         &'a self,
         call: Message,
-        publish: impl Fn(&mut State, Message) -> Result<Published<T>, Refusal> + Send + Sync + 'a,
+        publish: impl Fn(&mut BrokerState, Message) -> Result<Routed<T>, Refusal> + Send + Sync + 'a,
     ) -> HandOver<'a, T> {
         let mut call = match publish(&mut self.broker.lock(), call) {
-            Ok(Published::Done(done)) => return Either::Left(ready(Ok(done))),
+            Ok(Routed::Done(done)) => return Either::Left(ready(Ok(done))),
             Err(refusal) => return Either::Left(ready(Err(self.not_sent(refusal)))),
-            Ok(Published::Blocked(returned)) => returned,
+            Ok(Routed::Blocked(returned)) => returned,
         };
         Either::Right(Box::pin(async move {
             loop {
@@ -89,8 +89,8 @@ impl Connection {
                 let opened = self.broker.gate.notified();
                 let published = publish(&mut self.broker.lock(), *call);
                 match published.map_err(|refusal| self.not_sent(refusal))? {
-                    Published::Done(done) => return Ok(done),
-                    Published::Blocked(returned) => call = returned,
+                    Routed::Done(done) => return Ok(done),
+                    Routed::Blocked(returned) => call = returned,
                 }
                 opened.await;
             }
@@ -141,7 +141,8 @@ impl CallChannel for Calls {
 
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
         let own = (self.connection.id, &*self.reply_queue);
-        let publish = move |state: &mut State, call| state.call(own, queue, call, Instant::now());
+        let publish =
+            move |state: &mut BrokerState, call| state.call(own, queue, call, Instant::now());
         self.connection.publish(call, publish)
     }
 }
@@ -164,7 +165,7 @@ struct Serving {
 impl Serving {
     fn settle(
         &self,
-        how: fn(&mut State, u64, u64) -> Result<(), Refusal>,
+        how: fn(&mut BrokerState, u64, u64) -> Result<(), Refusal>,
         tag: u64,
     ) -> Result<(), PublishError> {
         let settled = how(&mut self.connection.broker.lock(), self.id, tag);
@@ -231,7 +232,7 @@ impl ServeChannel for Serving {
     }
 
     fn ack(&self, tag: u64) -> Result<(), PublishError> {
-        self.settle(State::ack, tag)
+        self.settle(BrokerState::ack, tag)
     }
 
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
@@ -239,7 +240,7 @@ impl ServeChannel for Serving {
     }
 
     fn reject(&self, tag: u64) -> Result<(), PublishError> {
-        self.settle(State::reject, tag)
+        self.settle(BrokerState::reject, tag)
     }
 
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
@@ -248,7 +249,7 @@ impl ServeChannel for Serving {
     }
 
     async fn requeue(&self, tag: u64) -> Result<(), PublishError> {
-        self.settle(State::requeue, tag)
+        self.settle(BrokerState::requeue, tag)
     }
 
     async fn cancel(&self) {

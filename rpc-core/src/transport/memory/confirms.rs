@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::channel::Connection;
-use super::state::State;
-use crate::message::Message;
-use crate::transport::{ConfirmChannel, Lookout, PublishError, QueueLook, Receipt};
+use super::state::BrokerState;
+use crate::transport::{ConfirmChannel, PublishError, QueueProbe, QueueStatus, Receipt};
+use crate::wire::message::Message;
 
 /// The end of calls that are confirmed.
 #[derive(Debug)]
@@ -16,24 +16,24 @@ pub(super) struct Confirms(pub(super) Connection);
 impl ConfirmChannel for Confirms {
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
         let publish =
-            |state: &mut State, call| state.confirm(self.0.id, queue, call, Instant::now());
+            |state: &mut BrokerState, call| state.confirm(self.0.id, queue, call, Instant::now());
         self.0.publish(call, publish).await
     }
 }
 
 #[async_trait]
-impl Lookout for Connection {
-    async fn look(&mut self, queue: &str) -> Option<QueueLook> {
+impl QueueProbe for Connection {
+    async fn probe(&mut self, queue: &str) -> Option<QueueStatus> {
         if self.loss.borrow().is_some() {
             return None;
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let look = match self.broker.lock().queues().look(queue) {
-            Some((calls, servers)) => QueueLook::There {
+            Some((calls, servers)) => QueueStatus::There {
                 calls: count(calls),
                 servers: count(servers),
             },
-            None => QueueLook::Absent,
+            None => QueueStatus::Absent,
         };
         Some(look)
     }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::arguments::{Limits, Overflow, equivalent};
+use super::arguments::{Overflow, QueueLimits, equivalent};
 use super::consumers::{ChannelId, ConsumerId, Consumers};
-use crate::message::Message;
-use crate::options::QueueOptions;
+use crate::wire::message::Message;
+use crate::wire::queue_options::QueueOptions;
 
 /// A queue at rest never has both a ready message and a consumer with free capacity.
 #[derive(Debug)]
 pub(super) struct Queue {
     name: String,
     options: QueueOptions,
-    limits: Limits,
+    limits: QueueLimits,
     ready: BTreeMap<Position, Held>,
     /// Bytes of all bodies in `ready`.
     ready_bytes: usize,
@@ -60,7 +60,7 @@ impl Queue {
         options: &QueueOptions,
         now: Instant,
     ) -> Result<Self, String> {
-        let limits = Limits::of(name, options)?;
+        let limits = QueueLimits::of(name, options)?;
         Ok(Self {
             name: name.to_owned(),
             options: options.clone(),
@@ -216,7 +216,7 @@ impl Queue {
     }
 
     fn exceeds(&self, more: usize, more_bytes: usize) -> bool {
-        let Limits { length, bytes, .. } = self.limits;
+        let QueueLimits { length, bytes, .. } = self.limits;
         let exceeds = |most: Option<usize>, size| most.is_some_and(|most| size > most);
         exceeds(length, self.ready.len() + more) || exceeds(bytes, self.ready_bytes + more_bytes)
     }

@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::queue::{Queue, QueueId};
-use crate::ids::IdMap;
-use crate::message::Incoming;
-use crate::options::QueueOptions;
 use crate::transport::TakeReply;
+use crate::wire::message::Incoming;
+use crate::wire::queue_options::QueueOptions;
+use rustc_hash::FxHashMap;
 
 #[derive(Debug)]
 pub(super) struct Queues {
     ids: HashMap<String, QueueId>,
     last_id: QueueId,
     /// The queues of methods.
-    pub(super) methods: IdMap<QueueId, Queue>,
+    pub(super) methods: FxHashMap<QueueId, Queue>,
     /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
     /// so nothing ever waits there.
     pub(super) replies: ReplyQueues,
@@ -62,7 +62,7 @@ impl Queues {
         Self {
             ids: HashMap::new(),
             last_id: 0,
-            methods: IdMap::default(),
+            methods: FxHashMap::default(),
             replies: HashMap::new(),
             alarms: Alarms::new(alarm_moved),
         }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Sleep, sleep_until};
 
 use super::queues::Arriving;
-use crate::message::Incoming;
+use crate::wire::message::Incoming;
 
 /// In the order of their sending, also if some are late.
 pub(super) struct Replies {

@@ -13,20 +13,20 @@ use super::consumers::{ChannelId, ConsumerId};
 use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
 use super::queues::{Arriving, Queues, ReplyQueue};
-use crate::ids::IdMap;
-use crate::message::{Delivery, Incoming, Message};
-use crate::options::QueueOptions;
 use crate::transport::{Loss, TakeReply};
+use crate::wire::message::{Delivery, Incoming, Message};
+use crate::wire::queue_options::QueueOptions;
+use rustc_hash::FxHashMap;
 
 mod routing;
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct BrokerState {
     running: bool,
     blocked: Option<String>,
     ids: u64,
-    connections: IdMap<ConnectionId, Connection>,
-    channels: IdMap<ChannelId, Channel>,
+    connections: FxHashMap<ConnectionId, Connection>,
+    channels: FxHashMap<ChannelId, Channel>,
     queues: Queues,
     faults: Faults,
 }
@@ -44,8 +44,8 @@ struct Connection {
 #[derive(Debug)]
 struct Channel {
     connection: ConnectionId,
-    subscriptions: IdMap<ConsumerId, Subscription>,
-    unsettled: IdMap<u64, Unsettled>,
+    subscriptions: FxHashMap<ConsumerId, Subscription>,
+    unsettled: FxHashMap<u64, Unsettled>,
     tags: u64,
     /// Set before the subscriptions go, so that no delivery is taken that already belongs to another.
     ended: Arc<AtomicBool>,
@@ -76,20 +76,20 @@ pub(super) enum Refusal {
 
 /// What became of a call.
 #[derive(Debug)]
-pub(super) enum Published<T> {
+pub(super) enum Routed<T> {
     Done(T),
     /// The broker takes none at the moment; here it is back.
     Blocked(Box<Message>),
 }
 
-impl State {
+impl BrokerState {
     pub(super) fn new(alarm_moved: Arc<Notify>) -> Self {
         Self {
             running: true,
             blocked: None,
             ids: 0,
-            connections: IdMap::default(),
-            channels: IdMap::default(),
+            connections: FxHashMap::default(),
+            channels: FxHashMap::default(),
             queues: Queues::new(alarm_moved),
             faults: Faults::default(),
         }
@@ -152,8 +152,8 @@ impl State {
         open.channels.push(id);
         let channel = Channel {
             connection,
-            subscriptions: IdMap::default(),
-            unsettled: IdMap::default(),
+            subscriptions: FxHashMap::default(),
+            unsettled: FxHashMap::default(),
             tags: 0,
             ended,
         };

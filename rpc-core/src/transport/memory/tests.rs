@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::*;
-use crate::message::{Delivery, Incoming, Kind, Message};
-use crate::options::QueueOptions;
 use crate::transport::{CallChannel, Messages, Receipt};
+use crate::wire::message::{Delivery, Incoming, Kind, Message};
+use crate::wire::queue_options::QueueOptions;
 
 mod faults;
 

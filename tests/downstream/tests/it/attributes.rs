@@ -100,17 +100,23 @@ fn a_descriptor_has_the_options_of_each_method() {
         panic!("{PRESS:?}");
     };
     assert_eq!((print.name, rush.name), ("press.print.v2", "press.rush"));
-    assert_eq!((print.priority, rush.priority), (None, Some(9)));
+    assert_eq!(
+        (print.options.priority, rush.options.priority),
+        (None, Some(9))
+    );
     assert_eq!((print.concurrency, sheets.concurrency), (Some(1), None));
     let queue = QueueOptions::default().argument("x-max-priority", 9);
     assert_eq!(print.queue.map(|queue| queue()), Some(queue));
-    assert_eq!((print.idempotent, sheets.idempotent), (false, true));
-    assert_eq!(sheets.timeout, Some(Duration::from_secs(90)));
-    assert_eq!(clean.timeout, Some(Duration::from_millis(150)));
+    assert_eq!(
+        (print.options.idempotent, sheets.options.idempotent),
+        (false, true)
+    );
+    assert_eq!(sheets.options.timeout, Some(Duration::from_secs(90)));
+    assert_eq!(clean.options.timeout, Some(Duration::from_millis(150)));
     let one_way = DiaryClient::DESCRIPTOR
         .methods
         .iter()
-        .filter(|method| method.one_way);
+        .filter(|method| method.options.one_way);
     let one_way: Vec<_> = one_way.map(|method| method.name).collect();
     assert_eq!(one_way, ["diary.write", "diary.jot.down", "diary.squeeze"]);
 }

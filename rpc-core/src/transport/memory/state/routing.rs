@@ -6,16 +6,17 @@ use std::time::SystemTime;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Channel, ConnectionId, Published, Refusal, State, Unsettled};
-use crate::ids::IdMap;
-use crate::message::{Delivery, Headers, Incoming, Message, unix_millis};
+use super::{BrokerState, Channel, ConnectionId, Refusal, Routed, Unsettled};
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, Queue, QueueId, whole_milliseconds};
 use crate::transport::memory::queues::ReplyQueues;
 use crate::transport::{Receipt, TakeReply};
+use crate::wire::headers::Headers;
+use crate::wire::message::{Delivery, Incoming, Message, unix_millis};
+use rustc_hash::FxHashMap;
 
-impl State {
+impl BrokerState {
     /// Routes a call, or returns it to the channel it came from.
     pub(in crate::transport::memory) fn call(
         &mut self,
@@ -23,12 +24,12 @@ impl State {
         queue: &str,
         call: Message,
         now: Instant,
-    ) -> Result<Published<()>, Refusal> {
+    ) -> Result<Routed<()>, Refusal> {
         if !self.connections.contains_key(&connection) {
             return Err(Refusal::Closed);
         }
         if self.blocked.is_some() {
-            return Ok(Published::Blocked(Box::new(call)));
+            return Ok(Routed::Blocked(Box::new(call)));
         }
         if let Some(id) = self.queues.id(queue) {
             self.enqueue(id, call, now);
@@ -37,7 +38,7 @@ impl State {
         } else if let Some(own) = self.queues.replies.get(reply_queue) {
             own.send(None, Incoming::Returned(call));
         }
-        Ok(Published::Done(()))
+        Ok(Routed::Done(()))
     }
 
     /// Routes a call, and says what became of it.
@@ -47,14 +48,14 @@ impl State {
         queue: &str,
         call: Message,
         now: Instant,
-    ) -> Result<Published<Receipt>, Refusal> {
+    ) -> Result<Routed<Receipt>, Refusal> {
         if !self.connections.contains_key(&connection) {
             return Err(Refusal::Closed);
         }
         if self.blocked.is_some() {
-            return Ok(Published::Blocked(Box::new(call)));
+            return Ok(Routed::Blocked(Box::new(call)));
         }
-        Ok(Published::Done(self.offer(queue, call, now)))
+        Ok(Routed::Done(self.offer(queue, call, now)))
     }
 
     fn offer(&mut self, queue: &str, message: Message, now: Instant) -> Receipt {
@@ -226,7 +227,7 @@ impl State {
     }
 }
 
-fn deliver(channels: &mut IdMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
+fn deliver(channels: &mut FxHashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
     // Both are there: a consumer leaves its queue before its subscription and its channel go.
     let Some(channel) = channels.get_mut(&handout.channel) else {
         return;

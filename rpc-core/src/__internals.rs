@@ -1,0 +1,126 @@
+//! Parts of the library by themselves, for `benches` to measure and `fuzz` to feed. No part of the public interface.
+
+use std::io::IoSliceMut;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::client::pending::{Outcome, PendingCall, PendingCalls};
+use crate::contract::service::{Method, Service};
+use crate::server::dispatch::{Arrived, answer, prepare};
+use crate::transport::amqp::sanitizer::frames::Frames;
+use crate::transport::amqp::sanitizer::proof;
+use crate::wire::correlation_id::CorrelationId;
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+
+mod wire;
+
+pub use wire::{Arrival, End, Wire, check_url};
+
+/// A table of pending calls, in which some wait for ever.
+#[derive(Debug)]
+pub struct Pending {
+    table: Arc<PendingCalls>,
+    _waiting: Vec<PendingCall>,
+}
+
+impl Pending {
+    /// A table in which so many wait.
+    #[must_use]
+    pub fn with(waiting: usize) -> Self {
+        let table = Arc::<PendingCalls>::default();
+        let waiting = (0..waiting).filter_map(|_| table.enter().ok()).collect();
+        Self {
+            table,
+            _waiting: waiting,
+        }
+    }
+
+    /// Lets one more call enter and be answered; whether it was.
+    pub async fn round_trip(&self) -> bool {
+        let Ok(mut call) = self.table.enter() else {
+            return false;
+        };
+        let reply = Message {
+            correlation_id: Some(call.id()),
+            ..Message::default()
+        };
+        self.table.deliver(reply, Outcome::Answered);
+        matches!(call.outcome().await, Outcome::Answered(_))
+    }
+}
+
+/// What holds of any bytes as the properties of a message, from its class on, and as what a broker sends.
+///
+/// # Panics
+/// If it does not hold: what is handed to lapin cannot be read, or something good was changed.
+pub fn whatever_comes_can_be_read(bytes: &[u8]) {
+    proof::whatever_comes_can_be_read(bytes);
+}
+
+/// What stands between a connection and lapin.
+#[derive(Debug, Default)]
+pub struct FrameSanitizer(Frames);
+
+impl FrameSanitizer {
+    /// Lets through what can be read of what has come, of which there may be 64 KiB; how much that is.
+    pub fn pass(&mut self, stream: &[u8], out: &mut [u8]) -> usize {
+        self.0.space()[..stream.len()].copy_from_slice(stream);
+        self.0.read(stream.len());
+        self.0.hand_out(&mut [IoSliceMut::new(out)])
+    }
+}
+
+/// A call of about the usual size, as a broker delivers it.
+#[must_use]
+pub fn delivery(body: &[u8]) -> Vec<u8> {
+    let queue: Arc<str> = format!("rpc.reply.{}", Uuid::nil()).into();
+    proof::delivery(&Message {
+        kind: Kind::Call,
+        correlation_id: Some(CorrelationId::Uuid(Uuid::nil())),
+        reply_to: Some(Arc::clone(&queue)),
+        from: Some(queue),
+        limit: Some(TimeLimit {
+            timeout: 30_000,
+            deadline: Some(1_700_000_000_000),
+        }),
+        content_type: Some(JSON.into()),
+        expiration: Some(Duration::from_millis(29_500)),
+        body: Bytes::copy_from_slice(body),
+        ..Message::default()
+    })
+}
+
+/// One service whose methods, of these names, return what they get.
+#[derive(Debug)]
+pub struct Echoes(pub Vec<String>);
+
+impl Service for Echoes {
+    fn into_methods(self) -> Vec<Method> {
+        let echo = |value: Value| async { Ok::<_, String>(value) };
+        let names = self.0.into_iter();
+        names.map(|name| Method::new(name, echo)).collect()
+    }
+}
+
+/// What a server does with a call that has arrived; its reply.
+pub async fn dispatch(method: &Method, body: &[u8]) -> Option<Wire> {
+    let call = Arrived {
+        message: Message {
+            kind: Kind::Call,
+            body: Bytes::copy_from_slice(body),
+            ..Message::default()
+        },
+        redelivered: false,
+        refused: None,
+        deadline: None,
+    };
+    let call = prepare(method, call, Instant::now());
+    let reply = answer(method, call, true, usize::MAX, &CancellationToken::new()).await;
+    reply.map(Wire)
+}

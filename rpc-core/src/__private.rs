@@ -1,0 +1,215 @@
+//! What generated code calls; no part of the public interface.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+pub use serde;
+
+pub use crate::contract::argument::{Arguments, Encode, fields, lent, lent_option, owned};
+pub use crate::contract::returns::{Encoded, Is, ResultParts, Returns, alias, result, value};
+pub use crate::contract::service::Run;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use crate::contract::descriptor::{
+    Other, TypeOf, arg, args, describe, describe_service, value_type,
+};
+pub use crate::{
+    Call, CallError, Method, MethodDescriptor as Descriptor, Rpc, RpcError, Service,
+    ServiceDescriptor,
+};
+
+use crate::client::request::Request;
+use crate::contract::argument::encode;
+use crate::contract::returns::Finish;
+use crate::wire::codec;
+
+/// The client side of a method, up to the arguments.
+#[must_use]
+pub fn call<'a, O, T, Err>(
+    rpc: &'a Rpc,
+    method: &'static Descriptor,
+    returns: Returns<O, T, Err>,
+) -> CallBuilder<'a, T, Err> {
+    CallBuilder {
+        rpc,
+        method,
+        finish: returns.finish,
+    }
+}
+
+/// A call without its arguments.
+pub struct CallBuilder<'a, T, Err> {
+    rpc: &'a Rpc,
+    method: &'static Descriptor,
+    finish: Finish<T, Err>,
+}
+
+impl<T, Err> CallBuilder<'_, T, Err> {
+    /// The call with these arguments, in the order of the descriptor.
+    pub fn args<const N: usize>(self, args: [&dyn Encode; N]) -> Call<T, Err> {
+        let body = encode(self.method, &args);
+        self.call(body)
+    }
+
+    /// The call with the fields of a struct as arguments.
+    pub fn fields<A: Serialize>(self, args: A) -> Call<T, Err> {
+        self.call(codec::encode_args(&args))
+    }
+
+    fn call(self, body: Result<Vec<u8>, String>) -> Call<T, Err> {
+        let method = self.rpc.prefixed(self.method.name.into());
+        let request = Request::new(method, Request::options_of(self.method), body);
+        Call::new(self.rpc.client(), request, self.finish)
+    }
+}
+
+impl<T, Err> fmt::Debug for CallBuilder<'_, T, Err> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f.debug_struct("CallBuilder")
+            .field("method", &self.method.name))
+        .finish_non_exhaustive()
+    }
+}
+
+/// What can be a type parameter of a service.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a type parameter of a service",
+    label = "it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
+    note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait Parameter: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
+
+/// The server side of a method, up to the arguments.
+#[must_use]
+pub fn method<S, O, T, Err>(
+    service: &Arc<S>,
+    method: &'static Descriptor,
+    returns: Returns<O, T, Err>,
+) -> MethodBuilder<S, (), O> {
+    MethodBuilder {
+        service: Arc::clone(service),
+        method,
+        encode: returns.encode,
+        arguments: (),
+    }
+}
+
+/// A method without what runs it.
+pub struct MethodBuilder<S, A, O> {
+    service: Arc<S>,
+    method: &'static Descriptor,
+    encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    arguments: A,
+}
+
+impl<S, O> MethodBuilder<S, (), O> {
+    /// The method with these arguments, which are none if this is not called.
+    #[must_use]
+    pub fn args<A>(self, arguments: A) -> MethodBuilder<S, A, O> {
+        MethodBuilder {
+            service: self.service,
+            method: self.method,
+            encode: self.encode,
+            arguments,
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static, A: Arguments, O: 'static> MethodBuilder<S, A, O> {
+    /// The method, run by this function.
+    pub fn run<R: Is<O> + 'static>(self, run: Run<S, A::Values, R>) -> Method {
+        Method::described(self.service, self.method, self.arguments, run, self.encode)
+    }
+}
+
+impl<S, A, O> fmt::Debug for MethodBuilder<S, A, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f.debug_struct("MethodBuilder")
+            .field("method", &self.method.name))
+        .finish_non_exhaustive()
+    }
+}
+
+/// The future of a method; a box, since [`Run`] returns one.
+pub fn pin<'a, O>(future: impl Future<Output = O> + Send + 'a) -> BoxFuture<'a, O> {
+    Box::pin(future)
+}
+
+/// What the error of each method has to be for a client to implement the trait.
+#[diagnostic::on_unimplemented(
+    message = "the client is no implementation of its trait: `{Self}` cannot say that a call failed",
+    label = "the error of each method is `From<RpcError>` where a client is used as an implementation",
+    note = "for an error of your own: `impl From<rpc_core::RpcError> for {Self}`"
+)]
+pub trait Failure: From<RpcError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<RpcError>> Failure for E {}
+
+/// A `Result<T, E>` that says it if a call failed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait Flatten<T, E> {
+    #[doc(hidden)]
+    fn flatten(result: Result<T, CallError<E>>) -> Self;
+}
+
+impl<T, E: Failure> Flatten<T, E> for Result<T, E> {
+    fn flatten(result: Result<T, CallError<E>>) -> Self {
+        result.map_err(CallError::flatten)
+    }
+}
+
+/// The end of a call as the trait itself declares it.
+pub async fn flatten<R: Flatten<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
+    R::flatten(call.await)
+}
+
+/// The same of a `Result` behind an alias that does not show both types.
+pub trait Fallible: ResultParts {
+    #[doc(hidden)]
+    fn flatten(result: Result<Self::Ok, CallError<Self::Err>>) -> Self;
+}
+
+impl<T, E: Failure> Fallible for Result<T, E> {
+    fn flatten(result: Result<T, CallError<E>>) -> Self {
+        Flatten::flatten(result)
+    }
+}
+
+/// The same as [`flatten`].
+pub async fn flatten_alias<R: Fallible>(call: Call<R::Ok, CallError<R::Err>>) -> R {
+    R::flatten(call.await)
+}
+
+/// `T` in a way that a bound on it may be false: `for<'a> <T as Same<'a>>::Type: Bound`.
+///
+/// The compiler refuses an `impl` with a bound that it sees to be false, unless the bound has a lifetime
+/// of its own.
+pub trait Same<'a> {
+    /// `Self`.
+    type Type: ?Sized;
+}
+
+impl<T: ?Sized> Same<'_> for T {
+    type Type = T;
+}
+
+/// `Self`, with `A` named beside it.
+pub trait Beside<A> {
+    /// `Self`.
+    type Type;
+}
+
+impl<T, A> Beside<A> for T {
+    type Type = T;
+}

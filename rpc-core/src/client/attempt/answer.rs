@@ -1,0 +1,141 @@
+//! What came back of a call, and how it ends by that.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join;
+use tokio::time::{Instant, sleep_until};
+
+use super::sending::PATIENCE;
+use super::{Attempt, Published};
+use crate::client::pending::Outcome;
+use crate::client::session::CallSession;
+use crate::error::call::{RpcError, shorten};
+use crate::error::progress::Progress;
+use crate::wire::fault::Answer;
+use crate::wire::fault::{Fault, kind};
+use crate::wire::message::{Bounce, Kind, Message};
+
+impl Attempt<'_> {
+    pub(super) async fn answer(
+        &mut self,
+        session: &CallSession,
+        outcome: Outcome,
+    ) -> Result<Published, RpcError> {
+        let limit = self.limits.message_size;
+        let said = match outcome {
+            Outcome::Answered(message) if message.body.len() > limit => ReplyKind::Nothing {
+                expected: "a reply within `max_message_size`",
+                reason: format!(
+                    "it is {} bytes and the limit is {limit}",
+                    message.body.len()
+                ),
+            },
+            Outcome::Answered(message) => ReplyKind::by(&message),
+            Outcome::Returned => return Err(self.unroutable()),
+            Outcome::Terminated(over) => return Err(self.over(over, true)),
+            Outcome::Unsent(error) => return self.unpublished(session, error),
+        };
+        match said {
+            ReplyKind::Value(body) => Ok(Published::Answered(Answer::Value(body))),
+            ReplyKind::Fault(fault) => self.fault(session, fault).await,
+            ReplyKind::Bounced(Bounce::Expired) => Err(self.expired(session).await),
+            ReplyKind::Bounced(Bounce::Overflowed) => Err(self.overloaded(FULL.into())),
+            ReplyKind::Bounced(Bounce::Rejected) => Err(RpcError::Rejected {
+                method: self.method(),
+            }),
+            ReplyKind::Nothing { expected, reason } => Err(RpcError::Decode {
+                method: self.method(),
+                expected: expected.to_owned(),
+                reason,
+            }),
+        }
+    }
+
+    /// Errors of this library's own servers that are outcomes of their own, not the remote's.
+    async fn fault(&mut self, session: &CallSession, fault: Fault) -> Result<Published, RpcError> {
+        match &*fault.kind {
+            kind::INTERRUPTED => Err(RpcError::Interrupted {
+                method: self.method(),
+            }),
+            kind::EXPIRED if Instant::now() + LAST_MOMENT < self.deadline => {
+                self.marks.in_time = true;
+                Ok(Published::TakenForLate)
+            }
+            kind::EXPIRED => Err(self.expired(session).await),
+            kind::DEADLINE_EXCEEDED => {
+                sleep_until(self.deadline).await;
+                Err(self.timed_out(Progress::Stopped))
+            }
+            _ => Ok(Published::Answered(Answer::Fault(fault))),
+        }
+    }
+
+    /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
+    /// before its deadline.
+    async fn expired(&self, session: &CallSession) -> RpcError {
+        let by = self.deadline + PATIENCE;
+        let look = session
+            .queue_inspector
+            .progress(&self.request.method, None, by);
+        let (progress, ()) = join(look, sleep_until(self.deadline)).await;
+        let (servers, waiting) = match progress {
+            Progress::Queued { calls, servers } => (Some(servers), Some(calls)),
+            // It is no longer there itself.
+            Progress::Taken { servers } => (Some(servers), Some(0)),
+            _ => (None, None),
+        };
+        RpcError::Expired {
+            method: self.method(),
+            after: self.timeout,
+            servers,
+            waiting,
+        }
+    }
+}
+
+/// What a message on the reply queue says of its call. Pure: nothing is done about it.
+#[derive(Debug)]
+pub(crate) enum ReplyKind {
+    Value(Bytes),
+    Fault(Fault),
+    Bounced(Bounce),
+    /// Nothing that can be read.
+    Nothing {
+        expected: &'static str,
+        reason: String,
+    },
+}
+
+impl ReplyKind {
+    pub(crate) fn by(message: &Message) -> Self {
+        let reply = |reason| Self::Nothing {
+            expected: "a reply",
+            reason,
+        };
+        match &message.kind {
+            Kind::Result => Self::Value(message.body.clone()),
+            Kind::Error => match Fault::parse(&message.body) {
+                Ok(fault) => Self::Fault(fault),
+                Err(error) => Self::Nothing {
+                    expected: "an error",
+                    reason: error.to_string(),
+                },
+            },
+            Kind::Call => Self::Bounced(Bounce::of(&message.headers)),
+            Kind::Batch => reply("a batch is in a batch".into()),
+            Kind::Unreadable => reply("its properties cannot be read".into()),
+            Kind::Absent => reply("the message has no type".into()),
+            Kind::Unknown(kind) => reply(format!(
+                "the message has the unknown type `{}`",
+                shorten(kind)
+            )),
+        }
+    }
+}
+
+/// A call that a server takes for late so shortly before its deadline is late: clocks are not more exact.
+const LAST_MOMENT: Duration = Duration::from_millis(10);
+
+/// Why a call bounces that finds no room.
+pub(super) const FULL: &str = "its queue is full";

@@ -1,0 +1,51 @@
+//! One call that is not answered, on its way.
+
+use bytes::Bytes;
+use tokio::time::timeout_at;
+
+use super::answer::FULL;
+use super::{Attempt, Published};
+use crate::client::session::CallSession;
+use crate::error::call::RpcError;
+use crate::error::progress::Progress;
+use crate::transport::Receipt;
+use crate::wire::correlation_id::CorrelationId;
+use crate::wire::fault::Answer;
+use crate::wire::headers::Marks;
+use crate::wire::message::Message;
+
+impl Attempt<'_> {
+    /// Sends the call over `session` and waits until the broker says that it has it.
+    ///
+    /// Nobody waits for its answer, so it does not expire, and it is kept on disk.
+    pub(crate) async fn publish_one_way(
+        &mut self,
+        session: &CallSession,
+    ) -> Result<Published, RpcError> {
+        self.wait_while_blocked(session).await?;
+        let call = Message {
+            // By this the broker's word on it is found.
+            correlation_id: Some(CorrelationId::random()),
+            persistent: true,
+            user_id: session.link.user_id().map(str::to_owned),
+            // Nobody waits for it who could send it again.
+            marks: Marks::default(),
+            ..self.message()
+        };
+        self.check_headers(&call, session.channel.header_limit())?;
+        let publishing = session.confirms.publish(&self.request.method, call);
+        match timeout_at(self.deadline, publishing).await {
+            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(Bytes::from_static(
+                NOTHING,
+            )))),
+            Ok(Ok(Receipt::Unroutable)) => Err(self.unroutable()),
+            Ok(Ok(Receipt::Refused)) if self.request.options.confirmed => Ok(Published::Refused),
+            Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL.into())),
+            Ok(Err(error)) => self.unpublished(session, error),
+            Err(_) => Err(self.timed_out(Progress::Unknown)),
+        }
+    }
+}
+
+/// What a method returns that returns nothing.
+const NOTHING: &[u8] = b"null";

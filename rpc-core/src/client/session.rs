@@ -1,0 +1,147 @@
+//! One connection for calls, and what comes back on it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::debug;
+
+use crate::client::batch_sender::BatchSender;
+use crate::client::pending::{Outcome, PendingCalls};
+use crate::client::queue_inspector::QueueInspector;
+use crate::connection::session::{Session, SessionEnd, Terminated};
+use crate::error::connect::ConnectError;
+use crate::transport::{CallChannel, ConfirmChannel, Link, Loss, Messages, OpenCalls};
+use crate::wire::batch::unpack;
+use crate::wire::batching::Batching;
+use crate::wire::message::{Incoming, Kind, Message};
+
+/// One connection for calls: a channel, a fresh reply queue, and the callers that wait on it.
+#[derive(Debug)]
+pub(crate) struct CallSession {
+    pub(crate) link: Arc<dyn Link>,
+    pub(crate) channel: Arc<dyn CallChannel>,
+    pub(crate) pending: Arc<PendingCalls>,
+    pub(crate) queue_inspector: QueueInspector,
+    pub(crate) confirms: Box<dyn ConfirmChannel>,
+    pub(crate) batch_sender: Arc<BatchSender>,
+    end: Arc<SessionEnd>,
+    /// Hands what comes in to its callers.
+    _pump: AbortOnDropHandle<()>,
+}
+
+#[async_trait]
+impl Session for CallSession {
+    type Options = Batching;
+
+    async fn open(link: Arc<dyn Link>, batching: &Batching) -> Result<Self, ConnectError> {
+        let OpenCalls { channel, incoming } = link.call_channel().await?;
+        let end = Arc::<SessionEnd>::default();
+        let pending = Arc::new(PendingCalls::new(&end));
+        let calls = Arc::clone(&pending);
+        channel.shorten(Arc::new(move |reply| deliver(&calls, reply)));
+        let batch_sender = Arc::new(BatchSender::start(&channel, &pending, &end, batching));
+        let pump = Pump {
+            host: link.host().to_owned(),
+            pending: Arc::clone(&pending),
+            batch_sender: Arc::clone(&batch_sender),
+            end: Arc::clone(&end),
+        };
+        let pump = tokio::spawn(pump.run(incoming));
+        Ok(Self {
+            queue_inspector: QueueInspector::start(&link),
+            confirms: link.confirm_channel(),
+            link,
+            channel,
+            pending,
+            batch_sender,
+            end,
+            _pump: AbortOnDropHandle::new(pump),
+        })
+    }
+
+    fn link(&self) -> &Arc<dyn Link> {
+        &self.link
+    }
+
+    async fn lost(&self) -> Loss {
+        tokio::select! {
+            Loss(reason) = self.link.lost() => Loss(format!("{}: {reason}", self.link.host())),
+            () = self.end.wait() => match self.end.get() {
+                Some(Terminated::Lost(reason)) => Loss(reason.clone()),
+                _ => Loss(format!("{}: {SILENCE}", self.link.host())),
+            },
+        }
+    }
+
+    fn end(&self, reason: Terminated) {
+        end(&self.end, &self.batch_sender, &self.pending, reason);
+    }
+}
+
+impl Drop for CallSession {
+    fn drop(&mut self) {
+        // The last owner may be the runtime that shuts down: callers elsewhere must not wait for it.
+        self.pending.end(Terminated::Closed);
+    }
+}
+
+/// Hands what comes in on one connection to its callers, and ends the session when nothing can come
+/// any more.
+struct Pump {
+    host: String,
+    pending: Arc<PendingCalls>,
+    batch_sender: Arc<BatchSender>,
+    end: Arc<SessionEnd>,
+}
+
+impl Pump {
+    async fn run(self, mut incoming: Messages<Incoming>) {
+        let mut why = None;
+        while let Some(incoming) = incoming.next().await {
+            match incoming {
+                Incoming::Reply(message) => deliver(&self.pending, message),
+                Incoming::Returned(message) if message.kind == Kind::Batch => {
+                    self.batch_sender.returned(&message);
+                }
+                Incoming::Returned(message) => {
+                    self.pending.deliver(message, |_| Outcome::Returned);
+                }
+                Incoming::Ended(reason) => why = why.or(Some(reason)),
+            }
+        }
+        let reason = why.as_deref().unwrap_or(SILENCE);
+        let lost = Terminated::Lost(format!("{}: {reason}", self.host));
+        end(&self.end, &self.batch_sender, &self.pending, lost);
+    }
+}
+
+/// Ends a session: no call may wait on it any longer, whoever notices its end.
+fn end(end: &SessionEnd, batch_sender: &BatchSender, pending: &PendingCalls, reason: Terminated) {
+    end.set(reason.clone());
+    // First what was never sent, which another connection may have.
+    if let Terminated::Lost(reason) = &reason {
+        batch_sender.fail_waiting(reason);
+    }
+    pending.end(reason);
+}
+
+/// Hands a reply, or each reply of a batch, to its caller. A batch of calls is one that bounced, and all of
+/// them did for the same reason.
+fn deliver(calls: &PendingCalls, message: Message) {
+    if message.kind != Kind::Batch {
+        return calls.deliver(message, Outcome::Answered);
+    }
+    match unpack(&message) {
+        Ok(messages) => {
+            for message in messages {
+                calls.deliver(message, Outcome::Answered);
+            }
+        }
+        Err(reason) => debug!(reason, "dropped a batch of replies"),
+    }
+}
+
+/// Where the broker gave no reason, as when somebody deletes the queue.
+const SILENCE: &str = "the reply queue is gone";

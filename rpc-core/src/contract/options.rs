@@ -1,0 +1,34 @@
+//! How a method is served, and the limits of time.
+
+use std::time::Duration;
+
+use crate::wire::queue_options::QueueOptions;
+
+/// How one method is served.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MethodOptions {
+    /// Whether a call that may have run already may run again.
+    pub(crate) idempotent: bool,
+    /// How many calls of the method one server runs at a time; also its prefetch.
+    pub(crate) concurrency: u16,
+    pub(crate) queue: QueueOptions,
+    /// The queue that keeps calls which no server survives.
+    pub(crate) dead_letters: Option<String>,
+}
+
+impl Default for MethodOptions {
+    fn default() -> Self {
+        Self {
+            idempotent: false,
+            concurrency: DEFAULT_CONCURRENCY,
+            queue: QueueOptions::default(),
+            dead_letters: None,
+        }
+    }
+}
+
+/// RabbitMQ's documentation finds a prefetch of 100 to 300 best for fast handlers.
+pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;
+
+/// Time limits and grace periods of a year and more count as this one, which no timer overflows on.
+pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

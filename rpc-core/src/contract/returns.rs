@@ -1,0 +1,168 @@
+//! What generated methods return, on both sides.
+//!
+//! As with arguments, generated code names the types once on either side, in [`value`], [`result`] or
+//! [`alias`].
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::call::{CallError, RpcError};
+use crate::wire::codec;
+use crate::wire::fault::{Answer, Fault, kind};
+
+/// Makes the end of a call of what came back.
+pub(crate) type Finish<T, Err> = fn(Cow<'static, str>, Result<Answer, RpcError>) -> Result<T, Err>;
+
+/// What can be returned.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as the result of a method",
+    label = "a result is `Serialize + DeserializeOwned`",
+    note = "for a type of your own: `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
+pub trait Returned: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Returned for T {}
+
+/// What can be the error of a method.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as the error of a method",
+    label = "an error is `Serialize + DeserializeOwned + Display`",
+    note = "`anyhow::Error` and `Box<dyn Error>` are not: return an error type of your own, such as an enum with \
+            `#[derive(Debug, serde::Serialize, serde::Deserialize, thiserror::Error)]`"
+)]
+pub trait ReturnedError: Serialize + DeserializeOwned + fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Serialize + DeserializeOwned + fmt::Display> ReturnedError for E {}
+
+/// How an output of the type `O` travels; its caller gets a `Result<T, Err>`. No type has a bound.
+pub struct Returns<O, T, Err> {
+    pub(crate) encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    pub(crate) finish: Finish<T, Err>,
+}
+
+/// An error on its way to the caller.
+#[derive(Debug)]
+pub struct Encoded(pub(crate) Fault);
+
+/// A method that returns a plain value.
+#[must_use]
+pub fn value<T: Returned>() -> Returns<T, T, RpcError> {
+    Returns {
+        encode: |value| codec::encode_result(value).map_err(Encoded),
+        finish: plain,
+    }
+}
+
+/// A method that returns a `Result`; its error reaches the caller as the value it is.
+#[must_use]
+pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallError<E>> {
+    Returns {
+        encode: |result| match result {
+            Ok(value) => codec::encode_result(value).map_err(Encoded),
+            Err(error) => Err(Encoded(Fault::service(error))),
+        },
+        finish: fallible,
+    }
+}
+
+/// The same for a `Result` behind an alias, such as `io::Result<T>`, that does not show both types.
+#[must_use]
+pub fn alias<R>() -> Returns<R, R::Ok, CallError<R::Err>>
+where
+    R: ResultParts<Ok: Returned, Err: ReturnedError>,
+{
+    Returns {
+        encode: |result| match result.parts() {
+            Ok(value) => codec::encode_result(value).map_err(Encoded),
+            Err(error) => Err(Encoded(Fault::service(error))),
+        },
+        finish: fallible,
+    }
+}
+
+impl<O, T, Err> fmt::Debug for Returns<O, T, Err> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Returns").finish_non_exhaustive()
+    }
+}
+
+/// The two types of a `Result`, also of one behind an alias such as `io::Result<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait ResultParts {
+    /// What the caller gets.
+    type Ok;
+    /// What the caller gets as [`CallError::Service`].
+    type Err;
+
+    #[doc(hidden)]
+    fn parts(&self) -> Result<&Self::Ok, &Self::Err>;
+}
+
+impl<T, E> ResultParts for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn parts(&self) -> Result<&T, &E> {
+        self.as_ref()
+    }
+}
+
+/// `Self` is `T`; an equality that has words of its own where it does not hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result`, but is no `core::result::Result`",
+    label = "give this type another name, or return a `Result<T, E>`"
+)]
+pub trait Is<T> {
+    #[doc(hidden)]
+    fn get(&self) -> &T;
+}
+
+impl<T> Is<T> for T {
+    fn get(&self) -> &T {
+        self
+    }
+}
+
+/// The end of a method that returns a plain value.
+pub(crate) fn plain<T: DeserializeOwned>(
+    method: Cow<'static, str>,
+    answer: Result<Answer, RpcError>,
+) -> Result<T, RpcError> {
+    match answer? {
+        Answer::Value(body) => codec::decode_result(&body).map_err(|reason| RpcError::Decode {
+            method: method.into_owned(),
+            expected: type_name::<T>().to_owned(),
+            reason,
+        }),
+        Answer::Fault(fault) => Err(RpcError::Remote(fault.into_remote(&method))),
+    }
+}
+
+/// The end of a method that returns a `Result`.
+pub(crate) fn fallible<T, E>(
+    method: Cow<'static, str>,
+    answer: Result<Answer, RpcError>,
+) -> Result<T, CallError<E>>
+where
+    T: DeserializeOwned,
+    E: DeserializeOwned,
+{
+    // Data that is no `E` leaves the remote error as it came: it says more than a decode error would.
+    if let Ok(Answer::Fault(fault)) = &answer
+        && !fault.kind.starts_with(kind::PREFIX)
+        && let Some(data) = &fault.data
+        && let Ok(error) = E::deserialize(data)
+    {
+        return Err(CallError::Service(error));
+    }
+    plain(method, answer).map_err(CallError::Rpc)
+}

@@ -1,0 +1,188 @@
+//! What a server serves: methods, each a name and a handler from bytes to bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::contract::argument::{Arguments, Mismatch};
+use crate::contract::descriptor::MethodDescriptor;
+use crate::contract::options::MethodOptions;
+use crate::contract::returns::{Encoded, Is};
+use crate::wire::codec;
+use crate::wire::fault::Fault;
+use crate::wire::queue_options::QueueOptions;
+
+/// A set of methods that [`Rpc::serve`](crate::Rpc::serve) registers together.
+///
+/// [`rpc_service`](macro@crate::rpc_service) implements it for the server type it generates. Methods that
+/// are known only when a program runs, as those of a gateway, are a `Vec` of [`Method`].
+pub trait Service: Send + 'static {
+    /// The methods of the service.
+    fn into_methods(self) -> Vec<Method>;
+}
+
+/// One method: its name, which is also that of its queue, and its handler.
+#[derive(Clone)]
+pub struct Method {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) handler: Handler,
+    pub(crate) options: MethodOptions,
+}
+
+/// From the body of a call to the body of its result.
+pub(crate) type Handler =
+    Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
+
+/// Runs a method of a trait on the service. A plain function and a boxed future, since closures and futures
+/// of types of their own take the compiler far longer.
+pub type Run<S, A, O> = for<'a> fn(&'a S, A) -> BoxFuture<'a, O>;
+
+impl Method {
+    /// A method of a trait, with the options that it declares.
+    pub(crate) fn described<S, A, R, O>(
+        service: Arc<S>,
+        descriptor: &'static MethodDescriptor,
+        arguments: A,
+        run: Run<S, A::Values, R>,
+        encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    ) -> Self
+    where
+        S: Send + Sync + 'static,
+        A: Arguments,
+        R: Is<O> + 'static,
+        O: 'static,
+    {
+        let shared = Arc::new((service, arguments));
+        let mut method = Self::of(descriptor.name.into(), move |body| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (service, arguments) = &*shared;
+                let values = arguments
+                    .decode(&body, descriptor)
+                    .map_err(|Mismatch(fault)| fault)?;
+                drop(body);
+                encode(run(service, values).await.get()).map_err(|Encoded(fault)| fault)
+            })
+        });
+        let MethodOptions {
+            idempotent,
+            concurrency,
+            queue,
+            ..
+        } = &mut method.options;
+        *idempotent = descriptor.options.idempotent;
+        *concurrency = descriptor.concurrency.unwrap_or(*concurrency);
+        if let Some(declared) = descriptor.queue {
+            *queue = declared();
+        }
+        method
+    }
+
+    /// A method of this name that a function serves, from its arguments to a `Result`.
+    ///
+    /// The arguments are any type that decodes from a JSON object; [`serde_json::Value`] takes all. The
+    /// error reaches the caller as the value it is.
+    ///
+    /// ```
+    /// # use rpc_core::{Method, Rpc};
+    /// # use serde_json::{Value, json};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Methods whose names are known only when the program runs.
+    /// let methods: Vec<_> = ["left", "right"]
+    ///     .map(|name| Method::new(name, move |_: Value| async move { Ok::<_, String>(name) }))
+    ///     .into();
+    /// let rpc = Rpc::connect("memory://").await?;
+    /// rpc.serve(methods).await?;
+    /// assert_eq!(rpc.call("left", ()).await?, json!("left"));
+    /// # Ok(()) }
+    /// ```
+    pub fn new<A, T, E, F, Fut>(name: impl Into<String>, handler: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        T: Serialize,
+        E: Serialize + fmt::Display,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        Self::of(name.into().into(), move |body| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let args = codec::decode_args(&body)?;
+                drop(body);
+                match handler(args).await {
+                    Ok(value) => codec::encode_result(&value),
+                    Err(error) => Err(Fault::service(&error)),
+                }
+            })
+        })
+    }
+
+    fn of<F>(name: Cow<'static, str>, handler: F) -> Self
+    where
+        F: Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync + 'static,
+    {
+        Self {
+            name,
+            handler: Arc::new(handler),
+            options: MethodOptions::default(),
+        }
+    }
+}
+
+/// How this method is served, where [`Serve`](crate::Serve) sets it for all methods of a service.
+impl Method {
+    /// Its name, without the prefix of an [`Rpc`](crate::Rpc::with_prefix).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As [`Serve::idempotent`](crate::Serve::idempotent).
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
+        self.options.idempotent = idempotent;
+        self
+    }
+
+    /// As [`Serve::concurrency`](crate::Serve::concurrency).
+    #[must_use]
+    pub fn concurrency(mut self, calls: u16) -> Self {
+        self.options.concurrency = calls.max(1);
+        self
+    }
+
+    /// As [`Serve::queue`](crate::Serve::queue).
+    #[must_use]
+    pub fn queue(mut self, options: QueueOptions) -> Self {
+        self.options.queue = options;
+        self
+    }
+}
+
+impl Service for Method {
+    fn into_methods(self) -> Vec<Method> {
+        vec![self]
+    }
+}
+
+impl Service for Vec<Method> {
+    fn into_methods(self) -> Vec<Method> {
+        self
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Method")
+            .field("name", &self.name)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! From one call that has arrived to its reply.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::OptionFuture;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use crate::contract::context::{CallInfo, Context};
+use crate::contract::service::Method;
+use crate::server::clock_skew::Deadline;
+use crate::wire::correlation_id::CorrelationId;
+use crate::wire::fault::{Fault, kind};
+use crate::wire::message::{JSON, Kind, Message};
+
+/// A call on its server.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) message: Message,
+    pub(crate) redelivered: bool,
+    /// Why it must not run.
+    pub(crate) refused: Option<Fault>,
+    /// By the clock of this machine; `None` if the caller set no limit.
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// A call whose turn it is, without all that only its arrival needed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    correlation_id: Option<CorrelationId>,
+    persistent: bool,
+    /// What the handler gets, unless the call must not run.
+    run: Result<(Context, Bytes), Box<Fault>>,
+}
+
+/// Runs the handler of a call and makes the reply. Whatever is wrong with the call or happens to the
+/// handler becomes an error reply; only an idempotent call that is abandoned has none, since another
+/// server will run it.
+pub(crate) async fn answer(
+    method: &Method,
+    call: Prepared,
+    is_awaited: bool,
+    message_size: usize,
+    abandon: &CancellationToken,
+) -> Option<Message> {
+    let Prepared {
+        correlation_id,
+        persistent,
+        run: prepared,
+    } = call;
+    let result = match prepared {
+        Err(fault) => Err(*fault),
+        Ok((context, body)) => {
+            // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
+            // panic, so nobody can see it broken.
+            let running = AssertUnwindSafe(run(method, context, body, abandon));
+            match running.catch_unwind().await {
+                Ok(Some(result)) => result,
+                Ok(None) if method.options.idempotent => return None,
+                Ok(None) => Err(abandoned(&method.name)),
+                Err(panic) => Err(panicked(&method.name, &*panic)),
+            }
+        }
+    };
+    let (kind, body) = encode_result(method, result, is_awaited, message_size);
+    Some(Message {
+        kind,
+        correlation_id,
+        content_type: Some(JSON.into()),
+        persistent,
+        body: body.into(),
+        ..Message::default()
+    })
+}
+
+/// Looks at a call that is to start now.
+pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepared {
+    let Arrived {
+        message: call,
+        redelivered,
+        refused,
+        deadline,
+    } = arrived;
+    let correlation_id = call.correlation_id.clone();
+    let is_late = deadline.is_some_and(|deadline| deadline.starts_before <= now);
+    let run = match refused {
+        Some(fault) => Err(Box::new(fault)),
+        None if is_late => Err(Box::new(late(&method.name))),
+        None => {
+            let context = Context::new(CallInfo {
+                method: method.name.clone(),
+                correlation_id: call.correlation_id,
+                id_text: OnceLock::new(),
+                deadline: deadline.map(|deadline| deadline.ends_by),
+                redelivered,
+                user_id: call.user_id,
+                headers: call.headers,
+            });
+            Ok((context, call.body))
+        }
+    };
+    Prepared {
+        correlation_id,
+        persistent: call.persistent,
+        run,
+    }
+}
+
+/// Runs the handler, until its deadline; `None` if it is abandoned.
+async fn run(
+    method: &Method,
+    context: Context,
+    body: Bytes,
+    abandon: &CancellationToken,
+) -> Option<Result<Vec<u8>, Fault>> {
+    let deadline = context.deadline();
+    // Made inside the scope, since a handler may look at its context before its first await.
+    let mut handler = pin!(context.scope(async { (method.handler)(body).await }));
+    // Most handlers are done at once, and need no timer.
+    let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx)));
+    if let Poll::Ready(result) = first.await {
+        return Some(result);
+    }
+    let rest = async {
+        tokio::select! {
+            // The deadline wins over a handler that is done at that very moment, perhaps since a call that it
+            // made has just timed out: what ends by the deadline must not depend on chance.
+            biased;
+            Some(()) = OptionFuture::from(deadline.map(sleep_until)) => Some(Err(stopped(&method.name))),
+            result = handler => Some(result),
+            () = abandon.cancelled() => None,
+        }
+    };
+    Box::pin(rest).await
+}
+
+/// The type and the body of the reply.
+fn encode_result(
+    method: &Method,
+    result: Result<Vec<u8>, Fault>,
+    is_awaited: bool,
+    message_size: usize,
+) -> (Kind, Vec<u8>) {
+    let name = &*method.name;
+    let fault = match result {
+        Ok(body) if body.len() <= message_size => return (Kind::Result, body),
+        Ok(body) => too_large(name, body.len(), message_size),
+        Err(fault) => fault,
+    };
+    if is_awaited {
+        debug!(method = name, kind = %fault.kind, "answered with an error");
+    } else {
+        // Nobody else will say so.
+        warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
+    }
+    (Kind::Error, encode(name, &fault, message_size))
+}
+
+fn late(method: &str) -> Fault {
+    Fault::new(
+        kind::EXPIRED,
+        format!("the deadline of `{method}` passed before it could start"),
+    )
+}
+
+fn stopped(method: &str) -> Fault {
+    Fault::new(
+        kind::DEADLINE_EXCEEDED,
+        format!("the handler of `{method}` was stopped at the deadline of the call"),
+    )
+}
+
+fn abandoned(method: &str) -> Fault {
+    Fault::new(
+        kind::INTERRUPTED,
+        format!("the server shut down while `{method}` ran; it may have run in part"),
+    )
+}
+
+fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {
+    let words = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    // The words stay here: they may hold what a caller must not see.
+    error!(method, panic = words, "a handler panicked");
+    Fault::new(
+        kind::PANICKED,
+        format!("the handler of `{method}` panicked; the server's log says why"),
+    )
+}
+
+/// An error's own data may be too large for a message as well; its words must still arrive.
+fn encode(method: &str, fault: &Fault, message_size: usize) -> Vec<u8> {
+    let body = fault.encode();
+    if body.len() <= message_size {
+        return body;
+    }
+    too_large(method, body.len(), message_size).encode()
+}
+
+fn too_large(method: &str, size: usize, limit: usize) -> Fault {
+    Fault::new(
+        kind::TOO_LARGE,
+        format!("`{method}` ran, but its reply is {size} bytes and the server's limit is {limit}"),
+    )
+}

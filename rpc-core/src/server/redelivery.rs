@@ -1,0 +1,219 @@
+//! What becomes of a call that a server had before.
+
+use serde_json::Value;
+
+use crate::contract::service::Method;
+use crate::wire::fault::{Fault, kind};
+use crate::wire::headers::{DELIVERY_COUNT, METHOD};
+use crate::wire::message::{Delivery, Message};
+
+/// What to do with a delivery.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// No server was lost with it, or few enough.
+    Run,
+    /// It must not run.
+    Refuse(Fault),
+    /// It has taken servers with it, as often as may be.
+    DeadLetter(Fault),
+    /// It may run, but first the loss must be written down: this message takes its place.
+    Replace(Box<Message>),
+}
+
+/// Judges by how many servers were lost with the call.
+///
+/// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. A quorum queue
+/// says it, but counts too what it gave to servers of a node that had gone down, for a moment when the node
+/// comes back. A caller that sends its call again counts by itself. For one that does not, a copy takes its place that
+/// bears the count of servers that had it; if its server is lost too, it comes back with both. That a copy was made cannot
+/// be told from the call itself, though: if the connection is lost before the call is acked, both are there, and count each
+/// by itself.
+pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
+    let message = &delivery.message;
+    let by_broker = match message.user_id {
+        // Only its publisher may send a message with this user id, so no copy can be made.
+        Some(_) => count(message, DELIVERY_COUNT),
+        None => 0,
+    };
+    let lost = message
+        .marks
+        .attempts
+        .unwrap_or_default()
+        .saturating_add(by_broker.max(u64::from(delivery.redelivered)));
+    if lost == 0 {
+        return Verdict::Run;
+    }
+    let name = &method.name;
+    if !method.options.idempotent && delivery.redelivered {
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!(
+                "a server that had taken `{name}` was lost; it may have run, and is not idempotent"
+            ),
+        ));
+    }
+    if lost >= MOST_LOST {
+        return Verdict::DeadLetter(Fault::new(
+            kind::POISONED,
+            format!(
+                "{lost} servers were lost while they ran this call of `{name}`; no other tries"
+            ),
+        ));
+    }
+    if by_broker > 0 || !delivery.redelivered {
+        return Verdict::Run;
+    }
+    if message.reply_to.is_some() && message.marks.idempotent {
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!("a server that had taken `{name}` was lost; its caller sends it again"),
+        ));
+    }
+    if message.user_id.is_some() {
+        return Verdict::Refuse(Fault::new(
+            kind::INTERRUPTED,
+            format!(
+                "a server that had taken `{name}` was lost; that cannot be counted for a call with a user id \
+                 in a classic queue, so it is not run again"
+            ),
+        ));
+    }
+    let mut copy = message.clone().for_another();
+    copy.marks.attempts = Some(lost);
+    Verdict::Replace(Box::new(copy))
+}
+
+/// The copy of a call that is kept for somebody to look into.
+pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
+    let mut letter = Message {
+        reply_to: None,
+        from: None,
+        expiration: None,
+        user_id: None,
+        persistent: true,
+        ..call.clone()
+    };
+    letter
+        .headers
+        .insert(METHOD.into(), method.name.clone().into());
+    letter
+}
+
+/// Whether a copy of the call would be another call: then it is not handed to another server.
+pub(crate) fn is_unique(message: &Message) -> bool {
+    // Its time would start anew.
+    let foreign_limit = message.expiration.is_some() && message.limit.is_none();
+    message.user_id.is_some() || foreign_limit
+}
+
+fn count(message: &Message, header: &str) -> u64 {
+    let value = message.headers.get(header);
+    value.and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A call that took so many servers with it is not given to another.
+const MOST_LOST: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::headers::{ATTEMPTS, Headers, IDEMPOTENT, Marks};
+
+    fn verdict(idempotent: bool, redelivered: bool, headers: &[(&str, u64)]) -> &'static str {
+        verdict_for(None, None, idempotent, redelivered, headers)
+    }
+
+    fn verdict_for(
+        reply_to: Option<&str>,
+        user_id: Option<&str>,
+        idempotent: bool,
+        redelivered: bool,
+        headers: &[(&str, u64)],
+    ) -> &'static str {
+        let mut method = Method::new("nap", |_: Value| async { Ok::<_, String>(()) });
+        method.options.idempotent = idempotent;
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        let mut headers = headers.collect::<Headers>();
+        let message = Message {
+            reply_to: reply_to.map(Into::into),
+            marks: Marks::take_from(&mut headers),
+            headers,
+            user_id: user_id.map(str::to_owned),
+            ..Message::default()
+        };
+        let delivery = Delivery {
+            message,
+            redelivered,
+            tag: 1,
+        };
+        match judge(&method, &delivery) {
+            Verdict::Run => "run",
+            Verdict::Refuse(fault) if fault.kind == kind::INTERRUPTED => "interrupted",
+            Verdict::Refuse(_) => "refuse",
+            Verdict::DeadLetter(_) => "bury",
+            Verdict::Replace(copy) => match copy.marks.attempts.unwrap_or_default() {
+                1 => "count one",
+                _ => "count more",
+            },
+        }
+    }
+
+    #[test]
+    fn a_call_that_may_run_once_runs_once() {
+        assert_eq!(verdict(false, false, &[]), "run");
+        assert_eq!(verdict(false, true, &[]), "interrupted");
+        assert_eq!(verdict(false, true, &[(DELIVERY_COUNT, 1)]), "interrupted");
+    }
+
+    #[test]
+    fn an_idempotent_call_is_counted_and_runs_twice_at_most() {
+        assert_eq!(verdict(true, false, &[]), "run");
+        assert_eq!(verdict(true, true, &[]), "count one");
+        assert_eq!(verdict(true, false, &[(ATTEMPTS, 1)]), "run");
+        assert_eq!(verdict(true, true, &[(ATTEMPTS, 1)]), "bury");
+    }
+
+    #[test]
+    fn absurd_counts_are_no_reason_to_run() {
+        let absurd = [(ATTEMPTS, u64::MAX)];
+        assert_eq!(verdict(false, true, &absurd), "interrupted");
+        assert_eq!(verdict(true, true, &absurd), "bury");
+    }
+
+    #[test]
+    fn what_a_quorum_queue_counts_is_not_how_many_servers_were_lost() {
+        assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 2)]), "count one");
+        assert_eq!(
+            verdict(true, true, &[(DELIVERY_COUNT, 3), (ATTEMPTS, 1)]),
+            "bury"
+        );
+    }
+
+    #[test]
+    fn a_call_that_cannot_be_copied_goes_by_what_the_broker_counts() {
+        let verdict = |headers| verdict_for(None, Some("carol"), true, true, headers);
+        assert_eq!(verdict(&[]), "interrupted");
+        assert_eq!(verdict(&[(DELIVERY_COUNT, 1)]), "run");
+        assert_eq!(verdict(&[(DELIVERY_COUNT, 2)]), "bury");
+    }
+
+    #[test]
+    fn a_caller_that_sends_its_call_again_counts_by_itself() {
+        let again = |redelivered, attempts| {
+            let headers = [(IDEMPOTENT, 1), (ATTEMPTS, attempts)];
+            verdict_for(Some("caller"), None, true, redelivered, &headers)
+        };
+        assert_eq!(again(false, 0), "run");
+        assert_eq!(again(true, 0), "interrupted");
+        assert_eq!(again(false, 1), "run");
+        assert_eq!(again(true, 1), "bury");
+        // Nobody waits for one that is one-way.
+        assert_eq!(verdict(true, true, &[(IDEMPOTENT, 1)]), "count one");
+        // What a quorum queue counts makes no difference.
+        let headers = [(IDEMPOTENT, 1), (DELIVERY_COUNT, 3)];
+        let verdict = verdict_for(Some("caller"), None, true, true, &headers);
+        assert_eq!(verdict, "interrupted");
+    }
+}

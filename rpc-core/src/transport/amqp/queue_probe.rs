@@ -1,0 +1,84 @@
+//! The channel on which queues are looked at.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
+
+use super::{short, words};
+use crate::transport::{QueueProbe, QueueStatus};
+
+pub(super) struct AmqpQueueProbe {
+    connection: Arc<Connection>,
+    /// Opened for the first look, and again after each at a queue that was not there, which closes it.
+    channel: Option<Channel>,
+    /// Those that this user may not look at. Asking again and again would fill the broker's log.
+    refused: HashSet<String>,
+}
+
+impl AmqpQueueProbe {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            channel: None,
+            refused: HashSet::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl QueueProbe for AmqpQueueProbe {
+    async fn probe(&mut self, queue: &str) -> Option<QueueStatus> {
+        let may_be_cut = !queue.is_ascii() && queue.len() > NEVER_CUT;
+        if may_be_cut || self.refused.contains(queue) {
+            return None;
+        }
+        let channel = match self.channel.take() {
+            Some(channel) => channel,
+            None => self.connection.create_channel().await.ok()?,
+        };
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = channel.queue_declare(short(queue), options, FieldTable::default());
+        match declared.await {
+            Ok(queue) => {
+                self.channel = Some(channel);
+                Some(QueueStatus::There {
+                    calls: queue.message_count(),
+                    servers: queue.consumer_count(),
+                })
+            }
+            Err(error) => {
+                let words = words(&error);
+                if words.starts_with("ACCESS_REFUSED") {
+                    if self.refused.len() == MOST_REFUSED {
+                        self.refused.clear();
+                    }
+                    self.refused.insert(queue.to_owned());
+                }
+                words
+                    .starts_with("NOT_FOUND")
+                    .then_some(QueueStatus::Absent)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AmqpQueueProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpQueueProbe").finish_non_exhaustive()
+    }
+}
+
+/// RabbitMQ cuts the text of a refusal, which has the name of the queue in it and that of the virtual host, at 252 bytes.
+/// Where that is within a letter, 4.3 ends the connection (`INTERNAL_ERROR`).
+const NEVER_CUT: usize = 100;
+
+/// Methods may have names that are made up by the caller.
+const MOST_REFUSED: usize = 1024;

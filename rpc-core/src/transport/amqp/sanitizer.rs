@@ -1,0 +1,94 @@
+//! Keeps from lapin what it cannot read.
+//!
+//! lapin gives the connection up at a short string that is not UTF-8 or a header of an unknown type, and overflows its
+//! stack at headers that are nested deep enough. The broker delivers such a message to any consumer, and again to the
+//! next one; so a single message could keep all servers of a queue from work. Here it becomes one that says of itself
+//! that it cannot be read.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+pub(crate) mod frames;
+mod header;
+mod layout;
+mod methods;
+#[cfg(any(test, feature = "__internals"))]
+pub(crate) mod proof;
+
+use frames::Frames;
+
+/// A stream from the broker on which each frame can be read. What is written passes untouched.
+#[derive(Debug)]
+pub(super) struct FrameSanitizer<S> {
+    stream: S,
+    frames: Frames,
+}
+
+impl<S> FrameSanitizer<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            frames: Frames::default(),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for FrameSanitizer<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_vectored(context, &mut [IoSliceMut::new(buffer)])
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, frames } = self.get_mut();
+        // Until something can be handed out or the stream has no more for now, and will wake the task.
+        while !frames.is_ready() {
+            let read = ready!(Pin::new(&mut *stream).poll_read(context, frames.space()))?;
+            if read == 0 {
+                // A frame that has only begun is of no use to anybody.
+                return Poll::Ready(Ok(0));
+            }
+            frames.read(read);
+        }
+        Poll::Ready(Ok(frames.hand_out(buffers)))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameSanitizer<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;

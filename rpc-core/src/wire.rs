@@ -1,0 +1,14 @@
+//! What travels, as plain data: no I/O, no AMQP library. `PROTOCOL.md` is its spec.
+
+pub(crate) mod batch;
+pub(crate) mod batch_queue;
+pub(crate) mod batching;
+pub(crate) mod codec;
+pub(crate) mod correlation_id;
+pub(crate) mod fault;
+pub(crate) mod headers;
+pub(crate) mod message;
+pub(crate) mod method_name;
+pub(crate) mod queue_options;
+#[cfg(test)]
+pub(crate) mod strategies;

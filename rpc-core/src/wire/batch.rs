@@ -1,0 +1,303 @@
+//! Several messages as the body of one; `PROTOCOL.md` is its spec. Pure: no I/O.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::wire::correlation_id;
+use crate::wire::headers::{
+    DEATH_REASON, Headers, Marks, SHORT_STRING, headers_size, longest_name,
+};
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+
+/// Puts calls, or replies, into one body, in their order.
+pub(crate) fn pack(messages: &[Message]) -> Bytes {
+    let bodies: usize = messages.iter().map(|message| message.body.len()).sum();
+    let mut body = Vec::with_capacity(bodies + messages.len() * RECORD);
+    for message in messages {
+        let mut buffer = correlation_id::buffer();
+        let id = message.correlation_id.as_ref();
+        let id = id.map_or("", |id| id.encode(&mut buffer));
+        body.push(match message.kind {
+            Kind::Call => CALL,
+            Kind::Result => RESULT,
+            _ => ERROR,
+        });
+        push_short(&mut body, id);
+        if message.kind == Kind::Call {
+            let limit = message.limit.unwrap_or_default();
+            body.extend(limit.timeout.to_be_bytes());
+            body.extend(limit.deadline.unwrap_or_default().to_be_bytes());
+            push_headers(&mut body, message);
+        }
+        push(&mut body, &message.body);
+    }
+    body.into()
+}
+
+/// Takes a batch apart. What its messages share is in its own properties; each gets a copy, so that a call
+/// is as if it had come by itself.
+///
+/// An error is what is wrong with the bytes; nothing of the batch is used then.
+pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
+    let mut rest = Rest(&batch.body);
+    let mut messages = Vec::new();
+    while !rest.0.is_empty() {
+        if messages.len() == MOST {
+            return Err("it has too many messages");
+        }
+        let kind = match rest.take(1)? {
+            [CALL] => Kind::Call,
+            [RESULT] => Kind::Result,
+            [ERROR] => Kind::Error,
+            _ => return Err("a record has an unknown type"),
+        };
+        let id = rest.take_short()?;
+        let mut headers = Headers::new();
+        let mut marks = Marks::default();
+        let mut limit = None;
+        if kind == Kind::Call {
+            let [timeout, deadline] = [rest.take_number()?, rest.take_number()?];
+            limit = Some(TimeLimit {
+                timeout,
+                deadline: Some(deadline),
+            });
+            headers = rest.take_headers()?;
+            marks = Marks::take_from(&mut headers);
+            // Why it came back, if it did. Not all that the broker or a stranger has added: there may be many calls.
+            if let Some(reason) = batch.headers.get(DEATH_REASON) {
+                headers.insert(DEATH_REASON.into(), reason.clone());
+            }
+        }
+        let body = rest.take_long()?;
+        if messages.is_empty() {
+            // Most are alike. One that lies is bounded, and so is what it takes.
+            let size = batch.body.len() - rest.0.len();
+            messages.reserve((batch.body.len() / size).min(MOST));
+        }
+        messages.push(Message {
+            kind,
+            correlation_id: Some(id.into()),
+            reply_to: batch.reply_to.clone(),
+            content_type: Some(JSON.into()),
+            from: batch.from.clone(),
+            expiration: limit.map(|limit| Duration::from_millis(limit.timeout)),
+            limit,
+            takes_batches: batch.takes_batches,
+            marks,
+            headers,
+            body: batch.body.slice_ref(body),
+            ..Message::default()
+        });
+    }
+    Ok(messages)
+}
+
+fn push(body: &mut Vec<u8>, bytes: &[u8]) {
+    // A body that long was refused before.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    body.extend(length.to_be_bytes());
+    body.extend(bytes);
+}
+
+fn push_short(body: &mut Vec<u8>, text: &str) {
+    let length = u8::try_from(text.len()).unwrap_or_default();
+    body.push(length);
+    body.extend(&text.as_bytes()[..usize::from(length)]);
+}
+
+/// As JSON, or nothing if there are none.
+fn push_headers(body: &mut Vec<u8>, message: &Message) {
+    let mut headers = message.headers.clone();
+    for (name, value) in message.marks.headers() {
+        headers.insert(name.to_owned(), value);
+    }
+    if headers.is_empty() {
+        return push(body, &[]);
+    }
+    // JSON values with names that are strings are always JSON.
+    push(body, &serde_json::to_vec(&headers).unwrap_or_default());
+}
+
+/// What is left of a body.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], &'static str> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or("it ends within a record")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn take_short(&mut self) -> Result<&'a str, &'static str> {
+        let length = self.take(1)?[0];
+        let text = self.take(usize::from(length))?;
+        std::str::from_utf8(text).map_err(|_| "an id is not UTF-8")
+    }
+
+    fn take_long(&mut self) -> Result<&'a [u8], &'static str> {
+        let length = self.take_array::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        self.take(length)
+    }
+
+    fn take_number(&mut self) -> Result<u64, &'static str> {
+        self.take_array().map(u64::from_be_bytes)
+    }
+
+    fn take_headers(&mut self) -> Result<Headers, &'static str> {
+        match self.take_long()? {
+            [] => Ok(Headers::new()),
+            headers => {
+                let headers =
+                    serde_json::from_slice(headers).map_err(|_| "headers are no JSON object")?;
+                if longest_name(&headers) > SHORT_STRING || headers_size(&headers) > MOST_HEADERS {
+                    return Err("headers are too long");
+                }
+                Ok(headers)
+            }
+        }
+    }
+
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        // As long as was asked for.
+        self.take(N).map(|bytes| bytes.try_into().unwrap_or([0; N]))
+    }
+}
+
+const CALL: u8 = b'C';
+const RESULT: u8 = b'R';
+const ERROR: u8 = b'E';
+
+/// About what a record takes besides its body.
+const RECORD: usize = 64;
+
+/// More than a frame holds by default; a call with more could not go by itself.
+const MOST_HEADERS: usize = 128 * 1024;
+
+/// A batch with more was not made by this library. Records can be so much smaller than messages that the
+/// size of the body alone would not bound the memory they take.
+const MOST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::slice;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde_json::json;
+
+    use super::*;
+    use crate::wire::headers::DEEPEST;
+    use crate::wire::strategies as any;
+
+    fn call(id: &str, body: &[u8]) -> Message {
+        Message {
+            kind: Kind::Call,
+            correlation_id: Some(id.into()),
+            content_type: Some(JSON.into()),
+            expiration: Some(Duration::from_millis(500)),
+            limit: Some(TimeLimit {
+                timeout: 500,
+                deadline: Some(1_000_500),
+            }),
+            body: body.to_vec().into(),
+            ..Message::default()
+        }
+    }
+
+    fn batch(messages: &[Message]) -> Message {
+        Message {
+            body: pack(messages),
+            ..Message::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn messages_survive_the_way(messages in vec(any::batched(), 0..5)) {
+            prop_assert_eq!(unpack(&batch(&messages)), Ok(messages));
+        }
+
+        /// Only between two records nothing tells that there were more.
+        #[test]
+        fn cut_bytes_are_an_error(messages in vec(any::batched(), 1..4), at in any::<Index>()) {
+            let mut cut = batch(&messages);
+            let length = at.index(cut.body.len());
+            cut.body.truncate(length);
+            let whole = (0..messages.len()).find(|&n| pack(&messages[..n]).len() == length);
+            match whole {
+                Some(n) => prop_assert_eq!(unpack(&cut), Ok(messages[..n].to_vec())),
+                None => prop_assert!(unpack(&cut).is_err()),
+            }
+        }
+
+        /// A flipped bit may make another text or number of one, but no message of what was before it, and none that
+        /// could not have been sent like that.
+        #[test]
+        fn flipped_bits_change_nothing_before_them(
+            messages in vec(any::batched(), 1..4),
+            at in any::<Index>(),
+            bit in 0..8_u8,
+        ) {
+            let mut body = pack(&messages).to_vec();
+            let at = at.index(body.len());
+            body[at] ^= 1 << bit;
+            let flipped = Message { body: body.into(), ..Message::default() };
+            if let Ok(unpacked) = unpack(&flipped) {
+                let before = (0..messages.len()).rfind(|&n| pack(&messages[..n]).len() <= at).unwrap_or(0);
+                prop_assert_eq!(&unpacked[..before], &messages[..before]);
+                prop_assert_eq!(unpack(&batch(&unpacked)), Ok(unpacked));
+            }
+        }
+    }
+
+    #[test]
+    fn the_deepest_headers_survive() {
+        let nested = (0..DEEPEST / 2).fold(json!(1), |inner, _| json!({"n": [inner]}));
+        let mut call = call("a", b"");
+        call.headers.insert("n".into(), nested);
+        assert_eq!(unpack(&batch(slice::from_ref(&call))), Ok(vec![call]));
+    }
+
+    #[test]
+    fn calls_share_what_the_batch_says() {
+        let mut batch = batch(&[call("a", b"1"), call("b", b"2")]);
+        batch.reply_to = Some("queue".into());
+        batch.from = Some("queue".into());
+        for call in unpack(&batch).unwrap() {
+            assert_eq!(call.reply_to.as_deref(), Some("queue"));
+            assert_eq!(call.from.as_deref(), Some("queue"));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_by_its_count() {
+        let small = Message {
+            kind: Kind::Result,
+            ..Message::default()
+        };
+        assert!(unpack(&batch(&vec![small.clone(); MOST])).is_ok());
+        assert!(unpack(&batch(&vec![small; MOST + 1])).is_err());
+    }
+
+    #[test]
+    fn lengths_that_lie_are_an_error() {
+        for body in [
+            &b"C\x01"[..],
+            b"R\x00\xff\xff\xff\xff",
+            b"X\x00\x00\x00\x00\x00",
+            b"R\x02\xff\xfe\x00\x00\x00\x00",
+        ] {
+            let batch = Message {
+                body: body.to_vec().into(),
+                ..Message::default()
+            };
+            assert!(unpack(&batch).is_err(), "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Values to JSON bodies and back. No I/O.
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::error::call::{shorten, shorten_words};
+use crate::wire::fault::{Fault, kind};
+
+/// The body of a call: a JSON object. `null`, which is also what `()` becomes, stands for no arguments.
+pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, String> {
+    let body = serde_json::to_vec(args).map_err(|error| error.to_string())?;
+    match body.first() {
+        Some(b'{') => Ok(body),
+        _ if body == b"null" => Ok(b"{}".to_vec()),
+        first => Err(format!(
+            "the arguments must be a JSON object (or null for none), not {}",
+            json_kind(first.copied())
+        )),
+    }
+}
+
+/// Reads the arguments of a call; what is wrong with them becomes the caller's error.
+pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
+    check_object(body)?;
+    serde_json::from_slice(body).map_err(|error| {
+        if !error.is_data() {
+            return malformed(&error);
+        }
+        let mut again = serde_json::Deserializer::from_slice(body);
+        let words = match path_to_error::<A>(&mut again) {
+            // An unknown argument is not in the path, and a missing one cannot be.
+            None => words(&error),
+            Some(path) => format!("`{}`: {}", shorten(&path), words(&error)),
+        };
+        Fault::new(kind::INVALID_ARGUMENTS, words)
+    })
+}
+
+pub(crate) fn check_object(body: &[u8]) -> Result<(), Fault> {
+    let first = body
+        .iter()
+        .copied()
+        .find(|byte| !byte.is_ascii_whitespace());
+    // Structs also decode from JSON arrays; arguments have names, so an array is refused before.
+    if first == Some(b'{') {
+        return Ok(());
+    }
+    Err(match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Fault::new(
+            kind::INVALID_ARGUMENTS,
+            format!(
+                "the arguments must be a JSON object, not {}",
+                json_kind(first)
+            ),
+        ),
+        Err(error) => malformed(&error),
+    })
+}
+
+/// Decodes once more, which is done only where it has failed, to learn at which place.
+pub(crate) fn path_to_error<'de, T: DeserializeOwned>(
+    json: &mut serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+) -> Option<String> {
+    let error = serde_path_to_error::deserialize::<_, T>(json).err()?;
+    let path = error.path().to_string();
+    (!path.is_empty() && path != ".").then_some(path)
+}
+
+/// What is wrong, without the position, which is one in a text that the caller has not seen. serde quotes what it
+/// did not expect, however long that is.
+pub(crate) fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(text, _)| text);
+    shorten_words(text).replace("there are no fields", "the method takes none")
+}
+
+/// The body of a result: the bare JSON value.
+pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| {
+        Fault::new(
+            kind::ENCODE_FAILED,
+            format!("the handler ran, but JSON cannot hold its result: {error}"),
+        )
+    })
+}
+
+/// Reads the value of a result.
+pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| shorten_words(&error.to_string()))
+}
+
+pub(crate) fn malformed(error: &serde_json::Error) -> Fault {
+    Fault::new(
+        kind::MALFORMED,
+        format!("the body of the call is not JSON in UTF-8: {error}"),
+    )
+}
+
+fn json_kind(first: Option<u8>) -> &'static str {
+    match first {
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        Some(_) => "a number",
+        None => "nothing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::wire::strategies as any;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Args {
+        a: u8,
+    }
+
+    #[test]
+    fn arguments_are_an_object_or_nothing() {
+        assert_eq!(encode_args(&json!({"a": 1})).unwrap(), br#"{"a":1}"#);
+        assert_eq!(encode_args(&()).unwrap(), b"{}");
+        assert!(encode_args(&[1]).unwrap_err().contains("an array"));
+        assert!(encode_args(&1).unwrap_err().contains("a number"));
+        assert!(encode_args("x").unwrap_err().contains("a string"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_arguments_is_named() {
+        let fault = |body: &[u8]| decode_args::<Args>(body).unwrap_err();
+        for (body, kind, words) in [
+            (
+                &br#"{"a":1,"b":2}"#[..],
+                kind::INVALID_ARGUMENTS,
+                "unknown field `b`",
+            ),
+            (b"{}", kind::INVALID_ARGUMENTS, "missing field `a`"),
+            (
+                br#"{"a":"x"}"#,
+                kind::INVALID_ARGUMENTS,
+                "`a`: invalid type: string \"x\", expected u8",
+            ),
+            (b"[1]", kind::INVALID_ARGUMENTS, "not an array"),
+            (b"null", kind::INVALID_ARGUMENTS, "not null"),
+            (b"", kind::MALFORMED, "not JSON"),
+            (b"{\"a\":", kind::MALFORMED, "not JSON"),
+            (b"{\"a\xff\":1}", kind::MALFORMED, "UTF-8"),
+            (b"\xff\xfe{\0}\0", kind::MALFORMED, "UTF-8"),
+        ] {
+            let fault = fault(body);
+            assert_eq!(fault.kind, kind, "{body:?}: {fault:?}");
+            assert!(fault.message.contains(words), "{body:?}: {fault:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_arguments_survive(arguments in btree_map(any::short(), any::json(), 0..5)) {
+            let body = encode_args(&arguments).unwrap();
+            prop_assert_eq!(decode_args(&body), Ok(arguments));
+        }
+
+        #[test]
+        fn any_result_survives(result in any::json()) {
+            let body = encode_result(&result).unwrap();
+            prop_assert_eq!(decode_result(&body), Ok(result));
+        }
+    }
+
+    /// serde quotes what it did not expect.
+    #[test]
+    fn no_error_grows_with_what_a_peer_sent() {
+        let long = "é".repeat(100_000);
+        let wrong = json!(long).to_string();
+        let of_args = |args: Value| {
+            let fault = decode_args::<Args>(args.to_string().as_bytes());
+            fault.unwrap_err().message
+        };
+        for words in [
+            of_args(json!({ (&*long): 1 })),
+            of_args(json!({ "a": long })),
+            decode_result::<u8>(wrong.as_bytes()).unwrap_err(),
+        ] {
+            assert!(words.contains("..."), "{words}");
+            assert!(words.len() < 1500, "{words}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_stack_overflow() {
+        let deep = |open: &str| format!("{{\"a\":{}", open.repeat(100_000));
+        for body in [deep("["), deep("{\"a\":"), "[".repeat(100_000)] {
+            assert_eq!(
+                decode_args::<Value>(body.as_bytes()).unwrap_err().kind,
+                kind::MALFORMED
+            );
+            decode_args::<Args>(body.as_bytes()).unwrap_err();
+            decode_result::<Value>(body.as_bytes()).unwrap_err();
+            Fault::parse(body.as_bytes()).unwrap_err();
+        }
+    }
+}

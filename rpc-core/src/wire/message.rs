@@ -1,0 +1,168 @@
+//! The messages of the wire as plain data: no I/O, no AMQP library. `PROTOCOL.md` is their spec.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::wire::correlation_id::CorrelationId;
+use crate::wire::headers::{DEATH_REASON, DELIVERY_COUNT, Headers, Marks};
+
+/// One message, independent of the transport that carries it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) kind: Kind,
+    pub(crate) correlation_id: Option<CorrelationId>,
+    pub(crate) reply_to: Option<Arc<str>>,
+    /// The header `From` of a call.
+    pub(crate) from: Option<Arc<str>>,
+    /// The headers `rpc-timeout` and `rpc-deadline` of a call.
+    pub(crate) limit: Option<TimeLimit>,
+    pub(crate) content_type: Option<Cow<'static, str>>,
+    /// 0 to 255; acts only on queues declared with `x-max-priority`.
+    pub(crate) priority: Option<u8>,
+    /// Delivery mode 2. Calls and replies of this crate are transient (mode 1).
+    pub(crate) persistent: bool,
+    /// How long the message may wait in a queue, in whole milliseconds on the wire.
+    pub(crate) expiration: Option<Duration>,
+    /// The publisher's user name, which RabbitMQ has verified if it is present.
+    pub(crate) user_id: Option<String>,
+    /// In a reply, the header `rpc-lane`: whether its server takes batches of the method at this time.
+    pub(crate) takes_batches: Option<bool>,
+    /// What else the protocol's headers of a call say.
+    pub(crate) marks: Marks,
+    /// None of these is the protocol's own.
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+}
+
+/// The time limit of a call, as its caller has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TimeLimit {
+    /// What was left when the call was published, in milliseconds.
+    pub(crate) timeout: u64,
+    /// When it is over, in milliseconds since the Unix epoch on the caller's clock.
+    pub(crate) deadline: Option<u64>,
+}
+
+impl Message {
+    /// The same call for another server, which takes its place in the queue.
+    pub(crate) fn for_another(mut self) -> Self {
+        // It has been on its way for longer.
+        self.marks.in_time = false;
+        // The queues it names have their copies already.
+        self.headers.remove("CC");
+        // The broker's, of the original.
+        self.headers.remove(DELIVERY_COUNT);
+        self
+    }
+}
+
+/// The AMQP property `type`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A request; on a reply queue it is one that bounced.
+    Call,
+    /// A reply that carries the value a handler returned.
+    Result,
+    /// A reply that carries an error.
+    Error,
+    /// Several calls, or several replies, as one message.
+    Batch,
+    /// A message whose properties could not be read: nothing of it counts but its body, and why.
+    Unreadable,
+    /// No type at all, as foreign peers send.
+    #[default]
+    Absent,
+    /// A type this protocol does not know.
+    Unknown(String),
+}
+
+impl Kind {
+    pub(crate) fn parse(name: Option<&str>) -> Self {
+        match name {
+            Some("call") => Self::Call,
+            Some("result") => Self::Result,
+            Some("error") => Self::Error,
+            Some("batch") => Self::Batch,
+            Some(UNREADABLE_TYPE) => Self::Unreadable,
+            Some(other) => Self::Unknown(other.to_owned()),
+            None => Self::Absent,
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Call => Some("call"),
+            Self::Result => Some("result"),
+            Self::Error => Some("error"),
+            Self::Batch => Some("batch"),
+            Self::Unreadable => Some(UNREADABLE_TYPE),
+            Self::Absent => None,
+            Self::Unknown(other) => Some(other),
+        }
+    }
+}
+
+/// A call as a server receives it.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) message: Message,
+    /// Whether the broker delivered it before, to anyone.
+    pub(crate) redelivered: bool,
+    /// Settles the delivery on the channel that brought it.
+    pub(crate) tag: u64,
+}
+
+/// What reaches a caller.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A message on the reply queue: a reply, or a call that bounced.
+    Reply(Message),
+    /// A call that the broker could not route: its method has no queue.
+    Returned(Message),
+    /// Nothing more comes, for this reason.
+    Ended(String),
+}
+
+/// Why a call came back to its caller unanswered, from `x-first-death-reason`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Bounce {
+    Expired,
+    Rejected,
+    Overflowed,
+}
+
+impl Bounce {
+    /// A bounce without a reason, or with one that is not known, counts as a rejection.
+    pub(crate) fn of(headers: &Headers) -> Self {
+        match headers.get(DEATH_REASON).and_then(Value::as_str) {
+            Some("expired") => Self::Expired,
+            Some("maxlen") => Self::Overflowed,
+            _ => Self::Rejected,
+        }
+    }
+}
+
+/// The exchange that brings expired, rejected and overflowed calls back to their callers.
+pub(crate) const DEAD_LETTER_EXCHANGE: &str = "rpc.dlx";
+
+/// What goes before the name of a method in that of the queue for its batches.
+pub(crate) const LANE_PREFIX: &str = "rpc.lane.";
+
+/// The type of what stands in for a message whose properties cannot be read.
+pub(crate) const UNREADABLE_TYPE: &str = "rpc.unreadable";
+
+/// The content type of every body but that of a batch.
+pub(crate) const JSON: &str = "application/json";
+
+/// The content type of a batch.
+pub(crate) const BATCH: &str = "application/vnd.rpc-batch";
+
+/// Milliseconds since the Unix epoch; 0 if the clock is before it.
+pub(crate) fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,189 @@
+//! Any values, for the tests of properties.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::wire::headers::{ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, Marks, TIMEOUT};
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+
+/// Any JSON value that is not too large to be tried often.
+pub(crate) fn json() -> BoxedStrategy<Value> {
+    tree(prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from)
+    ])
+}
+
+/// The same, with such numbers only as AMQP has.
+fn amqp() -> BoxedStrategy<Value> {
+    tree(any::<i64>().prop_map(Value::from))
+}
+
+fn tree(integer: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
+    let finite =
+        proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        integer,
+        finite.prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    let deeper = |inner: BoxedStrategy<Value>| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(short(), inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    };
+    let leaf = leaf.boxed();
+    prop_oneof![leaf.clone(), leaf.prop_recursive(4, 16, 4, deeper)].boxed()
+}
+
+/// Any AMQP short string, though most of them shorter.
+pub(crate) fn short() -> BoxedStrategy<String> {
+    prop_oneof![9 => "\\PC{0,20}", 1 => "[\\x00-\\x7f]{255}"].boxed()
+}
+
+/// Numbers of which sums and differences overflow, among others.
+pub(crate) fn number() -> BoxedStrategy<u64> {
+    let edges = [
+        0,
+        1,
+        1 << 31,
+        1 << 63,
+        (1 << 63) - 1,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    prop_oneof![
+        any::<u64>(),
+        0..2000_u64,
+        prop::sample::select(edges.to_vec())
+    ]
+    .boxed()
+}
+
+/// Any message that can be sent. Its integers, also those of its limit, are AMQP's.
+pub(crate) fn message() -> BoxedStrategy<Message> {
+    let signed = || number().prop_map(|number| number >> 1);
+    let kind = prop_oneof![
+        4 => prop::sample::select(vec![Kind::Call, Kind::Result, Kind::Error, Kind::Batch,Kind::Unreadable, Kind::Absent]),
+        1 => short().prop_map(|name| Kind::parse(Some(&name))),
+    ];
+    let ids = (
+        option(short()),
+        option(short()),
+        option(short()),
+        option(short()),
+        option(short()),
+    );
+    let limit = option((signed(), option(signed())));
+    let rest = (
+        any::<Option<u8>>(),
+        any::<bool>(),
+        option(number()),
+        any::<Option<bool>>(),
+    );
+    (
+        kind,
+        ids,
+        limit,
+        rest,
+        (marks(), headers()),
+        prop::collection::vec(any::<u8>(), 0..100),
+    )
+        .prop_map(|(kind, ids, limit, rest, (marks, headers), body)| {
+            let (correlation_id, reply_to, from, content_type, user_id) = ids;
+            let (priority, persistent, expiration, takes_batches) = rest;
+            Message {
+                kind,
+                correlation_id: correlation_id.map(|id| id.as_str().into()),
+                reply_to: reply_to.map(Into::into),
+                from: from.map(Into::into),
+                limit: limit.map(|(timeout, deadline)| TimeLimit { timeout, deadline }),
+                content_type: content_type.map(Into::into),
+                priority,
+                persistent,
+                expiration: expiration.map(Duration::from_millis),
+                user_id,
+                takes_batches,
+                marks,
+                headers,
+                body: body.into(),
+            }
+        })
+        .boxed()
+}
+
+/// A call or a reply, as it can go in a batch.
+pub(crate) fn batched() -> BoxedStrategy<Message> {
+    let body = prop_oneof![
+        9 => prop::collection::vec(any::<u8>(), 0..100),
+        // Its length takes more than two bytes.
+        1 => Just(vec![b' '; 70_000]),
+    ];
+    let call = (
+        short(),
+        marks(),
+        headers(),
+        number(),
+        number(),
+        body.clone(),
+    );
+    let call = call.prop_map(|(id, marks, headers, timeout, deadline, body)| Message {
+        kind: Kind::Call,
+        correlation_id: Some(id.as_str().into()),
+        content_type: Some(JSON.into()),
+        expiration: Some(Duration::from_millis(timeout)),
+        limit: Some(TimeLimit {
+            timeout,
+            deadline: Some(deadline),
+        }),
+        marks,
+        headers,
+        body: body.into(),
+        ..Message::default()
+    });
+    let reply = (
+        prop::sample::select(vec![Kind::Result, Kind::Error]),
+        short(),
+        body,
+    );
+    let reply = reply.prop_map(|(kind, id, body)| Message {
+        kind,
+        correlation_id: Some(id.as_str().into()),
+        content_type: Some(JSON.into()),
+        body: body.into(),
+        ..Message::default()
+    });
+    prop_oneof![call, reply].boxed()
+}
+
+fn marks() -> BoxedStrategy<Marks> {
+    let attempts = option(number().prop_map(|number| number >> 1));
+    (any::<bool>(), any::<bool>(), attempts)
+        .prop_map(|(idempotent, in_time, attempts)| Marks {
+            idempotent,
+            in_time,
+            attempts,
+        })
+        .boxed()
+}
+
+fn headers() -> BoxedStrategy<BTreeMap<String, Value>> {
+    // Those have fields of their own.
+    let name = short().prop_filter("a field of its own", |name| {
+        ![FROM, TIMEOUT, DEADLINE, LANE, ATTEMPTS, IN_TIME, IDEMPOTENT].contains(&&**name)
+    });
+    prop::collection::btree_map(name, amqp(), 0..3).boxed()
+}
+
+fn option<T: std::fmt::Debug>(
+    strategy: impl Strategy<Value = T> + 'static,
+) -> BoxedStrategy<Option<T>> {
+    prop::option::of(strategy).boxed()
+}
