@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use crate::client::pending::{Outcome, PendingCall, PendingCalls};
 use crate::contract::service::{Method, Service};
-use crate::server::dispatch::{Arrived, answer, prepare};
+use crate::server::dispatch::{answer, prepare};
 use crate::transport::amqp::sanitizer::frames::Frames;
 use crate::transport::amqp::sanitizer::proof;
 use crate::wire::correlation_id::CorrelationId;
-use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::message::{Delivery, JSON, Kind, Message, TimeLimit};
+use crate::wire::size_limit::SizeLimit;
 
 mod wire;
 
@@ -110,17 +111,23 @@ impl Service for Echoes {
 
 /// What a server does with a call that has arrived; its reply.
 pub async fn dispatch(method: &Method, body: &[u8]) -> Option<Wire> {
-    let call = Arrived {
+    let delivery = Delivery {
         message: Message {
             kind: Kind::Call,
             body: Bytes::copy_from_slice(body),
             ..Message::default()
         },
         redelivered: false,
-        refused: None,
-        deadline: None,
+        tag: 1,
     };
-    let call = prepare(method, call, Instant::now());
-    let reply = answer(method, call, true, usize::MAX, &CancellationToken::new()).await;
+    let call = prepare(method, delivery, None, None, Instant::now());
+    let reply = answer(
+        method,
+        call,
+        true,
+        SizeLimit::new(usize::MAX),
+        &CancellationToken::new(),
+    )
+    .await;
     reply.map(Wire)
 }

@@ -18,6 +18,7 @@ use crate::transport::amqp::tls::{PemIdentity, TlsOptions};
 use crate::transport::amqp::{AmqpOptions, AmqpTransport};
 use crate::transport::memory::MemoryTransport;
 use crate::wire::batching::Batching;
+use crate::wire::size_limit::SizeLimit;
 
 /// Options of an [`Rpc`], and the way to connect with them.
 ///
@@ -74,7 +75,7 @@ impl RpcBuilder {
             grace: Duration::from_secs(30),
             limits: ClientLimits {
                 timeout: Duration::from_secs(30),
-                message_size: 16 * 1024 * 1024,
+                message_size: SizeLimit::new(16 * 1024 * 1024),
                 in_flight: 65_536,
                 fail_fast: false,
             },
@@ -150,7 +151,7 @@ impl RpcBuilder {
     ///
     /// Defaults to 16 MiB, the limit of RabbitMQ 4.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.limits.message_size = bytes;
+        self.limits.message_size = SizeLimit::new(bytes);
         self
     }
 

@@ -1,6 +1,8 @@
 //! Servers as their users see them.
 
+pub(crate) mod admission;
 pub(crate) mod batch_consumer;
+pub(crate) mod batch_queue;
 pub(crate) mod clock_skew;
 pub(crate) mod dispatch;
 pub(crate) mod handler_latency;

@@ -1,7 +1,7 @@
 //! What travels, as plain data: no I/O, no AMQP library. `PROTOCOL.md` is its spec.
 
 pub(crate) mod batch;
-pub(crate) mod batch_queue;
+pub(crate) mod batch_route;
 pub(crate) mod batching;
 pub(crate) mod codec;
 pub(crate) mod correlation_id;
@@ -10,5 +10,6 @@ pub(crate) mod headers;
 pub(crate) mod message;
 pub(crate) mod method_name;
 pub(crate) mod queue_options;
+pub(crate) mod size_limit;
 #[cfg(test)]
 pub(crate) mod strategies;

@@ -17,6 +17,7 @@ use crate::transport::PublishError;
 use crate::wire::fault::Answer;
 use crate::wire::headers::{Marks, headers_size};
 use crate::wire::message::{JSON, Kind, Message};
+use crate::wire::size_limit::TooLarge;
 
 pub(crate) mod answer;
 mod one_way;
@@ -54,12 +55,12 @@ impl<'a> Attempt<'a> {
     ) -> Result<Self, RpcError> {
         let body =
             std::mem::replace(&mut request.body, Ok(Bytes::new())).map_err(|error| *error)?;
-        if body.len() > limits.message_size {
+        if let Err(TooLarge { size, limit }) = limits.message_size.check(&body) {
             return Err(RpcError::TooLarge {
                 method: request.method.clone().into_owned(),
                 what: "body".into(),
-                size: body.len(),
-                limit: limits.message_size,
+                size,
+                limit,
             });
         }
         let started = Instant::now();

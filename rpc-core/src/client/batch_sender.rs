@@ -1,10 +1,10 @@
 //! Sends the calls of one connection that wait to travel together.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{OptionFuture, join_all};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -16,14 +16,14 @@ use crate::client::pending::{Outcome, PendingCalls};
 use crate::connection::session::SessionEnd;
 use crate::transport::{CallChannel, PublishError};
 use crate::wire::batch::{self, unpack};
-use crate::wire::batch_queue::queue_of;
+use crate::wire::batch_route::queue_of;
 use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::headers::{Headers, METHOD};
 use crate::wire::message::{BATCH, Kind, Message, unix_millis};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The batcheres of one calling connection, and the task that empties them.
+/// The batchers of one calling connection, and the task that empties them.
 #[derive(Debug)]
 pub(crate) struct BatchSender {
     shared: Arc<Shared>,
@@ -37,7 +37,7 @@ struct Shared {
     end: Arc<SessionEnd>,
     options: Batching,
     /// By method. At most [`MOST_OUTBOXES`]; calls of further methods travel alone.
-    batcheres: Mutex<HashMap<String, Arc<Batcher>>>,
+    batchers: Mutex<FxHashMap<String, Arc<Batcher>>>,
     work: Mutex<Work>,
     wake: Notify,
 }
@@ -82,7 +82,7 @@ impl BatchSender {
             pending: Arc::clone(pending),
             end: Arc::clone(end),
             options: options.clone(),
-            batcheres: Mutex::default(),
+            batchers: Mutex::default(),
             work: Mutex::default(),
             wake: Notify::new(),
         });
@@ -101,7 +101,7 @@ impl BatchSender {
         }
         let batcher = match shared.options.mode {
             Mode::Off => None,
-            Mode::Auto => lock(&shared.batcheres).get(method).cloned(),
+            Mode::Auto => lock(&shared.batchers).get(method).cloned(),
             Mode::Always => shared.batcher(method),
         };
         let Some(batcher) = batcher else {
@@ -145,7 +145,7 @@ impl BatchSender {
             Err(reason) => return debug!(reason, "dropped a batch that came back"),
         };
         let method = batch.headers.get(METHOD).and_then(Value::as_str);
-        let batcher = method.and_then(|method| lock(&self.shared.batcheres).get(method).cloned());
+        let batcher = method.and_then(|method| lock(&self.shared.batchers).get(method).cloned());
         let Some(batcher) = batcher else {
             return debug!("dropped a batch that came back and that nobody here has sent");
         };
@@ -171,18 +171,18 @@ impl BatchSender {
 impl Shared {
     /// The batcher of a method; `None` where it cannot have one.
     fn batcher(&self, method: &str) -> Option<Arc<Batcher>> {
-        let mut batcheres = lock(&self.batcheres);
-        if let Some(batcher) = batcheres.get(method) {
+        let mut batchers = lock(&self.batchers);
+        if let Some(batcher) = batchers.get(method) {
             return Some(Arc::clone(batcher));
         }
-        if batcheres.len() >= MOST_OUTBOXES {
-            batcheres.retain(|_, batcher| !batcher.is_idle());
+        if batchers.len() >= MOST_OUTBOXES {
+            batchers.retain(|_, batcher| !batcher.is_idle());
         }
-        if batcheres.len() >= MOST_OUTBOXES {
+        if batchers.len() >= MOST_OUTBOXES {
             return None;
         }
         let batcher = Arc::new(Batcher::new(method, queue_of(method)?));
-        batcheres.insert(method.to_owned(), Arc::clone(&batcher));
+        batchers.insert(method.to_owned(), Arc::clone(&batcher));
         Some(batcher)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-use crate::wire::batch_queue::BELIEVED;
+use crate::wire::batch_route::BELIEVED;
 use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;

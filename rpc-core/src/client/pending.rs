@@ -1,8 +1,10 @@
 //! Calls that were sent and are not answered yet.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::oneshot;
+use rustc_hash::FxHashMap;
 use tracing::{debug, field};
 use uuid::Uuid;
 
@@ -10,7 +12,6 @@ use crate::connection::session::{SessionEnd, Terminated};
 use crate::transport::PublishError;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;
-use rustc_hash::FxHashMap;
 
 /// Maps correlation ids to the callers that wait. The only place that does.
 ///
@@ -23,7 +24,16 @@ pub(crate) struct PendingCalls {
 }
 
 /// Ids are random, and those that peers make up are only looked for, so the hash need not be keyed.
-type Callers = FxHashMap<Uuid, oneshot::Sender<Outcome>>;
+type Callers = FxHashMap<Uuid, Caller>;
+
+/// A caller in the table. A channel for each would be one more allocation a call.
+#[derive(Debug)]
+enum Caller {
+    /// With what wakes it, once it has been polled.
+    Waits(Option<Waker>),
+    /// It has not looked yet.
+    Has(Outcome),
+}
 
 /// What a caller that waits is told.
 #[derive(Debug)]
@@ -50,18 +60,16 @@ impl PendingCalls {
     /// come first and find nobody.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Terminated> {
         let id = Uuid::new_v4();
-        let (caller, outcome) = oneshot::channel();
         let mut callers = self.lock();
-        // Under the lock: whoever ends the session takes all callers out after this.
+        // Under the lock: whoever ends the session looks at all callers after this.
         if let Some(reason) = self.end.get() {
             return Err(reason.clone());
         }
-        callers.insert(id, caller);
+        callers.insert(id, Caller::Waits(None));
         drop(callers);
         Ok(PendingCall {
             id,
             waits: true,
-            outcome,
             calls: Arc::clone(self),
         })
     }
@@ -69,28 +77,61 @@ impl PendingCalls {
     /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
     /// no id that is known: they are dropped.
     pub(crate) fn deliver(&self, message: Message, outcome: impl FnOnce(Message) -> Outcome) {
-        match id_of(&message).and_then(|id| self.lock().remove(&id)) {
-            // A caller that left at this moment does not mind.
-            Some(caller) => drop(caller.send(outcome(message))),
-            None => debug!(
+        let mut callers = self.lock();
+        let caller = id_of(&message).and_then(|id| callers.get_mut(&id));
+        let Some(Caller::Waits(waker)) = caller else {
+            drop(callers);
+            return debug!(
                 correlation_id = message.correlation_id.as_ref().map(field::display),
                 kind = ?message.kind,
                 "dropped a message that no call waits for"
-            ),
+            );
+        };
+        let waker = waker.take();
+        if let Some(caller) = caller {
+            *caller = Caller::Has(outcome(message));
+        }
+        // It wakes outside of the lock, which it would take at once.
+        drop(callers);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
     /// Whether the caller of this call still waits.
     pub(crate) fn waits_for(&self, call: &Message) -> bool {
-        id_of(call).is_some_and(|id| self.lock().contains_key(&id))
+        let callers = self.lock();
+        let caller = id_of(call).and_then(|id| callers.get(&id));
+        matches!(caller, Some(Caller::Waits(_)))
     }
 
     /// Ends every call that waits, with this reason.
     pub(crate) fn end(&self, reason: Terminated) {
         self.end.set(reason.clone());
-        let callers = std::mem::take(&mut *self.lock());
-        for caller in callers.into_values() {
-            drop(caller.send(Outcome::Terminated(reason.clone())));
+        let mut wakers = Vec::new();
+        for caller in self.lock().values_mut() {
+            if let Caller::Waits(waker) = caller {
+                wakers.extend(waker.take());
+                *caller = Caller::Has(Outcome::Terminated(reason.clone()));
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll(&self, id: Uuid, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut callers = self.lock();
+        match callers.get_mut(&id) {
+            Some(Caller::Waits(Some(waker))) if waker.will_wake(cx.waker()) => Poll::Pending,
+            Some(Caller::Waits(waker)) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(Caller::Has(_)) => match callers.remove(&id) {
+                Some(Caller::Has(outcome)) => Poll::Ready(outcome),
+                _ => Poll::Pending,
+            },
+            // It was polled again after its outcome.
+            None => Poll::Pending,
         }
     }
 
@@ -112,9 +153,8 @@ fn id_of(message: &Message) -> Option<Uuid> {
 #[derive(Debug)]
 pub(crate) struct PendingCall {
     id: Uuid,
-    /// Whether it may still be in the table.
+    /// Whether it is still in the table.
     waits: bool,
-    outcome: oneshot::Receiver<Outcome>,
     calls: Arc<PendingCalls>,
 }
 
@@ -123,22 +163,20 @@ impl PendingCall {
         CorrelationId::Uuid(self.id)
     }
 
-    /// Waits for the outcome. Cancel safe.
+    /// Waits for the outcome, which comes once. Cancel safe.
     pub(crate) async fn outcome(&mut self) -> Outcome {
-        let outcome = (&mut self.outcome).await;
+        let outcome = poll_fn(|cx| self.calls.poll(self.id, cx)).await;
         self.waits = false;
-        match outcome {
-            Ok(outcome) => outcome,
-            // The sender lives in the table until it is used, and the table as long as `calls`.
-            Err(_) => Outcome::Terminated(Terminated::Closed),
-        }
+        outcome
     }
 }
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
         if self.waits {
-            self.calls.lock().remove(&self.id);
+            let caller = self.calls.lock().remove(&self.id);
+            // Outside of the lock, because the drop of a waker may run code of its own.
+            drop(caller);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::contract::options::FOREVER;
 use crate::error::call::{RpcError, shorten};
 use crate::wire::headers::{Headers, SHORT_STRING};
 use crate::wire::method_name::{self, BadName};
+use crate::wire::size_limit::SizeLimit;
 
 /// All that is known of a call before it is sent.
 #[derive(Debug)]
@@ -92,8 +93,8 @@ fn name_error(method: &str, reason: BadName) -> RpcError {
 pub(crate) struct ClientLimits {
     /// The time limit of a call that sets none.
     pub(crate) timeout: Duration,
-    /// The largest body, in bytes.
-    pub(crate) message_size: usize,
+    /// That of calls and replies.
+    pub(crate) message_size: SizeLimit,
     /// How many calls may be in flight; others wait for their turn.
     pub(crate) in_flight: usize,
     /// Whether calls fail at once, instead of at their deadline, while there is no connection.

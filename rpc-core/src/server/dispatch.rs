@@ -19,18 +19,8 @@ use crate::contract::service::Method;
 use crate::server::clock_skew::Deadline;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::{Fault, kind};
-use crate::wire::message::{JSON, Kind, Message};
-
-/// A call on its server.
-#[derive(Debug)]
-pub(crate) struct Arrived {
-    pub(crate) message: Message,
-    pub(crate) redelivered: bool,
-    /// Why it must not run.
-    pub(crate) refused: Option<Fault>,
-    /// By the clock of this machine; `None` if the caller set no limit.
-    pub(crate) deadline: Option<Deadline>,
-}
+use crate::wire::message::{Delivery, JSON, Kind, Message};
+use crate::wire::size_limit::{SizeLimit, TooLarge};
 
 /// A call whose turn it is, without all that only its arrival needed.
 #[derive(Debug)]
@@ -48,7 +38,7 @@ pub(crate) async fn answer(
     method: &Method,
     call: Prepared,
     is_awaited: bool,
-    message_size: usize,
+    size_limit: SizeLimit,
     abandon: &CancellationToken,
 ) -> Option<Message> {
     let Prepared {
@@ -70,7 +60,7 @@ pub(crate) async fn answer(
             }
         }
     };
-    let (kind, body) = encode_result(method, result, is_awaited, message_size);
+    let (kind, body) = encode_result(method, result, is_awaited, size_limit);
     Some(Message {
         kind,
         correlation_id,
@@ -81,18 +71,23 @@ pub(crate) async fn answer(
     })
 }
 
-/// Looks at a call that is to start now.
-pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepared {
-    let Arrived {
+/// Looks at a call that is to start now, unless it was refused.
+pub(crate) fn prepare(
+    method: &Method,
+    delivery: Delivery,
+    refused: Option<Box<Fault>>,
+    deadline: Option<Deadline>,
+    now: Instant,
+) -> Prepared {
+    let Delivery {
         message: call,
         redelivered,
-        refused,
-        deadline,
-    } = arrived;
+        ..
+    } = delivery;
     let correlation_id = call.correlation_id.clone();
     let is_late = deadline.is_some_and(|deadline| deadline.starts_before <= now);
     let run = match refused {
-        Some(fault) => Err(Box::new(fault)),
+        Some(fault) => Err(fault),
         None if is_late => Err(Box::new(late(&method.name))),
         None => {
             let context = Context::new(CallInfo {
@@ -100,7 +95,7 @@ pub(crate) fn prepare(method: &Method, arrived: Arrived, now: Instant) -> Prepar
                 correlation_id: call.correlation_id,
                 id_text: OnceLock::new(),
                 deadline: deadline.map(|deadline| deadline.ends_by),
-                redelivered,
+                redelivered: redelivered || call.marks.attempts.is_some(),
                 user_id: call.user_id,
                 headers: call.headers,
             });
@@ -147,12 +142,14 @@ fn encode_result(
     method: &Method,
     result: Result<Vec<u8>, Fault>,
     is_awaited: bool,
-    message_size: usize,
+    size_limit: SizeLimit,
 ) -> (Kind, Vec<u8>) {
     let name = &*method.name;
     let fault = match result {
-        Ok(body) if body.len() <= message_size => return (Kind::Result, body),
-        Ok(body) => too_large(name, body.len(), message_size),
+        Ok(body) => match size_limit.check(&body) {
+            Ok(()) => return (Kind::Result, body),
+            Err(too_large) => reply_too_large(name, too_large),
+        },
         Err(fault) => fault,
     };
     if is_awaited {
@@ -161,7 +158,7 @@ fn encode_result(
         // Nobody else will say so.
         warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
     }
-    (Kind::Error, encode(name, &fault, message_size))
+    (Kind::Error, encode(name, &fault, size_limit))
 }
 
 fn late(method: &str) -> Fault {
@@ -200,17 +197,26 @@ fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {
 }
 
 /// An error's own data may be too large for a message as well; its words must still arrive.
-fn encode(method: &str, fault: &Fault, message_size: usize) -> Vec<u8> {
+fn encode(method: &str, fault: &Fault, size_limit: SizeLimit) -> Vec<u8> {
     let body = fault.encode();
-    if body.len() <= message_size {
-        return body;
+    match size_limit.check(&body) {
+        Ok(()) => body,
+        Err(too_large) => reply_too_large(method, too_large).encode(),
     }
-    too_large(method, body.len(), message_size).encode()
 }
 
-fn too_large(method: &str, size: usize, limit: usize) -> Fault {
+fn reply_too_large(method: &str, TooLarge { size, limit }: TooLarge) -> Fault {
     Fault::new(
         kind::TOO_LARGE,
         format!("`{method}` ran, but its reply is {size} bytes and the server's limit is {limit}"),
+    )
+}
+
+/// Whoever sent the call may have a larger limit, or none.
+pub(crate) fn call_too_large(method: &Method, TooLarge { size, limit }: TooLarge) -> Fault {
+    let name = &method.name;
+    Fault::new(
+        kind::CALL_TOO_LARGE,
+        format!("`{name}` did not run: the call is {size} bytes and the server's limit is {limit}"),
     )
 }

@@ -12,61 +12,80 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::service::Method;
-use crate::server::batch_consumer::BatchQueue;
-use crate::server::dispatch::{self, Arrived};
+use crate::server::batch_queue::BatchQueue;
+use crate::server::clock_skew::Deadline;
+use crate::server::dispatch;
 use crate::server::redelivery::is_unique;
-use crate::server::settlement::{Settlement, keep};
+use crate::server::settlement::{DeadLetter, Settlement, keep};
 use crate::transport::PublishError;
-use crate::wire::message::Message;
+use crate::wire::batching::Batching;
+use crate::wire::fault::Fault;
+use crate::wire::message::{Delivery, Message};
+use crate::wire::size_limit::SizeLimit;
 
 /// Where the calls of a method are served.
 ///
-/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its own, and
-/// what only its arrival needs is gone before it runs.
+/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its
+/// own, and what only its arrival needs is gone before it runs.
 #[derive(Debug)]
 pub(crate) struct MethodServer {
-    pub(crate) method: Arc<Method>,
-    pub(crate) lane: Option<Arc<BatchQueue>>,
-    /// For calls that run. The prefetch alone is no bound: calls of a connection that was lost may still run, and those of
-    /// batches do not count for it.
-    pub(crate) slots: Semaphore,
-    /// Shared by those that put a copy in the place of a call, until the call is settled, or of its batch all that can be. A
-    /// copy that took this process with it before that would go to the next server together with the call, and each of them
-    /// count by itself.
-    pub(crate) replacing: RwLock<()>,
-    /// The largest reply, in bytes.
-    pub(crate) message_size: usize,
+    pub(crate) method: Method,
+    pub(crate) batch_queue: Option<BatchQueue>,
+    /// That of calls and replies.
+    pub(crate) size_limit: SizeLimit,
+    /// A permit for each call that runs. The prefetch alone is no bound: calls of a connection that was lost
+    /// may still run, and those of batches do not count for it.
+    slots: Semaphore,
+    /// Shared by those that put a copy in the place of a call, until the call is settled, or of its batch all
+    /// that can be. A copy that took this process with it before that would go to the next server together
+    /// with the call, and each of them count by itself.
+    replacing: RwLock<()>,
     /// Tells that the server is leaving.
-    pub(crate) stop: CancellationToken,
+    stop: CancellationToken,
     /// Tells the handlers that the grace period is over.
-    pub(crate) abandon: CancellationToken,
+    abandon: CancellationToken,
 }
 
 /// A call that has arrived, with what settles it.
 #[derive(Debug)]
 pub(crate) struct ServerCall {
-    pub(crate) arrived: Arrived,
+    pub(crate) delivery: Box<Delivery>,
+    /// Why it must not run.
+    pub(crate) refused: Option<Box<Fault>>,
+    /// By the clock of this machine; `None` if the caller set no limit.
+    pub(crate) deadline: Option<Deadline>,
     pub(crate) settlement: Settlement,
-    pub(crate) dead_letter: Option<DeadLetter>,
+    pub(crate) dead_letter: Option<Box<DeadLetter>>,
     /// Counts it until it is done with.
     pub(crate) open: Arc<()>,
 }
 
-/// A call that is to be kept for somebody to look into, and the queue for it.
-pub(crate) type DeadLetter = Box<(String, Message)>;
-
 impl MethodServer {
+    pub(crate) fn new(
+        method: Method,
+        batching: &Batching,
+        size_limit: SizeLimit,
+        stop: CancellationToken,
+        abandon: CancellationToken,
+    ) -> Self {
+        Self {
+            batch_queue: BatchQueue::of(&method, batching),
+            size_limit,
+            slots: Semaphore::new(method.options.concurrency.into()),
+            replacing: RwLock::default(),
+            stop,
+            abandon,
+            method,
+        }
+    }
+
     /// Serves calls that came together, as one task: most handlers are done at once, for which a task of
     /// each call's own would cost more than the call.
     ///
     /// Handlers that are not done at once go on side by side.
-    #[expect(
-        clippy::vec_box,
-        reason = "a future that serves a call is small by that"
-    )]
     pub(crate) async fn serve_all(
         self: Arc<Self>,
-        calls: Vec<Box<ServerCall>>,
+        calls: Vec<ServerCall>,
         broken: mpsc::Sender<String>,
     ) {
         let mut running = FuturesUnordered::new();
@@ -91,46 +110,48 @@ impl MethodServer {
     }
 
     /// Runs a call when it is its turn, answers it and settles it.
-    pub(crate) async fn serve(&self, mut call: Box<ServerCall>, broken: &mpsc::Sender<String>) {
-        let is_copy = call.arrived.message.marks.attempts.is_some();
-        if is_copy && call.arrived.refused.is_none() {
+    pub(crate) async fn serve(&self, mut call: ServerCall, broken: &mpsc::Sender<String>) {
+        let is_copy = call.delivery.message.marks.attempts.is_some();
+        if is_copy && call.refused.is_none() {
             drop(Box::pin(self.replacing.write()).await);
         }
         let slot = match self.slots.try_acquire() {
             // One that must not run needs no place, and must not be handed back as if it were new.
-            _ if call.arrived.refused.is_some() => None,
+            _ if call.refused.is_some() => None,
             Ok(slot) => Some(slot),
-            Err(_) => match Box::pin(self.slot(&call.arrived.message)).await {
+            Err(_) => match Box::pin(self.slot(&call.delivery.message)).await {
                 Ok(slot) => slot,
                 Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
             },
         };
         if let Some(letter) = call.dead_letter.take() {
-            let (queue, letter) = *letter;
-            let kept = Box::pin(keep(call.settlement.channel(), &queue, letter)).await;
+            let kept = Box::pin(keep(call.settlement.channel(), *letter)).await;
             if kept.is_err() {
                 return self.tell_if_broken(kept, broken);
             }
         }
         let started = Instant::now();
         // In a block, or what is gone after it would keep its room.
-        let (prepared, reply_to, knows_lanes, settlement, _open) = {
+        let (prepared, reply_to, knows_batches, settlement, _open) = {
             let ServerCall {
-                mut arrived,
+                delivery,
+                refused,
+                deadline,
                 settlement,
                 open,
                 ..
-            } = *call;
-            let reply_to = arrived.message.reply_to.take();
-            let knows_lanes = arrived.message.limit.is_some();
-            let prepared = dispatch::prepare(&self.method, arrived, started);
-            (prepared, reply_to, knows_lanes, settlement, open)
+            } = call;
+            let mut delivery = *delivery;
+            let reply_to = delivery.message.reply_to.take();
+            let knows_batches = delivery.message.limit.is_some();
+            let prepared = dispatch::prepare(&self.method, delivery, refused, deadline, started);
+            (prepared, reply_to, knows_batches, settlement, open)
         };
         let answer = dispatch::answer(
             &self.method,
             prepared,
             reply_to.is_some(),
-            self.message_size,
+            self.size_limit,
             &self.abandon,
         );
         let answer = answer.await;
@@ -139,18 +160,30 @@ impl MethodServer {
         let Some(mut reply) = answer else {
             return;
         };
-        if let Some(lane) = &self.lane {
+        if let Some(queue) = &self.batch_queue {
             let now = Instant::now();
-            lane.latency.note(now - started);
-            reply.takes_batches = knows_lanes.then(|| lane.takes(now));
+            queue.latency.note(now - started);
+            reply.takes_batches = knows_batches.then(|| queue.invites(now));
         }
         let settled = settlement.answer(reply_to, reply).await;
         self.tell_if_broken(settled, broken);
     }
 
+    /// Puts a copy in the place of a call.
+    pub(crate) async fn replace(
+        &self,
+        settlement: Settlement,
+        copy: Message,
+        broken: &mpsc::Sender<String>,
+    ) {
+        let _replacing = self.replacing.read().await;
+        let replaced = settlement.replace(&self.method, copy).await;
+        self.tell_if_broken(replaced, broken);
+    }
+
     /// Leaves a call that was not started to another server.
-    async fn hand_back(&self, call: Box<ServerCall>, broken: &mpsc::Sender<String>) {
-        let message = call.arrived.message.for_another();
+    async fn hand_back(&self, call: ServerCall, broken: &mpsc::Sender<String>) {
+        let message = call.delivery.message.for_another();
         let handed_back = call.settlement.replace(&self.method, message);
         self.tell_if_broken(handed_back.await, broken);
     }

@@ -21,15 +21,14 @@ use crate::transport::{Purpose, Transport};
 use crate::wire::batching::Batching;
 use crate::wire::headers::{SHORT_STRING, longest_name};
 use crate::wire::method_name;
+use crate::wire::size_limit::SizeLimit;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Starts servers and shuts them down. The connection is made for the first of them.
 #[derive(Debug)]
 pub(crate) struct Registry {
     transport: Arc<dyn Transport>,
-    message_size: usize,
-    grace: Duration,
-    batching: Batching,
+    limits: ServerLimits,
     connection: OnceCell<Supervisor<ServeSession>>,
     entries: Arc<Mutex<Entries>>,
 }
@@ -56,15 +55,17 @@ struct Running {
 impl Registry {
     pub(crate) fn new(
         transport: Arc<dyn Transport>,
-        message_size: usize,
+        message_size: SizeLimit,
         grace: Duration,
         batching: Batching,
     ) -> Self {
         Self {
             transport,
-            message_size,
-            grace: grace.min(FOREVER),
-            batching,
+            limits: ServerLimits {
+                message_size,
+                grace: grace.min(FOREVER),
+                batching,
+            },
             connection: OnceCell::new(),
             entries: Arc::default(),
         }
@@ -86,16 +87,7 @@ impl Registry {
             .await?;
         let mut state = connection.watch().clone();
         let limit = Instant::now() + UP_LIMIT;
-        let worker = Worker::new(
-            methods,
-            ServerLimits {
-                message_size: self.message_size,
-                grace: self.grace,
-                batching: self.batching.clone(),
-            },
-            state.clone(),
-            stop.clone(),
-        );
+        let worker = Worker::new(methods, self.limits.clone(), state.clone(), stop.clone());
         let mut session = up(&mut state, None, limit).await?;
         let first = loop {
             match worker.subscribe(&session.link).await {

@@ -23,6 +23,13 @@ pub(crate) enum Settlement {
     InBatch(Arc<OpenBatch>),
 }
 
+/// A call that is to be kept for somebody to look into, and the queue for it.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) queue: String,
+    pub(crate) letter: Message,
+}
+
 impl Settlement {
     /// Answers the call, if anybody waits for it, and settles it.
     ///
@@ -126,10 +133,9 @@ fn not_placed() -> PublishError {
 /// then what is logged is all that is left of it.
 pub(crate) async fn keep(
     channel: &dyn ServeChannel,
-    queue: &str,
-    letter: Message,
+    DeadLetter { queue, letter }: DeadLetter,
 ) -> Result<(), PublishError> {
-    let reason = match channel.place(queue, letter).await? {
+    let reason = match channel.place(&queue, letter).await? {
         Receipt::Taken => return Ok(()),
         Receipt::Unroutable => "it is gone",
         Receipt::Refused => "it refuses more: it is full, or has no leader",

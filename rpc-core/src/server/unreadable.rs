@@ -5,7 +5,7 @@ use tracing::warn;
 
 use crate::contract::service::Method;
 use crate::server::redelivery::dead_letter_of;
-use crate::server::settlement::keep;
+use crate::server::settlement::{DeadLetter, keep};
 use crate::transport::{PublishError, ServeChannel};
 use crate::wire::headers::UNREADABLE;
 use crate::wire::message::Delivery;
@@ -31,8 +31,9 @@ pub(crate) async fn reject(
         "rejected a message that cannot be read; whoever sent it must mend it. What it was is kept in the queue of \
          `Serve::dead_letter_queue`, if that is set"
     );
-    if let Some(queue) = &method.options.dead_letters {
-        keep(channel, queue, dead_letter_of(method, &message)).await?;
+    if let Some(queue) = method.options.dead_letters.clone() {
+        let letter = dead_letter_of(method, &message);
+        keep(channel, DeadLetter { queue, letter }).await?;
     }
     channel.reject(tag)
 }

@@ -22,16 +22,14 @@ impl Attempt<'_> {
         session: &CallSession,
         outcome: Outcome,
     ) -> Result<Published, RpcError> {
-        let limit = self.limits.message_size;
         let said = match outcome {
-            Outcome::Answered(message) if message.body.len() > limit => ReplyKind::Nothing {
-                expected: "a reply within `max_message_size`",
-                reason: format!(
-                    "it is {} bytes and the limit is {limit}",
-                    message.body.len()
-                ),
+            Outcome::Answered(message) => match self.limits.message_size.check(&message.body) {
+                Ok(()) => ReplyKind::by(&message),
+                Err(too_large) => ReplyKind::Nothing {
+                    expected: "a reply within `max_message_size`",
+                    reason: too_large.to_string(),
+                },
             },
-            Outcome::Answered(message) => ReplyKind::by(&message),
             Outcome::Returned => return Err(self.unroutable()),
             Outcome::Terminated(over) => return Err(self.over(over, true)),
             Outcome::Unsent(error) => return self.unpublished(session, error),

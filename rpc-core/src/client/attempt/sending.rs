@@ -81,7 +81,8 @@ impl Attempt<'_> {
         drop(ticket);
         match outcome {
             Outcome::Answered(reply)
-                if reply.kind == Kind::Result && reply.body.len() <= self.limits.message_size =>
+                if reply.kind == Kind::Result
+                    && self.limits.message_size.check(&reply.body).is_ok() =>
             {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }

@@ -12,7 +12,7 @@ async fn serve(transport: &Watched) -> (Registry, Ended) {
     fastrand::seed(7);
     let servers = Registry::new(
         Arc::new(transport.clone()),
-        1 << 20,
+        SizeLimit::new(1 << 20),
         Duration::from_secs(30),
         Batching::off(),
     );

@@ -1,6 +1,5 @@
 //! All queues of a broker, and how they come and go.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 #[derive(Debug)]
 pub(super) struct Queues {
-    ids: HashMap<String, QueueId>,
+    ids: FxHashMap<String, QueueId>,
     last_id: QueueId,
     /// The queues of methods.
     pub(super) methods: FxHashMap<QueueId, Queue>,
@@ -28,7 +27,7 @@ pub(super) struct Queues {
 }
 
 /// By name.
-pub(super) type ReplyQueues = HashMap<String, ReplyQueue>;
+pub(super) type ReplyQueues = FxHashMap<String, ReplyQueue>;
 
 /// Where what is for one caller goes.
 pub(super) struct ReplyQueue {
@@ -60,10 +59,10 @@ pub(super) type Arriving = (Option<Instant>, Incoming);
 impl Queues {
     pub(super) fn new(alarm_moved: Arc<Notify>) -> Self {
         Self {
-            ids: HashMap::new(),
+            ids: FxHashMap::default(),
             last_id: 0,
             methods: FxHashMap::default(),
-            replies: HashMap::new(),
+            replies: FxHashMap::default(),
             alarms: Alarms::new(alarm_moved),
         }
     }

@@ -1,0 +1,75 @@
+//! What becomes of a call that arrives: it runs, is refused, or a copy takes its place.
+
+use std::sync::Arc;
+
+use tracing::error;
+
+use crate::server::clock_skew::ClockSkew;
+use crate::server::dispatch;
+use crate::server::method_server::{MethodServer, ServerCall};
+use crate::server::redelivery::{self, Verdict};
+use crate::server::settlement::{DeadLetter, Settlement};
+use crate::wire::message::{Delivery, Message};
+
+/// Judges calls as they arrive, and counts those that are not done with.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    clock_skew: ClockSkew,
+    /// Each call that has arrived and is not done with has a clone.
+    open: Arc<()>,
+}
+
+/// What is to be done with a call.
+pub(crate) enum Admitted {
+    /// It takes its turn, if only to be refused.
+    Call(ServerCall),
+    /// This copy takes its place in its queue, and what settles the original.
+    Copy(Box<Message>, Settlement),
+}
+
+impl Admission {
+    /// Judges a call that has just arrived.
+    pub(crate) fn admit(
+        &mut self,
+        server: &MethodServer,
+        delivery: Box<Delivery>,
+        settlement: Settlement,
+    ) -> Admitted {
+        let method = &server.method;
+        let verdict = redelivery::judge(method, &delivery);
+        // At the arrival: what a call waits for its turn on this machine counts too.
+        let deadline = self.clock_skew.deadline(&delivery);
+        let mut dead_letter = None;
+        let refused = match verdict {
+            Verdict::Run => {
+                let checked = server.size_limit.check(&delivery.message.body);
+                checked
+                    .err()
+                    .map(|too_large| dispatch::call_too_large(method, too_large))
+            }
+            Verdict::Refuse(fault) => Some(fault),
+            Verdict::DeadLetter(fault) => {
+                error!(method = %method.name, fault.message, "a call is given up");
+                dead_letter = method.options.dead_letters.clone().map(|queue| {
+                    let letter = redelivery::dead_letter_of(method, &delivery.message);
+                    Box::new(DeadLetter { queue, letter })
+                });
+                Some(fault)
+            }
+            Verdict::Replace(copy) => return Admitted::Copy(copy, settlement),
+        };
+        Admitted::Call(ServerCall {
+            delivery,
+            refused: refused.map(Box::new),
+            deadline,
+            settlement,
+            dead_letter,
+            open: Arc::clone(&self.open),
+        })
+    }
+
+    /// How many calls are not done with.
+    pub(crate) fn open(&self) -> usize {
+        Arc::strong_count(&self.open) - 1
+    }
+}

@@ -1,0 +1,36 @@
+//! The largest body of a message.
+
+use std::fmt;
+
+/// How many bytes a body may have: that of a call or a reply, on its way out and on its way in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SizeLimit(usize);
+
+/// A body that is larger than it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    pub(crate) size: usize,
+    pub(crate) limit: usize,
+}
+
+impl SizeLimit {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn check(self, body: &[u8]) -> Result<(), TooLarge> {
+        let (size, limit) = (body.len(), self.0);
+        if size <= limit {
+            Ok(())
+        } else {
+            Err(TooLarge { size, limit })
+        }
+    }
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size, limit } = self;
+        write!(f, "it is {size} bytes and the limit is {limit}")
+    }
+}
