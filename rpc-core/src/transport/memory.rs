@@ -1,5 +1,5 @@
-//! A broker in the process, for tests and examples. It does what RabbitMQ does with its classic queues,
-//! as far as calls need it; one conformance suite holds it to that.
+//! An in-process broker for tests and examples. As far as calls need it, it behaves like RabbitMQ
+//! with classic queues. The conformance suite holds both to the same behaviour.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ mod alarms;
 mod arguments;
 mod broker;
 mod channel;
+mod confirms;
 mod consumers;
 mod faults;
-mod confirms;
 mod queue;
 mod queues;
 mod replies;
@@ -32,7 +32,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-/// `memory://name`, or `memory://` for a broker that is shared with nobody. Keeps its broker alive.
+/// `memory://name`, or `memory://` for a broker that is not shared. Keeps its broker alive.
 #[derive(Debug)]
 pub(crate) struct MemoryTransport {
     broker: Arc<Broker>,
@@ -42,11 +42,11 @@ impl MemoryTransport {
     pub(crate) fn from_url(url: &str) -> Result<Self, ConnectError> {
         let name = url.strip_prefix(SCHEME).unwrap_or(url);
         if let Some(unfit) = name.chars().find(|c| "/?#@".contains(*c)) {
-            // Nothing before an `@` is shown, since it may be a password.
+            // What stands before an `@` may be a password, so it is not shown.
             let shown = name.rsplit('@').next().unwrap_or_default();
             return Err(ConnectError::InvalidUrl {
                 url: format!("{SCHEME}{shown}"),
-                reason: format!("only a name may follow `{SCHEME}`, without `{unfit}`"),
+                reason: format!("the name after `{SCHEME}` must not contain `{unfit}`"),
             });
         }
         let broker = match name {
@@ -69,7 +69,7 @@ impl Transport for MemoryTransport {
             reason: reason.to_owned(),
         };
         let runtime =
-            Handle::try_current().map_err(|_| unreachable("connect within a Tokio runtime"))?;
+            Handle::try_current().map_err(|_| unreachable("there is no Tokio runtime"))?;
         let (sender, loss) = watch::channel(None);
         let Some(id) = self.broker.lock().connect(sender) else {
             return Err(unreachable("the broker is stopped"));
@@ -87,7 +87,7 @@ impl Transport for MemoryTransport {
     }
 }
 
-/// A connection to a broker in the process. Dropping it closes it.
+/// A connection to an in-process broker. Dropping it closes it.
 #[derive(Debug)]
 struct MemoryLink {
     connection: Connection,
@@ -109,7 +109,7 @@ impl Link for MemoryLink {
         self.connection.broker.url()
     }
 
-    /// There are no users.
+    /// An in-process broker has no users.
     fn user_id(&self) -> Option<&str> {
         None
     }
@@ -127,7 +127,7 @@ impl Link for MemoryLink {
 
     async fn unblocked(&self) {
         loop {
-            // Before the look, so that a gate opened meanwhile is not missed.
+            // Created before the check, so that a gate opened in between is not missed.
             let opened = self.connection.broker.gate.notified();
             if self.blocked().is_none() {
                 return;
