@@ -1,4 +1,4 @@
-//! What keeps a connection up, for either side.
+//! Keeps connections up, for clients and for servers.
 
 pub(crate) mod failover;
 pub(crate) mod session;

@@ -1,8 +1,8 @@
-//! The seam between calls and whatever carries them. Two transports implement it, `amqp` and `memory`,
+//! The traits between calls and the broker that carries them. `amqp` and `memory` implement them,
 //! and one conformance suite holds both to the same behaviour.
 //!
-//! A [`Link`] is one connection for one purpose; it is never mended, only replaced by the supervisor.
-//! Setting up and taking down ends by itself within a limit that the transport sets; publishing and
+//! A [`Link`] is one connection for one purpose. It is never repaired: the supervisor replaces it.
+//! Setting up and tearing down are bounded by limits that the transport sets. Publishing and
 //! settling end when the link is lost.
 
 use std::fmt;
@@ -31,15 +31,15 @@ pub(crate) mod watched;
 /// A way to reach one broker, which may have several hosts.
 #[async_trait]
 pub(crate) trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// How many hosts there are to try; at least 1.
+    /// The number of hosts, at least 1.
     fn hosts(&self) -> usize;
 
-    /// Connects to the host of that number. Two purposes never share a connection, since a memory alarm
-    /// stops RabbitMQ from reading any connection that publishes.
+    /// Connects to the host with this index. Two purposes never share a connection: during a
+    /// memory alarm RabbitMQ stops reading from every connection that publishes.
     async fn connect(&self, host: usize, purpose: Purpose) -> Result<Arc<dyn Link>, ConnectError>;
 }
 
-/// What a connection is for; part of the name that the broker shows for it.
+/// What a connection is for. It is part of the connection name that the broker shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     Calling,
@@ -49,70 +49,73 @@ pub(crate) enum Purpose {
 /// One connection.
 #[async_trait]
 pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
-    /// The host and port at the other end, for messages.
+    /// The remote host and port, for errors and logs.
     fn host(&self) -> &str;
 
-    /// The name of the user as which it logged in, if calls are to bear it.
+    /// The user name of the connection, if calls are to carry it.
     fn user_id(&self) -> Option<&str>;
 
-    /// Waits until the connection is gone, and says why. Any number of tasks may wait.
+    /// Waits until the connection is lost and returns the reason. Any number of tasks may wait.
     async fn lost(&self) -> Loss;
 
-    /// The broker's reason, while it accepts no publishes on this connection.
+    /// The broker's reason while it accepts no publishes on this connection; `None` otherwise.
     fn blocked(&self) -> Option<String>;
 
-    /// Waits until the broker accepts publishes. Without a limit; callers have one, or wait for a loss too.
+    /// Waits until the broker accepts publishes. There is no limit: callers set their own, or also
+    /// wait for the loss of the connection.
     async fn unblocked(&self);
 
-    /// Opens a channel for calls, with a fresh reply queue that is bound to the dead-letter exchange.
+    /// Opens a channel for calls, with a new reply queue that is bound to the dead-letter
+    /// exchange.
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError>;
 
     /// Opens a channel for serving methods.
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError>;
 
-    /// Makes ready to send calls that are confirmed.
+    /// A channel for calls with publisher confirms. It is opened on first use.
     fn confirm_channel(&self) -> Box<dyn ConfirmChannel>;
 
-    /// Makes ready to look at queues.
+    /// A channel for inspecting queues. It is opened on first use.
     fn queue_probe(&self) -> Box<dyn QueueProbe>;
 
-    /// Closes the connection. What was published before is sent first.
+    /// Closes the connection, after everything that was already published has been sent.
     async fn close(&self);
 }
 
-/// A calling channel together with what comes back on it.
+/// A channel for calls and the stream of what arrives on it.
 pub(crate) struct OpenCalls {
     pub(crate) channel: Arc<dyn CallChannel>,
     /// Ends when the channel or the connection does.
     pub(crate) incoming: Messages<Incoming>,
 }
 
-/// The calling end.
+/// A channel for calls.
 #[async_trait]
 pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
-    /// The queue on which replies and bounced calls arrive, a new name for each channel.
+    /// The queue that receives replies and bounced calls. Each channel has a new name for it.
     fn reply_queue(&self) -> &Arc<str>;
 
-    /// The most that properties and headers of a message may take together, in bytes.
+    /// The most bytes that the properties and headers of a message may take together.
     fn header_limit(&self) -> usize;
 
-    /// Where replies may go by themselves from whoever brings them, rather than through the stream of all that comes in.
-    /// A transport that has tasks of its own for what comes in has no use for it.
+    /// Sets a function that takes replies directly from the task that delivers them, bypassing the
+    /// stream of incoming messages. A transport that reads its connection in its own tasks does
+    /// not need it and ignores it.
     fn shorten(&self, _: TakeReply) {}
 
-    /// Sends a call to the queue of its method, without waiting until it is written. A call that no queue
-    /// takes comes back as [`Incoming::Returned`].
+    /// Sends a call to the queue of its method, without waiting until it is written. A call that
+    /// cannot be routed to a queue comes back as [`Incoming::Returned`].
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a>;
 }
 
-/// Takes a reply, in any task.
+/// Takes a reply. It may be called from any task.
 pub(crate) type TakeReply = Arc<dyn Fn(Message) + Send + Sync>;
 
-/// The end of calls that the broker confirms.
+/// A channel for calls that the broker confirms.
 #[async_trait]
 pub(crate) trait ConfirmChannel: fmt::Debug + Send + Sync + 'static {
-    /// Sends a call to the queue of its method and returns when the broker says what became of it.
-    /// Without a limit of its own; it ends with the connection.
+    /// Sends a call to the queue of its method, and returns when the broker reports what became of
+    /// it. There is no limit of its own; it ends with the connection.
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError>;
 }
 
@@ -123,97 +126,102 @@ pub(crate) enum Receipt {
     Taken,
     /// There is no such queue.
     Unroutable,
-    /// Its queue did not take it: it is full, or a quorum queue without a leader.
+    /// Its queue did not take it: the queue is full, or is a quorum queue without a leader.
     Refused,
 }
 
-/// The end that looks at queues.
+/// A channel for inspecting queues.
 #[async_trait]
 pub(crate) trait QueueProbe: fmt::Debug + Send + 'static {
-    /// Looks at one queue; `None` if the broker does not answer. Without a limit. Not cancel safe: one that is
-    /// dropped while it looks must not be used again.
+    /// Inspects one queue; `None` if the broker does not answer. There is no limit. Not cancel
+    /// safe: a probe that was dropped while it waited must not be used again.
     async fn probe(&mut self, queue: &str) -> Option<QueueStatus>;
 }
 
-/// What a queue looks like.
+/// The state of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum QueueStatus {
     There {
-        /// Those that no server has taken.
+        /// Calls that no server has taken yet.
         calls: u32,
         servers: u32,
     },
     Absent,
 }
 
-/// The serving end. Deliveries are settled on the channel that brought them, each exactly once.
+/// A channel for serving. Each delivery is settled exactly once, on the channel that delivered it.
 #[async_trait]
 pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Declares the queue of a method. An error closes the channel with all its subscriptions.
     async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError>;
 
-    /// Takes calls from a queue, at most `prefetch` unsettled at a time. The stream ends when the
-    /// subscription does, whoever ends it. An error closes the channel with all its subscriptions.
+    /// Consumes calls from a queue, with at most `prefetch` unsettled at a time. The stream ends
+    /// when the subscription does, for whatever reason. An error closes the channel with all its
+    /// subscriptions.
     async fn subscribe(&self, queue: &str, prefetch: u16)
     -> Result<Messages<Delivery>, ServeError>;
 
-    /// Sends a reply, and settles the deliveries of which it is the last when it is written, without waiting for either. A
-    /// reply whose caller has gone is dropped.
+    /// Sends a reply and returns without waiting until it is written. `tags` are the deliveries
+    /// for which this is the last reply: they are settled once it is written. A reply to a caller
+    /// that is gone is dropped.
     ///
-    /// This and settling have no limit of their own: a broker that is short of memory takes nothing for
-    /// as long as that lasts, and giving up would have the call run as interrupted. They end with the
-    /// connection, whose heartbeats bound them otherwise.
+    /// Replying and settling have no limit of their own. A broker that is short of memory takes
+    /// nothing for as long as that lasts, and if the server gave up, the call would count as
+    /// interrupted. They end with the connection, which is otherwise bounded by its heartbeats.
     fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError>;
 
-    /// How many deliveries have been answered and are not settled yet.
+    /// The number of deliveries that have been answered but not settled yet.
     fn unsettled(&self) -> usize {
         0
     }
 
-    /// Returns when all replies are written and what they answer is settled, or when nothing can be any more.
+    /// Returns when all replies are written and their deliveries are settled, or when none can be
+    /// any more.
     async fn all_settled(&self) {}
 
-    /// Settles a delivery that needs no answer, without waiting until that is written.
+    /// Settles a delivery that needs no reply, without waiting until that is written.
     fn ack(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// As [`ack`](Self::ack), and returns when that is written.
+    /// Like [`ack`](Self::ack), but returns when it is written.
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Settles a delivery that nobody can make use of: it leaves its queue for the dead-letter exchange. Does not wait
-    /// either.
+    /// Rejects a delivery that no server can use: the broker moves it from its queue to the
+    /// dead-letter exchange. Does not wait until that is written.
     fn reject(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Puts a message at the end of a queue and returns when the broker says what became of it. Like a reply
-    /// it has no limit of its own while the broker says nothing.
+    /// Puts a message at the end of a queue, and returns when the broker reports what became of
+    /// it. Like a reply, it has no limit of its own while the broker does not answer.
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError>;
 
-    /// Puts a delivery back to its place in its queue, marked as redelivered.
+    /// Returns a delivery to its place in its queue, marked as redelivered.
     async fn requeue(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Stops new deliveries on all subscriptions. Those already here stay in their streams, which then
-    /// end.
+    /// Stops new deliveries on all subscriptions. Deliveries that have already arrived stay in
+    /// their streams, which end after them.
     async fn cancel(&self);
 
-    /// Closes the channel; the broker gives unsettled deliveries to another server, marked as redelivered.
+    /// Closes the channel. The broker redelivers unsettled deliveries to another server, marked as
+    /// redelivered.
     async fn close(&self);
 }
 
-/// A message on its way to the broker: over, so that no future need be made, or begun when it is first polled, and with nothing
-/// handed over before its end.
+/// The result of handing a message over to the transport: either ready at once, which saves a
+/// boxed future, or a future. The future does nothing until it is first polled, and hands nothing
+/// over before it completes.
 pub(crate) type HandOver<'a, T = ()> =
     Either<Ready<Result<T, PublishError>>, BoxFuture<'a, Result<T, PublishError>>>;
 
 /// A stream of what a channel receives.
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 
-/// Why a connection is gone.
+/// Why a connection was lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Loss(pub(crate) Reason);
 
-/// A message that was not, or perhaps not, sent.
+/// The error of a message that was not sent, or may not have been sent.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishError {
-    /// `false` only if nothing of it can have reached the broker.
+    /// `false` only if no part of the message can have reached the broker.
     pub(crate) sent: bool,
     pub(crate) reason: Reason,
 }

@@ -154,7 +154,7 @@ async fn an_issuer_that_is_not_trusted() {
     let text = refused(builder(node).tls_ca(STRANGER.pem())).await;
     assert_words(
         &text,
-        &["localhost:", "issuer", "none of those given to `tls_ca`"],
+        &["localhost:", "issuer", "not among those given to `tls_ca`"],
     );
 }
 
@@ -206,7 +206,7 @@ async fn options_that_do_not_fit() {
     for (builder, words) in [
         (
             any().tls_identity(certificate, &other.key),
-            ["`tls_identity`", "is not that of"],
+            ["`tls_identity`", "does not belong to"],
         ),
         (
             any().tls_identity(&CLIENT.key, certificate),

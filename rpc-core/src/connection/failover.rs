@@ -1,4 +1,4 @@
-//! The hosts of a broker: which is tried when, and what becomes of an attempt that takes long.
+//! The hosts of a broker: in which order they are tried, and how slow attempts are handled.
 
 use std::fmt;
 use std::future::pending;
@@ -14,25 +14,26 @@ use crate::connection::session::Session;
 use crate::error::connect::ConnectError;
 use crate::transport::{Purpose, Transport};
 
-/// Tries the hosts in turn, starting with the one that was used last. One that does not answer for [`STAGGER`] is
-/// waited for while the next is tried, and whichever is up first is used: a host that is stuck accepts connections, and
-/// may say nothing for as long as the limit of connecting. (RFC 8305 does so with the addresses of one host.)
+/// Tries the hosts in turn, starting with the one that was used last. If a host does not answer
+/// within [`STAGGER`], the next one is tried as well, and the first session that is up is used. A
+/// host that hangs may accept connections and then stay silent until the connect timeout. (RFC
+/// 8305 treats the addresses of one host like this.)
 pub(crate) struct Failover<S: Session> {
     transport: Arc<dyn Transport>,
     purpose: Purpose,
     options: Arc<S::Options>,
     last: usize,
-    /// At most one for each host.
-    opening: FuturesUnordered<BoxFuture<'static, Opened<S>>>,
-    /// By host.
+    /// The attempts in progress, at most one for each host.
+    attempts: FuturesUnordered<BoxFuture<'static, Opened<S>>>,
+    /// Indexed by host.
     states: Vec<HostAttempts>,
 }
 
 #[derive(Debug, Default)]
 struct HostAttempts {
-    /// When its attempt began that goes on.
+    /// When the attempt in progress began.
     begun: Option<Instant>,
-    /// Why its last attempt failed, since there was a connection.
+    /// Why the last attempt failed; `None` if none failed since the last connection.
     failure: Option<ConnectError>,
 }
 
@@ -55,7 +56,7 @@ impl<S: Session> Failover<S> {
             purpose,
             options: Arc::new(options),
             last: 0,
-            opening: FuturesUnordered::new(),
+            attempts: FuturesUnordered::new(),
         }
     }
 
@@ -63,13 +64,14 @@ impl<S: Session> Failover<S> {
         self.purpose
     }
 
-    /// Tries each host once, and fails when all have.
+    /// Tries each host once. Fails when all of them have failed.
     pub(crate) async fn connect(&mut self) -> Result<S, ConnectError> {
         self.try_all(true).await
     }
 
-    /// At that time, tries each host once but those whose attempts go on, and fails when the others have, so that they are
-    /// soon tried again.
+    /// At `at`, tries each host once, except those with an attempt in progress. Fails once a host
+    /// has failed and every attempt in progress has had [`STAGGER`], so that hosts that fail fast
+    /// are soon tried again. If an attempt in progress succeeds before `at`, it is used at once.
     pub(crate) async fn connect_again(&mut self, at: Instant) -> Result<S, ConnectError> {
         tokio::select! {
             (host, session) = self.next_up() => {
@@ -80,14 +82,15 @@ impl<S: Session> Failover<S> {
         }
     }
 
-    /// Waits for a connection whose attempt goes on; for ever, where there is none. Cancel safe.
+    /// Waits for an attempt in progress to succeed. Waits for ever if none is in progress. Cancel
+    /// safe.
     pub(crate) async fn straggler(&mut self) -> S {
         self.next_up().await.1
     }
 
     async fn next_up(&mut self) -> (usize, S) {
         loop {
-            let Some(opened) = self.opening.next().await else {
+            let Some(opened) = self.attempts.next().await else {
                 pending().await
             };
             let host = opened.host;
@@ -97,7 +100,9 @@ impl<S: Session> Failover<S> {
         }
     }
 
-    async fn try_all(&mut self, to_the_last: bool) -> Result<S, ConnectError> {
+    /// Tries every host that has no attempt in progress. With `wait_for_all`, fails only when
+    /// every attempt has failed.
+    async fn try_all(&mut self, wait_for_all: bool) -> Result<S, ConnectError> {
         let count = self.states.len();
         let mut untried = (0..count)
             .map(|turn| (self.last + turn) % count)
@@ -110,22 +115,22 @@ impl<S: Session> Failover<S> {
                 self.begin(host);
             }
             let is_last = untried.len() == 0;
-            let goes_on = !is_last || (has_failed && !to_the_last);
+            let stops_waiting = !is_last || (has_failed && !wait_for_all);
             let patience = self.youngest().map(|begun| begun + STAGGER);
             tokio::select! {
                 biased;
-                Some(opened) = self.opening.next() => {
+                Some(opened) = self.attempts.next() => {
                     let host = opened.host;
                     if let Ok(session) = self.end(opened) {
                         self.choose(host);
                         return Ok(session);
                     }
                     has_failed = true;
-                    if is_last && self.opening.is_empty() {
+                    if is_last && self.attempts.is_empty() {
                         return Err(self.failure());
                     }
                 }
-                Some(()) = OptionFuture::from(patience.map(sleep_until)), if goes_on => {
+                Some(()) = OptionFuture::from(patience.map(sleep_until)), if stops_waiting => {
                     if is_last {
                         return Err(self.failure());
                     }
@@ -138,7 +143,7 @@ impl<S: Session> Failover<S> {
         let (transport, options) = (Arc::clone(&self.transport), Arc::clone(&self.options));
         let purpose = self.purpose;
         self.states[host].begun = Some(Instant::now());
-        self.opening.push(Box::pin(async move {
+        self.attempts.push(Box::pin(async move {
             let opening = async {
                 let link = transport.connect(host, purpose).await?;
                 match S::open(Arc::clone(&link), &options).await {
@@ -167,7 +172,7 @@ impl<S: Session> Failover<S> {
         opened.result.map_err(|error| state.failure = Some(error))
     }
 
-    /// When the attempt began that goes on for the shortest time.
+    /// When the most recent of the attempts in progress began.
     fn youngest(&self) -> Option<Instant> {
         self.states.iter().filter_map(|state| state.begun).max()
     }
@@ -194,7 +199,8 @@ impl<S: Session> fmt::Debug for Failover<S> {
     }
 }
 
-/// As RFC 8305 recommends. Longer than most handshakes, and short beside the second within which all is to be back.
+/// The delay that RFC 8305 recommends. It is longer than most handshakes, and short compared with
+/// the second within which the connection should be back.
 const STAGGER: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What stands on one connection, and why it is over.
+//! What is set up on one connection, and why it ended.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,33 +10,34 @@ use crate::error::connect::ConnectError;
 use crate::error::reason::Reason;
 use crate::transport::{Link, Loss};
 
-/// What is set up on each new connection, and taken down with it.
+/// What is set up on each new connection, and torn down with it.
 #[async_trait]
 pub(crate) trait Session: fmt::Debug + Send + Sync + Sized + 'static {
-    /// How all sessions of one supervisor are set up.
+    /// The options with which a supervisor opens all of its sessions.
     type Options: fmt::Debug + Send + Sync + 'static;
 
     async fn open(link: Arc<dyn Link>, options: &Self::Options) -> Result<Self, ConnectError>;
 
     fn link(&self) -> &Arc<dyn Link>;
 
-    /// Waits until the session is of no use any more: its connection, or all that it had on it, is gone.
+    /// Waits until the session cannot be used any more, because its connection, or everything that
+    /// it had on the connection, is gone.
     async fn lost(&self) -> Loss;
 
-    /// Tells those who depend on the session that it is over.
-    fn end(&self, over: Terminated);
+    /// Ends the session: everything that depends on it learns `reason`.
+    fn end(&self, reason: Terminated);
 }
 
-/// Why a session is over.
+/// Why a session ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Terminated {
-    /// The connection was lost, with the reason.
+    /// The connection was lost, for this reason.
     Lost(Reason),
     /// The user closed it.
     Closed,
 }
 
-/// Whether a session is over, and why: one for all that stands on it.
+/// Whether a session has ended, and why. Everything that depends on the session shares it.
 #[derive(Debug, Default)]
 pub(crate) struct SessionEnd {
     reason: OnceLock<Terminated>,
@@ -50,12 +51,12 @@ impl SessionEnd {
         self.signal.cancel();
     }
 
-    /// Why the session is over, if it is.
+    /// Why the session ended; `None` while it has not.
     pub(crate) fn get(&self) -> Option<&Terminated> {
         self.reason.get()
     }
 
-    /// Returns when the session is over. Any number of tasks may wait. Cancel safe.
+    /// Returns when the session has ended. Any number of tasks may wait. Cancel safe.
     pub(crate) async fn wait(&self) {
         self.signal.cancelled().await;
     }

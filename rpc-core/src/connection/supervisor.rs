@@ -1,4 +1,4 @@
-//! Keeps one connection up: up -> lost -> backoff -> up, topology declared afresh.
+//! Keeps one connection up: up, lost, backoff, up again, with all queues declared afresh.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ pub(crate) struct Supervisor<S> {
     task: AbortOnDropHandle<()>,
 }
 
-/// The connection at one moment.
+/// The state of the connection.
 #[derive(Debug)]
 pub(crate) enum ConnectionState<S> {
     Up(Arc<S>),
-    /// Why, for errors.
+    /// The reason, for errors.
     Down(Reason),
     Closed,
 }
@@ -49,7 +49,7 @@ impl<S> Clone for ConnectionState<S> {
 }
 
 impl<S: Session> Supervisor<S> {
-    /// Connects, and from then on keeps the connection up. An error here is that of the first attempt.
+    /// Connects, and keeps the connection up from then on. Fails only if the first attempt fails.
     pub(crate) async fn start(
         transport: Arc<dyn Transport>,
         purpose: Purpose,
@@ -68,12 +68,12 @@ impl<S: Session> Supervisor<S> {
         Ok(Self { state, stop, task })
     }
 
-    /// The connection now, and all its changes.
+    /// The current state of the connection and all its changes.
     pub(crate) fn watch(&self) -> &watch::Receiver<ConnectionState<S>> {
         &self.state
     }
 
-    /// Closes the connection; what was published before is sent first.
+    /// Closes the connection, after everything that was already published has been sent.
     pub(crate) async fn close(&self) {
         self.stop.cancel();
         let mut state = self.state.clone();
@@ -115,7 +115,7 @@ async fn supervise<S: Session>(
     stop: CancellationToken,
 ) {
     let mut backoff = Backoff::default();
-    // Connections that are not used any more. Those that are stuck must not hold up the next.
+    // Connections that are no longer used. One that hangs must not hold up its successor.
     let mut closing = Closing::new();
     let purpose = hosts.purpose();
     loop {
@@ -129,7 +129,7 @@ async fn supervise<S: Session>(
                     publish.send_replace(ConnectionState::Closed);
                     return;
                 }
-                late = hosts.straggler() => closing.push(close(Arc::new(late))),
+                straggler = hosts.straggler() => closing.push(close(Arc::new(straggler))),
                 Some(()) = closing.next() => {}
             }
         };
@@ -139,10 +139,10 @@ async fn supervise<S: Session>(
             reason = loss.0.words,
             "connection lost"
         );
-        // Calls end before the state changes: nobody may wait for an answer that cannot come.
+        // Calls end before the state changes, so that none waits for a reply that cannot come.
         session.end(Terminated::Lost(loss.0.clone()));
         publish.send_replace(ConnectionState::Down(loss.0));
-        // A connection may stand while what was on it is gone.
+        // The connection may still be up although everything on it is gone.
         closing.push(close(session));
         if up_since.elapsed() > STABLE {
             backoff.reset();
@@ -174,22 +174,22 @@ async fn supervise<S: Session>(
                 }
             }
         };
-        info!(host = session.link().host(), ?purpose, "connected again");
+        info!(host = session.link().host(), ?purpose, "reconnected");
         publish.send_replace(ConnectionState::Up(Arc::clone(&session)));
     }
 }
 
-/// The transport bounds it.
+/// Closes the connection of a session. The transport bounds how long this takes.
 fn close<S: Session>(session: Arc<S>) -> BoxFuture<'static, ()> {
     Box::pin(async move { session.link().close().await })
 }
 
 type Closing = FuturesUnordered<BoxFuture<'static, ()>>;
 
-/// A connection that stood this long had no trouble of its own; the next loss is met without delay.
+/// A connection that was up for longer than this was healthy, so its loss resets the backoff.
 const STABLE: Duration = Duration::from_secs(1);
 
-/// The transport bounds its own closing; this bounds the supervisor's.
+/// How long `close` waits for the supervisor. The transport bounds closing the connection itself.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

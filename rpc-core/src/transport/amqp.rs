@@ -1,5 +1,5 @@
-//! RabbitMQ through lapin, without lapin's own recovery: a connection that is lost stays lost, and the
-//! supervisor makes a new one. Only this module and those below it name lapin.
+//! RabbitMQ through lapin, without lapin's own recovery: a lost connection stays lost, and the
+//! supervisor makes a new one. Only this module and its submodules name lapin.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,22 +21,22 @@ use crate::transport::{Link, Purpose, Transport};
 
 mod acks;
 mod calls;
-mod link;
-mod confirms;
 mod confirm_correlator;
+mod confirms;
+mod link;
 mod loss;
 mod opening;
 mod permission;
-mod queue_probe;
 pub(crate) mod properties;
+mod queue_probe;
 mod refusal;
 mod runtime;
-mod write_backpressure;
-mod serving;
 pub(crate) mod sanitizer;
+mod serving;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 pub(crate) mod url;
+mod write_backpressure;
 
 use link::AmqpLink;
 use opening::{open, plain};
@@ -49,12 +49,13 @@ use url::Host;
 pub(crate) struct AmqpTransport {
     hosts: Vec<Host>,
     options: AmqpOptions,
-    /// If the URL asks for it.
+    /// Set if the URL asks for TLS.
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
-    /// Attempts that had not ended at their limit. lapin's cannot be stopped: each holds a thread and a
-    /// socket for as long as a host that accepted it says nothing. So the next attempt goes on with it, and
-    /// there is at most one for each host and purpose.
+    /// Attempts that had not ended at their timeout. An attempt of lapin cannot be stopped: it
+    /// holds a thread and a socket for as long as a host that accepted the connection stays
+    /// silent. So the next attempt continues this one, and there is at most one for each host and
+    /// purpose.
     unfinished: Mutex<HashMap<(usize, Purpose), Connecting>>,
 }
 
@@ -63,23 +64,23 @@ type Connecting = BoxFuture<'static, Result<Connection, Failure>>;
 /// Why an attempt failed.
 struct Failure {
     error: lapin::Error,
-    /// Whether it was after a handshake of TLS.
+    /// Whether it failed after a TLS handshake.
     after_handshake: bool,
     /// Whether the broker asked for a certificate in it.
     #[cfg(feature = "tls")]
     certificate_asked: bool,
 }
 
-/// How to connect.
+/// The options of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct AmqpOptions {
-    /// What the broker's management shows; the name of the program if absent.
+    /// The name that the broker's management UI shows. Defaults to the name of the program.
     pub(crate) name: Option<String>,
-    /// For one host, from TCP to the open connection.
+    /// The limit for one host, from the TCP connect to the open AMQP connection.
     pub(crate) connect_timeout: Duration,
-    /// Whether calls bear the name of their user.
+    /// Whether calls carry the name of their user.
     pub(crate) send_user_id: bool,
-    /// Emptied when it was read: it holds a key.
+    /// Emptied once it was read, because it holds a private key.
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsOptions,
 }
@@ -91,8 +92,8 @@ impl AmqpTransport {
         if options.send_user_id && hosts.iter().any(|host| host.user.is_none()) {
             return Err(url::invalid(
                 url,
-                "`send_user_id` needs the user's name, which a login by certificate does not tell; name it as in \
-                 `amqps://NAME@HOST/?auth_mechanism=external`",
+                "`send_user_id` needs the name of the user, which a client certificate does not give. Put the \
+                 name into the URL: `amqps://NAME@HOST/?auth_mechanism=external`",
             ));
         }
         #[cfg(feature = "tls")]
@@ -123,7 +124,7 @@ impl AmqpTransport {
         }))
     }
 
-    /// Why a handshake failed with a host that speaks TLS.
+    /// Why connecting to a host that speaks TLS failed; `None` if TLS is not the reason.
     #[cfg(feature = "tls")]
     fn tls_failure(&self, failure: &Failure) -> Option<String> {
         self.tls.as_ref()?.explain(failure)
@@ -200,7 +201,7 @@ impl fmt::Debug for AmqpTransport {
     }
 }
 
-/// Without the feature lapin would speak plain text.
+/// Without the feature `tls`, lapin would speak plain text to these hosts.
 #[cfg(not(feature = "tls"))]
 fn refuse_tls(hosts: &[Host]) -> Result<(), ConnectError> {
     match hosts.iter().find(|host| host.has_tls()) {
@@ -214,7 +215,7 @@ fn program() -> Option<String> {
     Some(path.file_stem()?.to_string_lossy().into_owned())
 }
 
-/// lapin's error in words: the broker's own where there are any.
+/// The text of a lapin error: the broker's own text if there is one.
 fn words(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(error) => error.get_message().to_string(),
@@ -247,7 +248,7 @@ fn short(name: &str) -> ShortString {
     ShortString::try_new(name).unwrap_or_default()
 }
 
-/// As aio-pika declares it.
+/// The same options with which aio-pika declares the exchange.
 const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {
     passive: false,
     durable: false,
@@ -256,7 +257,7 @@ const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {
     nowait: false,
 };
 
-/// Only its own connection may use it, so its name need not be secret.
+/// The queue is exclusive: only its own connection may use it, so its name need not be secret.
 const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
     passive: false,
     durable: false,
@@ -265,8 +266,8 @@ const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
-/// For each answer of the broker while setting up or taking down. A broker that is alive answers in
-/// milliseconds; a cluster that elects a leader may take seconds.
+/// The limit for each answer of the broker while something is set up or torn down. A live broker
+/// answers within milliseconds. A cluster that is electing a leader may take seconds.
 const BROKER_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-/// Exponential backoff with full jitter: the n-th wait is random between zero and a bound that doubles
-/// from [`BASE`] up to [`CAP`], so that many clients of a restarted broker do not come back at one moment.
+/// Exponential backoff with full jitter. The n-th wait is random between zero and a bound that
+/// doubles from [`BASE`] up to [`CAP`], so that the clients of a restarted broker do not all
+/// return at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    /// The next wait. The first is zero: most losses are over at once.
+    /// The next wait. The first is zero, because most losses are over at once.
     pub(crate) fn next_wait(&mut self) -> Duration {
         let bound = match self.attempts.checked_sub(1) {
             None => Duration::ZERO,
@@ -20,7 +21,7 @@ impl Backoff {
         bound.mul_f64(fastrand::f64())
     }
 
-    /// Starts over, after a connection that stood.
+    /// Starts over, after a connection that stayed up.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }
@@ -28,8 +29,8 @@ impl Backoff {
 
 const BASE: Duration = Duration::from_millis(50);
 
-/// Small enough to be back within a second of the broker's return, large enough to spare a broker that
-/// starts.
+/// Small enough to reconnect within a second of the broker's return, and large enough to spare a
+/// broker that is starting.
 const CAP: Duration = Duration::from_millis(800);
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A broker in the process, for tests and examples. It does what RabbitMQ does with its classic queues,
-//! as far as calls need it; one conformance suite holds it to that.
+//! An in-process broker for tests and examples. As far as calls need it, it behaves like RabbitMQ
+//! with classic queues. The conformance suite holds both to the same behaviour.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ mod alarms;
 mod arguments;
 mod broker;
 mod channel;
+mod confirms;
 mod consumers;
 mod faults;
-mod confirms;
 mod queue;
 mod queues;
 mod replies;
@@ -32,7 +32,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-/// `memory://name`, or `memory://` for a broker that is shared with nobody. Keeps its broker alive.
+/// `memory://name`, or `memory://` for a broker that is not shared. Keeps its broker alive.
 #[derive(Debug)]
 pub(crate) struct MemoryTransport {
     broker: Arc<Broker>,
@@ -42,7 +42,7 @@ impl MemoryTransport {
     pub(crate) fn from_url(url: &str) -> Result<Self, ConnectError> {
         let name = url.strip_prefix(SCHEME).unwrap_or(url);
         if let Some(unfit) = name.chars().find(|c| "/?#@".contains(*c)) {
-            // Nothing before an `@` is shown, since it may be a password.
+            // What stands before an `@` may be a password, so it is not shown.
             let shown = name.rsplit('@').next().unwrap_or_default();
             let reason = format!("only a name may follow `{SCHEME}`, without `{unfit}`");
             return Err(ConnectError::invalid_url(
@@ -67,7 +67,7 @@ impl Transport for MemoryTransport {
     async fn connect(&self, _: usize, _: Purpose) -> Result<Arc<dyn Link>, ConnectError> {
         let unreachable = |reason| ConnectError::unreachable(self.broker.url(), reason);
         let runtime =
-            Handle::try_current().map_err(|_| unreachable("connect within a Tokio runtime"))?;
+            Handle::try_current().map_err(|_| unreachable("there is no Tokio runtime"))?;
         let (sender, loss) = watch::channel(None);
         let Some(id) = self.broker.lock().connect(sender) else {
             return Err(unreachable("the broker is stopped"));
@@ -85,7 +85,7 @@ impl Transport for MemoryTransport {
     }
 }
 
-/// A connection to a broker in the process. Dropping it closes it.
+/// A connection to an in-process broker. Dropping it closes it.
 #[derive(Debug)]
 struct MemoryLink {
     connection: Connection,
@@ -107,7 +107,7 @@ impl Link for MemoryLink {
         self.connection.broker.url()
     }
 
-    /// There are no users.
+    /// An in-process broker has no users.
     fn user_id(&self) -> Option<&str> {
         None
     }
@@ -125,7 +125,7 @@ impl Link for MemoryLink {
 
     async fn unblocked(&self) {
         loop {
-            // Before the look, so that a gate opened meanwhile is not missed.
+            // Created before the check, so that a gate opened in between is not missed.
             let opened = self.connection.broker.gate.notified();
             if self.blocked().is_none() {
                 return;

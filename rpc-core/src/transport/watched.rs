@@ -1,4 +1,4 @@
-//! A transport of which a test sees when it is asked for what.
+//! A transport that records when it was asked for connections and channels.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use super::{ConfirmChannel, Link, Loss, OpenCalls, Purpose, QueueProbe, ServeCha
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 
-/// `memory://` with several hosts, which are all the same broker.
+/// `memory://` with several hosts, all of which are the same broker.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
     memory: Arc<MemoryTransport>,
@@ -24,13 +24,13 @@ pub(crate) struct Watched {
 struct Asked {
     connections: Vec<(usize, Instant)>,
     channels: Vec<Instant>,
-    /// The last one for serving.
+    /// The last serving channel.
     channel: Option<Arc<dyn ServeChannel>>,
     refuse_channels: bool,
 }
 
 impl Watched {
-    /// `name` is that of the broker.
+    /// `name` is the name of the broker.
     pub(crate) fn new(name: &str, hosts: usize) -> Self {
         Self {
             memory: Arc::new(MemoryTransport::from_url(&format!("memory://{name}")).unwrap()),
@@ -40,22 +40,22 @@ impl Watched {
         }
     }
 
-    /// The hosts to which connections were asked for since this was last called, and when.
+    /// The hosts that were asked for connections since the last call of this function, and when.
     pub(crate) fn connections(&self) -> Vec<(usize, Instant)> {
         std::mem::take(&mut self.asked.lock().unwrap().connections)
     }
 
-    /// When channels for serving were asked for since this was last called.
+    /// When serving channels were asked for since the last call of this function.
     pub(crate) fn channels(&self) -> Vec<Instant> {
         std::mem::take(&mut self.asked.lock().unwrap().channels)
     }
 
-    /// Opens no channels for serving any more, or does so again.
+    /// Sets whether further serving channels are refused.
     pub(crate) fn refuse_channels(&self, refuse: bool) {
         self.asked.lock().unwrap().refuse_channels = refuse;
     }
 
-    /// Closes the last channel for serving, and leaves its connection.
+    /// Closes the last serving channel but not its connection.
     pub(crate) async fn break_channel(&self) {
         let channel = self.asked.lock().unwrap().channel.take();
         channel.unwrap().close().await;
@@ -137,8 +137,8 @@ impl Link for WatchedLink {
     }
 }
 
-/// Holds attempts to what is promised of their pauses: none before the first, and before each further one at most
-/// 50 ms, then twice as long, up to 800 ms. They grow.
+/// Asserts that attempts back off as documented: no pause before the first, at most 50 ms before
+/// the second, then a bound that doubles up to 800 ms. Also asserts that the pauses do grow.
 pub(crate) fn assert_backs_off(mut since: Instant, attempts: &[Instant]) {
     let mut bound = Duration::ZERO;
     let mut longest = Duration::ZERO;
@@ -155,5 +155,5 @@ pub(crate) fn assert_backs_off(mut since: Instant, attempts: &[Instant]) {
 /// The longest pause between attempts.
 pub(crate) const LONGEST: Duration = Duration::from_millis(800);
 
-/// What tokio's timers round up to.
+/// The resolution to which tokio's timers round up.
 pub(crate) const TICK: Duration = Duration::from_millis(1);

@@ -124,7 +124,10 @@ async fn a_mechanism_that_the_broker_does_not_offer() {
     let query = "?auth_mechanism=rabbit-cr-demo";
     let builder = Rpc::builder(url(node, "guest:guest@localhost", query)).tls_ca(CA.pem());
     let text = builder.connect().await.unwrap_err().to_string();
-    assert_words(&text, &["localhost:", "offer the login RABBIT-CR-DEMO"]);
+    assert_words(
+        &text,
+        &["localhost:", "offer the login mechanism RABBIT-CR-DEMO"],
+    );
     // It speaks TLS well enough.
     assert!(!text.contains("amqp://"), "{text}");
 }

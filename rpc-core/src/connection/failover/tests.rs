@@ -1,4 +1,4 @@
-//! Hosts that refuse, are silent for a while, or are up.
+//! Hosts that refuse connections, answer late, or are up.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::server::session::ServeSession;
 use crate::transport::Link;
 use crate::transport::memory::MemoryTransport;
 
-/// What a host does with an attempt.
+/// How a host answers an attempt.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Up,
@@ -21,7 +21,7 @@ enum Answer {
 }
 use Answer::{Refuses, RefusesAfter, Up, UpAfter};
 
-/// A broker whose hosts answer as told.
+/// A broker whose hosts answer as the test sets them.
 #[derive(Debug)]
 struct Scripted {
     answers: Mutex<Vec<Answer>>,
@@ -78,7 +78,7 @@ fn hosts(broker: &Arc<Scripted>) -> Failover<ServeSession> {
     )
 }
 
-/// The milliseconds that it took.
+/// The output of a future, and the milliseconds that it took.
 async fn timed<T>(attempt: impl Future<Output = T>) -> (T, u128) {
     let before = Instant::now();
     let end = attempt.await;
@@ -112,7 +112,7 @@ async fn a_slow_host_is_used_if_it_is_first() {
     let (first, millis) = timed(hosts.connect()).await;
     first.unwrap();
     assert_eq!((hosts.last, millis), (0, 400));
-    // The other comes up as well, and is to be closed.
+    // The other host comes up as well, and its session has to be closed.
     let (_, millis) = timed(hosts.straggler()).await;
     assert_eq!(millis, 250);
     assert_eq!(hosts.last, 0);
@@ -139,7 +139,7 @@ async fn a_host_is_tried_again_while_another_is_silent() {
         let (end, millis) = timed(hosts.connect_again(Instant::now())).await;
         let error = end.unwrap_err().to_string();
         assert!(error.contains("host1"), "{error}");
-        // The silent one is waited for once.
+        // Only the first round waits for the silent host.
         assert_eq!(millis, if round == 1 { 250 } else { 0 });
     }
     assert_eq!(broker.attempts(), [1, 5]);

@@ -7,7 +7,7 @@ use crate::server::session::ServeSession;
 use crate::transport::watched::{LONGEST, TICK, Watched, assert_backs_off};
 
 async fn start(transport: &Watched) -> Supervisor<ServeSession> {
-    // What is random in the pauses is the same in each run.
+    // The jitter of the pauses is the same in each run.
     fastrand::seed(7);
     let transport = Arc::new(transport.clone());
     let supervisor = Supervisor::start(transport, Purpose::Serving, ());
@@ -19,7 +19,7 @@ fn instants(transport: &Watched) -> Vec<Instant> {
     connections.into_iter().map(|(_, at)| at).collect()
 }
 
-/// Waits for a connection other than `not`; when it was there.
+/// Waits for a session other than `not`, and returns it with the time at which it was up.
 async fn up(
     supervisor: &Supervisor<ServeSession>,
     not: Option<&Arc<ServeSession>>,
@@ -44,7 +44,7 @@ async fn attempts_come_at_once_and_then_ever_more_slowly() {
     assert!((75..300).contains(&attempts.len()), "{}", attempts.len());
     drop(supervisor);
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(transport.connections(), [], "it goes on after its owner");
+    assert_eq!(transport.connections(), [], "it outlives its owner");
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn connections_that_do_not_stand_are_replaced_ever_more_slowly_until_one_d
         (session, lost) = up(&supervisor, Some(&session)).await;
         lost.duration_since(cut)
     };
-    // One that stood for less than a second changes nothing.
+    // A connection that was up for less than a second does not reset the backoff.
     let pause = pause_after(STABLE - TICK * 10).await;
     assert!(pause > TICK, "{pause:?}");
     assert!(pause_after(STABLE + TICK * 10).await <= TICK);
@@ -100,13 +100,13 @@ async fn each_attempt_tries_all_hosts_in_turn_from_the_one_that_was_used_last() 
     sleep(Duration::from_secs(10)).await;
     let connections = transport.connections();
     let hosts: Vec<_> = connections.iter().map(|(host, _)| *host).collect();
-    // The first connection was that to the first host.
+    // The first connection was made to the first host.
     let expected: Vec<_> = (0..3).cycle().take(hosts.len() - 1).collect();
     assert_eq!((hosts[0], &hosts[1..]), (0, &*expected));
     let attempts = connections[1..].chunks(3);
     assert!(attempts.len() > 10);
     for attempt in attempts {
-        // No pause between hosts.
+        // There is no pause between hosts.
         assert_eq!((attempt.len(), attempt[0].1), (3, attempt[2].1));
     }
     drop(supervisor);

@@ -1,8 +1,10 @@
-//! Answers the calls of a channel, and acknowledges those that were answered, several at once.
+//! Publishes the replies of a channel, and acknowledges the answered deliveries, several at once.
 //!
-//! An acknowledgement must not come before the answer, and lapin writes it first if both are there. So it waits until the
-//! answer is written; and since answers are written in their order, one that waits for the last of many waits for all of
-//! them. Being woken for each, and a message between two processes of the broker for each, would cost more than the rest.
+//! An acknowledgement must not be written before the reply, but lapin writes acknowledgements
+//! first if both are pending. So an acknowledgement is handed over only after its reply is
+//! written. Replies are written in order, so waiting for the last of many means waiting for all of
+//! them. Being woken for each reply would cost more than the rest, and so would acknowledging each
+//! delivery separately, which costs the broker a message between two of its processes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +16,7 @@ use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicPublishOptions};
 use tokio::sync::{Notify, watch};
 use tokio::task::yield_now;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::calls::hand_over;
@@ -21,9 +24,8 @@ use super::loss::lost;
 use super::{properties, short, words};
 use crate::transport::Loss;
 use crate::wire::message::Message;
-use tokio_util::task::AbortOnDropHandle;
 
-/// What is answered and to be acknowledged on a channel.
+/// The replies of a channel, and the deliveries that are to be acknowledged.
 pub(super) struct Acks {
     shared: Arc<Shared>,
     _task: AbortOnDropHandle<()>,
@@ -32,70 +34,73 @@ pub(super) struct Acks {
 struct Shared {
     channel: Channel,
     tags: Mutex<Tags>,
-    /// Something is to be acknowledged.
+    /// Notified when a delivery is to be acknowledged.
     due: Notify,
-    /// Something is acknowledged.
+    /// Notified when deliveries were acknowledged.
     progress: Notify,
 }
 
-/// Ends when a message is written.
+/// Completes when a message is written.
 type Writing = Pin<Box<dyn Future<Output = Result<(), lapin::Error>> + Send>>;
 
-/// The deliveries of a channel by their tags, which count from 1.
+/// The deliveries of a channel, by their tags, which count from 1. The prefetches bound every set.
 struct Tags {
-    /// The smallest that has not been seen yet: the streams of several subscriptions are not read in the order of the tags.
+    /// The smallest tag that was not seen yet. Tags are not seen in order, because several
+    /// subscriptions have a stream each.
     unseen: u64,
-    /// Those above it that have been seen. Like all here, bounded by the prefetches.
+    /// The tags above `unseen` that were seen.
     seen: BTreeSet<u64>,
-    /// Those that are not settled, nor answered.
+    /// The tags that are neither answered nor settled.
     open: BTreeSet<u64>,
-    /// Those that are answered, in the order of the answers.
+    /// The tags that are answered but not acknowledged, in the order of the replies.
     answered: Vec<u64>,
-    /// The last of the answers.
+    /// The last reply that was handed to lapin, if it may not be written yet.
     last: Option<Writing>,
-    /// How many answers lapin was handed, and how many of them are written, as far as that is known.
+    /// How many replies were handed to lapin.
     handed_over: u64,
+    /// How many of those are known to be written.
     written: u64,
 }
 
-/// One acknowledgement.
+/// One acknowledgement of one or more deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ack {
     tag: u64,
-    /// With all before it.
+    /// Whether it includes all earlier deliveries.
     multiple: bool,
 }
 
 impl Acks {
-    /// The task ends with this.
-    pub(super) fn new(channel: Channel, told: watch::Receiver<Option<Loss>>) -> Self {
+    /// Starts the task that acknowledges. It ends when this is dropped.
+    pub(super) fn new(channel: Channel, loss: watch::Receiver<Option<Loss>>) -> Self {
         let shared = Arc::new(Shared {
             channel,
             tags: Mutex::default(),
             due: Notify::new(),
             progress: Notify::new(),
         });
-        let acknowledging = Arc::clone(&shared).acknowledge(told);
+        let acknowledging = Arc::clone(&shared).acknowledge(loss);
         Self {
             shared,
             _task: AbortOnDropHandle::new(tokio::spawn(acknowledging)),
         }
     }
 
-    /// A delivery has come.
+    /// Notes that a delivery has arrived.
     pub(super) fn open(&self, tag: u64) {
         self.shared.lock().open(tag);
     }
 
-    /// A delivery was settled by other means, which have been handed to lapin.
+    /// Notes that a delivery was settled otherwise, by a frame that lapin already has.
     pub(super) fn settled(&self, tag: u64) {
         self.shared.lock().open.remove(&tag);
     }
 
-    /// Hands over an answer. The deliveries of which it is the last are acknowledged when it is written.
+    /// Hands a reply to lapin. It is the last reply for the deliveries `answered`, which are
+    /// acknowledged when it is written.
     pub(super) fn answer(
         &self,
-        of: &[u64],
+        answered: &[u64],
         reply_to: &str,
         reply: Message,
     ) -> Result<(), lapin::Error> {
@@ -106,7 +111,7 @@ impl Acks {
             let publishing = channel.basic_publish("".into(), reply_to, options, &body, properties);
             publishing.await.map(drop)
         });
-        // Under the lock, so that the last one is the last that lapin has.
+        // Under the lock, so that `last` really is the last reply that lapin was handed.
         let mut tags = self.shared.lock();
         let handed_over = writing
             .as_mut()
@@ -116,7 +121,7 @@ impl Acks {
             Poll::Ready(Ok(())) => None,
             Poll::Pending => Some(writing),
         };
-        tags.answered(of);
+        tags.answered(answered);
         tags.handed_over += 1;
         tags.last = last;
         drop(tags);
@@ -124,12 +129,12 @@ impl Acks {
         Ok(())
     }
 
-    /// How many deliveries are answered and not acknowledged.
+    /// The number of deliveries that are answered but not acknowledged.
     pub(super) fn unsettled(&self) -> usize {
         self.shared.lock().answered.len()
     }
 
-    /// Acknowledges a delivery that has no answer, or of which all answers were handed over before.
+    /// Acknowledges a delivery that needs no reply, or whose replies were all handed over before.
     pub(super) fn ack(&self, tag: u64) -> Result<(), lapin::Error> {
         let mut tags = self.shared.lock();
         tags.answered(&[tag]);
@@ -141,20 +146,23 @@ impl Acks {
         Ok(())
     }
 
-    /// Returns when all answers that were handed over until now are written, or none can be any more.
+    /// Returns when all replies that were handed over until now are written, or when none can be
+    /// any more.
     pub(super) async fn all_written(&self) {
         let handed_over = self.shared.lock().handed_over;
-        self.until(|tags| tags.written >= handed_over).await;
+        self.wait_until(|tags| tags.written >= handed_over).await;
     }
 
-    /// Returns when all answers are written and what they answer is acknowledged, or nothing can be any more.
+    /// Returns when all replies are written and their deliveries acknowledged, or when none can be
+    /// any more.
     pub(super) async fn all_settled(&self) {
-        self.until(|tags| tags.answered.is_empty() && tags.written == tags.handed_over)
+        self.wait_until(|tags| tags.answered.is_empty() && tags.written == tags.handed_over)
             .await;
     }
 
-    async fn until(&self, holds: impl Fn(&Tags) -> bool) {
+    async fn wait_until(&self, holds: impl Fn(&Tags) -> bool) {
         loop {
+            // Created before the check, so that progress in between is not missed.
             let progress = self.shared.progress.notified();
             if holds(&self.shared.lock()) {
                 return;
@@ -165,10 +173,10 @@ impl Acks {
 }
 
 impl Shared {
-    async fn acknowledge(self: Arc<Self>, told: watch::Receiver<Option<Loss>>) {
+    async fn acknowledge(self: Arc<Self>, loss: watch::Receiver<Option<Loss>>) {
         loop {
             self.due.notified().await;
-            // Those that are ready now may have answers, too.
+            // Other tasks that are ready may be about to reply too.
             yield_now().await;
             let (count, handed_over, last) = {
                 let mut tags = self.lock();
@@ -176,7 +184,7 @@ impl Shared {
             };
             let written = tokio::select! {
                 written = until_written(last) => written.map_err(|error| words(&error)),
-                Loss(reason) = lost(&told) => Err(reason.words),
+                Loss(reason) = lost(&loss) => Err(reason.words),
             };
             let mut tags = self.lock();
             tags.written = handed_over;
@@ -185,8 +193,9 @@ impl Shared {
                 acknowledged.map_err(|error| words(&error))
             });
             if let Err(reason) = acknowledged {
-                // The channel is gone, as its streams say; what was answered goes to another server, marked as redelivered.
-                debug!(reason, "answered calls are not acknowledged");
+                // The channel is gone, and its streams report that. The broker redelivers the
+                // answered calls to another server.
+                debug!(reason, "cannot acknowledge answered calls");
                 tags.answered.clear();
             }
             drop(tags);
@@ -194,7 +203,8 @@ impl Shared {
         }
     }
 
-    /// Under the lock: one that takes several along must not come before what settles one of them.
+    /// Runs under the lock: an acknowledgement of several deliveries must not overtake the frame
+    /// that settles one of them otherwise.
     fn acknowledge_first(&self, tags: &mut Tags, count: usize) -> Result<(), lapin::Error> {
         tags.take(count, |Ack { tag, multiple }| {
             let options = BasicAckOptions { multiple };
@@ -234,8 +244,8 @@ impl Tags {
         self.answered.extend(tags);
     }
 
-    /// Acknowledges so many that were answered first: as one, all before the first that is not answered, and each behind it
-    /// by itself.
+    /// Acknowledges the first `count` answered deliveries. Those before the first delivery that is
+    /// still open are acknowledged as one, and each of the others separately.
     fn take<E>(
         &mut self,
         count: usize,
@@ -246,7 +256,7 @@ impl Tags {
             .first()
             .map_or(self.unseen, |tag| self.unseen.min(*tag));
         let count = count.min(self.answered.len());
-        // The answers of the others may not be written.
+        // The replies to later ones may not be written yet, so they count as open.
         let later = self.answered[count..].iter().copied();
         let first_open = later.fold(first_open, u64::min);
         let (mut last, mut together) = (0, 0);

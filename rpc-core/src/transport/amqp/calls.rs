@@ -1,4 +1,4 @@
-//! The calling channel: reply queue, publishes, and the calls that the broker returns.
+//! The calling channel: its reply queue, its publishes, and the calls that the broker returns.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,16 +27,16 @@ use crate::wire::headers::{FROM, headers_size};
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Incoming, Message};
 use crate::wire::random_uuid::random_uuid;
 
-/// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
-/// connection that the broker has not missed yet.
+/// Opens a calling channel whose reply queue has a new name. An old name could still be locked by
+/// a dead connection that the broker has not noticed yet.
 pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCalls, ConnectError> {
     let mut attempts = 3;
     loop {
         attempts -= 1;
         match timeout(BROKER_LIMIT, set_up(connection)).await {
             Ok(Ok(calls)) => return Ok(calls),
-            // The exchange deletes itself with its last binding, which may be between our declaration of
-            // it and our binding to it: then all is to be declared again.
+            // The exchange is deleted with its last binding. That may happen between our
+            // declaration of it and our binding to it, and then everything is declared again.
             Ok(Err((_, reason))) if attempts > 0 && reason.words.starts_with("NOT_FOUND") => {}
             Ok(Err((what, reason))) => {
                 let error = ConnectError::setup(host, what, reason.words);
@@ -50,7 +50,7 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
     }
 }
 
-/// An error is what could not be set up, and why.
+/// The error is what could not be set up, and the reason.
 async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> {
     let queue = format!("rpc.reply.{}", random_uuid());
     let refused =
@@ -63,7 +63,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> 
         .await
         .map_err(refused(format!("the channel of {queue_named}"), DECLARE))?;
     let mut arguments = FieldTable::default();
-    // The virtual host may have another default, and quorum queues cannot be exclusive.
+    // The virtual host may have another default type, and quorum queues cannot be exclusive.
     arguments.insert(
         "x-queue-type".into(),
         AMQPValue::LongString("classic".into()),
@@ -131,7 +131,8 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> 
 fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item = Incoming> + Send {
     let replies = replies.map(|delivery| match delivery {
         Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
-        // lapin's last word, on a channel or a connection that is gone. What is refused there is a publish.
+        // lapin's last item: the channel or the connection is gone. If the broker closed the
+        // channel, it refused a publish.
         Err(error) => Incoming::Ended(refused(&error, PUBLISH)),
     });
     let replies = replies.map(Some).chain(stream::once(ready(None)));
@@ -146,7 +147,7 @@ struct AmqpCalls {
     queue: Arc<str>,
     header_limit: usize,
     pressure: WriteBackpressure,
-    /// When a call was last published, which is when returned calls become likely.
+    /// When a call was last published. After that, returned calls are likely.
     published: watch::Sender<Option<Instant>>,
 }
 
@@ -167,7 +168,8 @@ impl CallChannel for AmqpCalls {
         };
         let properties = properties::to_amqp(&call);
         let size = call.body.len() + headers_size(&call.headers) + FRAMES_SIZE;
-        // No confirm: the reply confirms. Nor is anything to be woken for when it is written.
+        // Without a confirm, because the reply confirms the call. Nothing has to be woken when the
+        // call is written either.
         if !self.pressure.may_hand_over(size) {
             let (channel, queue) = (self.channel.clone(), short(queue));
             let publishing = Box::pin(async move {
@@ -205,9 +207,11 @@ impl fmt::Debug for AmqpCalls {
 
 /// The calls that the broker returned.
 ///
-/// On a channel without confirms lapin keeps them, without telling, until `wait_for_confirms` is called,
-/// which then gives them without waiting. So it is called often after a publish, and less and less often
-/// the longer ago that is; a returned call is found within an eighth of its time on the way.
+/// On a channel without confirms, lapin keeps returned messages without notice until
+/// `wait_for_confirms` is called, which then yields them without waiting. So this polls it: often
+/// just after a publish, and less often the longer ago that is. A returned call is found after at
+/// most an eighth of the time that it took to come back, within the bounds of the two poll
+/// intervals.
 struct Returns {
     channel: Channel,
     publishes: watch::Receiver<Option<Instant>>,
@@ -227,9 +231,9 @@ impl Returns {
             match since.filter(|since| *since < RETURN_WINDOW) {
                 None => self.publishes.changed().await.ok()?,
                 Some(since) => {
-                    let pause = (since / 8).clamp(RETURN_POLL, MAX_RETURN_POLL);
-                    if pause == RETURN_POLL {
-                        // Publishes come fast here and need not wake it.
+                    let pause = (since / 8).clamp(MIN_RETURN_POLL, MAX_RETURN_POLL);
+                    if pause == MIN_RETURN_POLL {
+                        // Publishes may come fast now, and none of them need wake this task.
                         sleep(pause).await;
                     } else {
                         tokio::select! {
@@ -248,8 +252,9 @@ impl Returns {
     }
 }
 
-/// Hands a frame to lapin without waiting until it is written. lapin takes it at the first poll, or says why not; what
-/// it waits for after that is its own thread, and being woken for that costs as much as the rest.
+/// Hands a frame to lapin without waiting until it is written. lapin takes the frame at the first
+/// poll, or fails. After that the future only waits for lapin's own thread, and being woken for
+/// that costs as much as the rest of a call.
 pub(super) fn hand_over<T>(
     operation: impl Future<Output = Result<T, lapin::Error>>,
 ) -> Result<(), lapin::Error> {
@@ -259,7 +264,8 @@ pub(super) fn hand_over<T>(
     }
 }
 
-/// lapin refuses to take a message on a channel that is not open; after that nobody knows how far it got.
+/// If lapin refuses a message because the channel or the connection is not open, the message was
+/// not sent. After any other error it is unknown how far the message got.
 pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
     PublishError {
         sent: !matches!(
@@ -272,14 +278,14 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
     }
 }
 
-/// What the properties other than the caller's headers take at most: five short strings and the
+/// The most bytes that properties take besides the caller's headers: five short strings and the
 /// protocol's own headers.
 const PROPERTIES_SIZE: usize = 4096;
 
-/// About what lapin needs for the other frames of a message while it keeps it.
+/// Roughly the memory that lapin needs for the other frames of a message while it keeps it.
 const FRAMES_SIZE: usize = 1024;
 
-const RETURN_POLL: Duration = Duration::from_millis(1);
+const MIN_RETURN_POLL: Duration = Duration::from_millis(1);
 const MAX_RETURN_POLL: Duration = Duration::from_millis(250);
 
 /// No broker takes longer to return a call.

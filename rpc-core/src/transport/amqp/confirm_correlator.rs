@@ -1,5 +1,6 @@
-//! What became of each confirmed message, by confirmations that come with the returned messages of others. Messages with the
-//! same correlation id, as the copies of one call, may get each other's receipts.
+//! Determines what became of each confirmed message, although lapin may attach a returned message
+//! to the confirmation of another one. Messages with the same correlation id, such as the copies
+//! of one call, may get each other's receipts.
 
 use std::collections::HashSet;
 
@@ -7,28 +8,29 @@ use crate::transport::Receipt;
 
 /// Finds out which of the confirmed calls the broker has returned.
 ///
-/// The broker returns a call before it confirms it. lapin puts what was returned into a line, and gives the
-/// first in the line to whichever confirmation comes next. So a call may be confirmed while it is still in
-/// the line: then its confirmation took another's place there, one that was returned earlier and is
-/// confirmed later. As long as there is such a one, a call is not known to have arrived.
+/// The broker returns a call before it confirms it. lapin keeps returned calls in a queue, and
+/// attaches the first of them to whichever confirmation comes next. So a call may be confirmed
+/// while it is still in that queue: its confirmation then took another call from the queue, which
+/// was returned earlier and will be confirmed later. As long as a returned call is not confirmed,
+/// no confirmed call is known to have arrived.
 #[derive(Debug)]
 pub(super) struct ConfirmCorrelator<T> {
-    /// Those that were returned and are not confirmed yet.
+    /// Calls that were returned and are not confirmed yet, by correlation id.
     returned: HashSet<String>,
-    /// Those that are confirmed, and may yet turn out to be returned.
+    /// Calls that are confirmed, and may yet turn out to have been returned.
     open: Vec<Confirmed<T>>,
 }
 
-/// The broker's word on a call.
+/// The broker's confirmation of a call.
 #[derive(Debug)]
 pub(super) struct Confirmed<T> {
     /// The call's correlation id; empty if it has none.
     pub(super) id: String,
-    /// Who waits for it.
+    /// Whoever waits for the receipt.
     pub(super) caller: T,
-    /// What became of it unless it was returned.
+    /// What became of the call, unless it was returned.
     pub(super) receipt: Receipt,
-    /// The correlation id of the returned call that came with the confirmation.
+    /// The correlation id of the returned call that was attached to the confirmation.
     pub(super) returned: Option<String>,
 }
 
@@ -40,8 +42,8 @@ impl<T> ConfirmCorrelator<T> {
         }
     }
 
-    /// Adds all confirmations that have come since the last time, and returns the receipts that are
-    /// certain by now.
+    /// Adds all confirmations that have arrived since the last call, and returns the receipts that
+    /// are now certain.
     pub(super) fn settle(&mut self, confirmed: Vec<Confirmed<T>>) -> Vec<(T, Receipt)> {
         for mut confirmed in confirmed {
             self.returned.extend(confirmed.returned.take());
@@ -67,61 +69,62 @@ mod tests {
 
     use super::*;
 
-    /// A broker, and lapin between it and us, which together take one step at a time.
+    /// The state of a broker and of lapin, which together take one step at a time.
     #[derive(Clone, Default)]
-    struct Line {
-        /// Those for which there is no queue, before they are returned.
+    struct Model {
+        /// Calls without a queue that are not returned yet.
         unroutable: Vec<u8>,
-        /// Those that may be confirmed.
+        /// Calls that are not confirmed yet.
         unconfirmed: Vec<u8>,
-        /// Returned, and not yet given to a confirmation.
-        line: VecDeque<u8>,
+        /// Returned calls that are not attached to a confirmation yet.
+        returned: VecDeque<u8>,
     }
 
-    /// A call, and the one that was returned with its confirmation.
+    /// A call, and the returned call that is attached to its confirmation.
     type Confirmation = (u8, Option<u8>);
 
-    impl Line {
-        /// Every way in which it may go on: a call comes back, or is confirmed if it does not come back later.
+    impl Model {
+        /// Every possible next step: a call is returned, or a call that need not be returned any
+        /// more is confirmed.
         fn next(&self) -> Vec<(Self, Option<Confirmation>)> {
-            let mut ways = Vec::new();
+            let mut steps = Vec::new();
             for (place, call) in self.unroutable.iter().enumerate() {
                 let mut after = self.clone();
                 after.unroutable.remove(place);
-                after.line.push_back(*call);
-                ways.push((after, None));
+                after.returned.push_back(*call);
+                steps.push((after, None));
             }
             for (place, call) in self.unconfirmed.iter().enumerate() {
                 if !self.unroutable.contains(call) {
                     let mut after = self.clone();
                     after.unconfirmed.remove(place);
-                    let with = after.line.pop_front();
-                    ways.push((after, Some((*call, with))));
+                    let with = after.returned.pop_front();
+                    steps.push((after, Some((*call, with))));
                 }
             }
-            ways
+            steps
         }
     }
 
-    /// The confirmations of every order in which `calls` may come back and be confirmed.
+    /// The confirmations for every order in which `calls` may be returned and confirmed.
     fn orders(calls: u8, unroutable: &[u8]) -> Vec<Vec<Confirmation>> {
-        let start = Line {
+        let start = Model {
             unroutable: unroutable.to_vec(),
             unconfirmed: (0..calls).collect(),
-            line: VecDeque::new(),
+            returned: VecDeque::new(),
         };
         let mut open = vec![(start, Vec::new())];
         let mut ended = Vec::new();
-        while let Some((line, confirmed)) = open.pop() {
-            let ways = line.next();
-            if ways.is_empty() {
+        while let Some((model, confirmed)) = open.pop() {
+            let steps = model.next();
+            if steps.is_empty() {
                 ended.push(confirmed);
                 continue;
             }
-            for (line, confirmation) in ways {
+            for (model, confirmation) in steps {
                 let mut confirmed: Vec<_> = confirmed.clone();
                 confirmed.extend(confirmation);
-                open.push((line, confirmed));
+                open.push((model, confirmed));
             }
         }
         ended
@@ -136,10 +139,10 @@ mod tests {
                 false => (call, Receipt::Taken),
             });
             for order in orders(4, unroutable) {
-                // Each bit is a place where we look.
-                for looks in 0..8 {
-                    let mut receipts = ConfirmCorrelator::new();
-                    let mut told = Vec::new();
+                // Each bit is a confirmation after which the correlator is asked.
+                for asked in 0..8 {
+                    let mut correlator = ConfirmCorrelator::new();
+                    let mut receipts = Vec::new();
                     let mut seen = Vec::new();
                     for (place, (call, with)) in order.iter().enumerate() {
                         seen.push(Confirmed {
@@ -148,14 +151,14 @@ mod tests {
                             receipt: Receipt::Taken,
                             returned: with.map(id),
                         });
-                        if looks & (1 << place) != 0 || place == 3 {
-                            told.extend(receipts.settle(std::mem::take(&mut seen)));
+                        if asked & (1 << place) != 0 || place == 3 {
+                            receipts.extend(correlator.settle(std::mem::take(&mut seen)));
                         }
                     }
-                    told.sort_by_key(|(call, _)| *call);
+                    receipts.sort_by_key(|(call, _)| *call);
                     assert!(
-                        told.iter().copied().eq(truth.clone()),
-                        "{order:?} {looks:b}: {told:?}"
+                        receipts.iter().copied().eq(truth.clone()),
+                        "{order:?} {asked:b}: {receipts:?}"
                     );
                 }
             }

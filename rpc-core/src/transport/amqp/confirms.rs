@@ -1,4 +1,4 @@
-//! The channel on which the broker confirms each call.
+//! The channel on which the broker confirms every call.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::publish_error;
 use super::confirm_correlator::{ConfirmCorrelator, Confirmed};
@@ -18,15 +19,14 @@ use super::permission::{PUBLISH, refused};
 use super::{BROKER_LIMIT, properties, reason, short};
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
 use crate::wire::message::Message;
-use tokio_util::task::AbortOnDropHandle;
 
-/// Opens its channel for the first call, and another should that break.
+/// Opens its channel for the first call, and another one if that breaks.
 pub(super) struct AmqpConfirms {
     connection: Arc<Connection>,
     publisher: Mutex<Arc<OnceCell<Arc<Publisher>>>>,
 }
 
-/// One channel, which goes with the last call that waits on it.
+/// One channel. It is closed when this is replaced and no call waits on it any more.
 struct Publisher {
     opened: Instant,
     calls: mpsc::Sender<Unconfirmed>,
@@ -37,10 +37,10 @@ struct Publisher {
 struct Unconfirmed {
     queue: String,
     call: Message,
-    tell: Tell,
+    tx: ReceiptSender,
 }
 
-type Tell = oneshot::Sender<Result<Receipt, PublishError>>;
+type ReceiptSender = oneshot::Sender<Result<Receipt, PublishError>>;
 
 impl AmqpConfirms {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
@@ -50,8 +50,8 @@ impl AmqpConfirms {
         }
     }
 
-    /// Of all who come while there is none, one opens it: a connection has few channels, and there may be
-    /// many calls.
+    /// The current publisher. While there is none, only one of the waiting calls opens a channel,
+    /// because there may be many calls and a connection has few channels.
     async fn publisher(&self) -> Result<Arc<Publisher>, PublishError> {
         let publisher = {
             let mut publisher = self.current();
@@ -64,15 +64,16 @@ impl AmqpConfirms {
         publisher.get_or_try_init(opening).await.cloned()
     }
 
-    /// Has the calls to come open another channel, after a refusal.
+    /// Makes further calls open another channel, after this one had a call refused.
     ///
-    /// A channel of RabbitMQ 3.10 that first publishes to a quorum queue when its leader has just been lost
-    /// refuses all calls to it until that node is back. A full queue refuses them too, and must not cost a
-    /// channel each.
+    /// If a channel of RabbitMQ 3.10 first publishes to a quorum queue when the leader has just
+    /// been lost, it refuses all calls to that queue until the leader's node is back. A full queue
+    /// refuses calls too, and must not cost a channel for each of them, so a channel must be older
+    /// than [`MIN_AGE`] to be replaced.
     fn retire(&self, refusing: &Arc<Publisher>) {
         let mut publisher = self.current();
         let is_current = (publisher.get()).is_some_and(|open| Arc::ptr_eq(open, refusing));
-        if is_current && refusing.opened.elapsed() > TRUSTED {
+        if is_current && refusing.opened.elapsed() > MIN_AGE {
             *publisher = Arc::default();
         }
     }
@@ -91,7 +92,8 @@ impl ConfirmChannel for AmqpConfirms {
             let publisher = self.publisher().await?;
             let published = publisher.publish(queue, call.clone()).await;
             match published {
-                // The broker closes a channel for what another call did, and the connection stands.
+                // The broker closed the channel because of another call, and the connection is
+                // still up.
                 Err(error)
                     if !error.sent
                         && publisher.calls.is_closed()
@@ -123,7 +125,7 @@ impl Publisher {
         };
         let reason = match timeout(BROKER_LIMIT, opening).await {
             Ok(Ok(channel)) => {
-                let (calls, waiting) = mpsc::channel(QUEUED);
+                let (calls, waiting) = mpsc::channel(MAX_WAITING);
                 let task = tokio::spawn(publish_all(channel, waiting));
                 return Ok(Arc::new(Self {
                     opened: Instant::now(),
@@ -141,49 +143,50 @@ impl Publisher {
     }
 
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
-        let (tell, told) = oneshot::channel();
+        let (tx, rx) = oneshot::channel();
         let unconfirmed = Unconfirmed {
             queue: queue.to_owned(),
             call,
-            tell,
+            tx,
         };
-        let gone = |sent| PublishError {
+        let closed = |sent| PublishError {
             sent,
             reason: "the channel with confirms is closed".into(),
         };
         self.calls
             .send(unconfirmed)
             .await
-            .map_err(|_| gone(false))?;
-        told.await.unwrap_or_else(|_| Err(gone(true)))
+            .map_err(|_| closed(false))?;
+        rx.await.unwrap_or_else(|_| Err(closed(true)))
     }
 }
 
-/// Publishes what comes, many at a time, and tells each caller what became of its call.
+/// Publishes the waiting calls, with many in flight at a time, and sends each caller its receipt.
 ///
-/// One task does it all: lapin counts delivery tags wrongly for publishes that race, and whoever wants to
-/// know which calls were returned has to look at all confirmations; see [`ConfirmCorrelator`].
+/// A single task does all of it, for two reasons: lapin miscounts delivery tags if publishes race,
+/// and only all confirmations together show which calls were returned (see [`ConfirmCorrelator`]).
 async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>) {
     let mut confirming = FuturesUnordered::new();
-    let mut receipts = ConfirmCorrelator::new();
+    let mut correlator = ConfirmCorrelator::new();
     loop {
         tokio::select! {
             biased;
             Some(first) = confirming.next() => {
-                // All that are there: none may be missing that came before one of these.
+                // Takes all confirmations that have arrived. None may be left out that came before
+                // one of these.
                 let mut ended = vec![first];
                 while let Some(Some(next)) = confirming.next().now_or_never() {
                     ended.push(next);
                 }
                 let confirmed = ended.into_iter().filter_map(confirmed).collect();
-                for (tell, receipt) in receipts.settle(confirmed) {
-                    // A caller that has left does not ask.
-                    let _ = tell.send(Ok(receipt));
+                for (tx, receipt) in correlator.settle(confirmed) {
+                    // Fails only if the caller has gone.
+                    let _ = tx.send(Ok(receipt));
                 }
             }
-            Some(Unconfirmed { queue, call, tell }) = waiting.recv(), if confirming.len() < CONFIRMING => {
-                // Its caller may have left while it waited.
-                if tell.is_closed() {
+            Some(Unconfirmed { queue, call, tx }) = waiting.recv(), if confirming.len() < MAX_CONFIRMING => {
+                // The caller may have gone while its call waited.
+                if tx.is_closed() {
                     continue;
                 }
                 let id = call.correlation_id.as_ref().map_or_else(String::new, ToString::to_string);
@@ -199,11 +202,12 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>)
                     properties::to_amqp(&call),
                 );
                 match publishing.await {
-                    Ok(confirm) => confirming.push(async move { (id, tell, confirm.await) }),
+                    Ok(confirm) => confirming.push(async move { (id, tx, confirm.await) }),
                     Err(error) => {
-                        // Before the caller is told, who may then ask whether this channel is closed.
+                        // Before the caller gets the error, because it may then check whether this
+                        // channel is closed.
                         close_with(&channel, &mut waiting);
-                        let _ = tell.send(Err(publish_error(&error)));
+                        let _ = tx.send(Err(publish_error(&error)));
                     }
                 }
             }
@@ -213,29 +217,31 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>)
     }
 }
 
-/// Takes no more calls if the channel takes none; those that wait already are told that they were not sent.
+/// Takes no more calls if the channel is closed. Calls that already wait get an error that says
+/// that they were not sent.
 fn close_with(channel: &Channel, waiting: &mut mpsc::Receiver<Unconfirmed>) {
     if !channel.status().connected() {
         waiting.close();
     }
 }
 
-type Ended = (String, Tell, lapin::Result<Confirmation>);
+type Ended = (String, ReceiptSender, lapin::Result<Confirmation>);
 
-/// What the broker said of a call; nothing if that will not come, which its caller is told.
-fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
+/// The broker's confirmation of a call. If it will never come, sends the caller an error and
+/// returns `None`.
+fn confirmed((id, tx, confirmation): Ended) -> Option<Confirmed<ReceiptSender>> {
     let (receipt, returned) = match confirmation {
         Ok(Confirmation::Ack(returned)) => (Receipt::Taken, returned),
         Ok(Confirmation::Nack(returned)) => (Receipt::Refused, returned),
         Ok(Confirmation::NotRequested) => {
-            let _ = tell.send(Err(PublishError {
+            let _ = tx.send(Err(PublishError {
                 sent: true,
                 reason: "the broker does not confirm".into(),
             }));
             return None;
         }
         Err(error) => {
-            let _ = tell.send(Err(PublishError {
+            let _ = tx.send(Err(PublishError {
                 sent: true,
                 reason: refused(&error, PUBLISH),
             }));
@@ -244,22 +250,22 @@ fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
     };
     let returned = returned.map(|message| {
         let id = message.delivery.properties.correlation_id().as_ref();
-        // As it was entered.
+        // The same default as for a published call.
         id.map_or_else(String::new, |id| id.as_str().to_owned())
     });
     Some(Confirmed {
         id,
-        caller: tell,
+        caller: tx,
         receipt,
         returned,
     })
 }
 
-/// How many calls may wait to be published; those beyond wait with their callers.
-const QUEUED: usize = 256;
+/// How many calls may wait to be published. Further calls wait in the tasks of their callers.
+const MAX_WAITING: usize = 256;
 
-/// How many may wait for their confirmation at a time.
-const CONFIRMING: usize = 1024;
+/// How many calls may wait for their confirmation at a time.
+const MAX_CONFIRMING: usize = 1024;
 
-/// A channel that refuses a call is left if it is older than this.
-const TRUSTED: Duration = Duration::from_millis(100);
+/// A channel on which a call was refused is replaced if it is older than this.
+const MIN_AGE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! One connection to RabbitMQ, and how its loss is noticed.
+//! One connection to RabbitMQ, and how its loss is detected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt};
 use lapin::{Connection, ConnectionStatus, Event};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::confirms::AmqpConfirms;
@@ -19,9 +20,8 @@ use super::{BROKER_LIMIT, calls, reason};
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeChannel};
-use tokio_util::task::AbortOnDropHandle;
 
-/// A connection. lapin closes it when this and all its channels are dropped.
+/// A connection. lapin closes it when the link and all its channels are dropped.
 pub(super) struct AmqpLink {
     connection: Arc<Connection>,
     host: String,
@@ -33,14 +33,14 @@ pub(super) struct AmqpLink {
 
 impl AmqpLink {
     pub(super) fn new(connection: Connection, host: String, user_id: Option<String>) -> Self {
-        let (tell_lost, lost) = watch::channel(None);
-        let (tell_blocked, blocked) = watch::channel(None);
-        // The only listener: lapin gives each event to one of them.
+        let (lost_tx, lost) = watch::channel(None);
+        let (blocked_tx, blocked) = watch::channel(None);
+        // There may be only one listener, because lapin gives each event to only one.
         let events = connection.events_listener();
         let status = connection.status().clone();
         let watcher = tokio::spawn(async move {
-            let loss = watch_events(events, status, tell_blocked).await;
-            tell_lost.send_replace(Some(loss));
+            let loss = watch_events(events, status, blocked_tx).await;
+            lost_tx.send_replace(Some(loss));
         });
         Self {
             connection: Arc::new(connection),
@@ -73,7 +73,7 @@ impl Link for AmqpLink {
 
     async fn unblocked(&self) {
         let mut blocked = self.blocked.clone();
-        // An error means that the connection is gone, which blocks nobody.
+        // An error means that the connection is gone, so nothing is blocked any more.
         drop(blocked.wait_for(Option::is_none).await);
     }
 
@@ -111,11 +111,11 @@ impl Link for AmqpLink {
         let closing = self.connection.close(200, "OK".into());
         match timeout(CLOSE_LIMIT, closing).await {
             Ok(Ok(())) => {}
-            // It is gone already, which is what was wanted.
-            Ok(Err(error)) => debug!(host = self.host, %error, "closing a connection"),
+            // The connection is gone already, which is what was wanted.
+            Ok(Err(error)) => debug!(host = self.host, %error, "closing a connection failed"),
             Err(_) => debug!(
                 host = self.host,
-                "the broker did not confirm the close in time"
+                "the broker did not confirm within {CLOSE_LIMIT:?} that the connection is closed"
             ),
         }
     }
@@ -129,10 +129,11 @@ impl fmt::Debug for AmqpLink {
     }
 }
 
-/// Follows the events of a connection until it is gone.
+/// Follows the events of a connection until it is lost.
 ///
-/// lapin reports errors of channels like those of the connection, and a connection that was closed in
-/// order not at all; its status is what counts, so that is looked at after each error and regularly.
+/// lapin reports errors of channels like errors of the connection, and does not report that a
+/// connection was closed normally. Only the status of the connection is reliable, so it is checked
+/// after each error and at regular intervals.
 async fn watch_events(
     events: impl Stream<Item = Event> + Send,
     status: ConnectionStatus,
@@ -141,10 +142,10 @@ async fn watch_events(
     let mut events = std::pin::pin!(events);
     let mut last_error = None;
     loop {
-        let look_again = if last_error.is_some() {
-            SOON
+        let check_after = if last_error.is_some() {
+            CHECK_AFTER_ERROR
         } else {
-            REGULARLY
+            CHECK_INTERVAL
         };
         tokio::select! {
             event = events.next() => match event {
@@ -158,8 +159,8 @@ async fn watch_events(
                 Some(_) => {}
                 None => break,
             },
-            () = sleep(look_again) => {
-                // An error that the connection survived was a channel's.
+            () = sleep(check_after) => {
+                // The connection survived the error, so it was the error of a channel.
                 if status.connected() {
                     last_error = None;
                 }
@@ -173,8 +174,8 @@ async fn watch_events(
 }
 
 /// The status may change a moment after the event.
-const SOON: Duration = Duration::from_millis(20);
-const REGULARLY: Duration = Duration::from_millis(500);
+const CHECK_AFTER_ERROR: Duration = Duration::from_millis(20);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A broker that is gone or stuck must not hold up who closes.
+/// A broker that is gone or hangs must not hold up whoever closes the connection.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

@@ -1,13 +1,13 @@
-//! Why a connection is gone, for all that stands on it.
+//! Why a connection was lost, for everything that uses it.
 
 use tokio::sync::watch;
 
 use crate::transport::Loss;
 
-/// Waits until the watcher of a connection has told why it is gone.
-pub(super) async fn lost(told: &watch::Receiver<Option<Loss>>) -> Loss {
-    let mut told = told.clone();
-    match told.wait_for(Option::is_some).await.as_deref() {
+/// Waits until the watcher of a connection reports why it was lost.
+pub(super) async fn lost(loss: &watch::Receiver<Option<Loss>>) -> Loss {
+    let mut loss = loss.clone();
+    match loss.wait_for(Option::is_some).await.as_deref() {
         Ok(Some(loss)) => loss.clone(),
         _ => Loss("the runtime was shut down".into()),
     }

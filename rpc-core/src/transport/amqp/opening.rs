@@ -1,4 +1,4 @@
-//! How connections are opened: to hosts that were reached before lapin has to do with them.
+//! Opens connections. The host is reached first, and only then is lapin involved.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +12,11 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use super::runtime::{SanitizedTokio, Socket};
 use super::sanitizer::FrameSanitizer;
 
-/// Opens a connection over what `connect` brings.
+/// Opens an AMQP connection over the stream that `connect` returns.
 ///
-/// lapin connects on a thread of its own, and where that fails it leaves a task behind for good (4.12.3: `InternalRPC`
-/// is not stopped). A broker may be away for days, so it gets a stream that stands.
+/// lapin connects on a thread of its own. If that fails, it leaks a task (4.12.3: `InternalRPC` is
+/// not stopped). A broker may be down for days, so lapin is given a stream that is already
+/// connected.
 pub(super) async fn open(
     uri: AMQPUri,
     properties: ConnectionProperties,
@@ -26,16 +27,16 @@ pub(super) async fn open(
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stream = match first {
             Some(stream) => stream,
-            // It asks again if the stream ends before the broker has said anything.
+            // lapin asks again if the stream ends before the broker has sent anything.
             None => connect(uri).await?,
         };
-        // Beyond TLS, so it is plain for lapin in any case.
+        // Always plain for lapin: TLS is handled inside of the stream.
         Ok(AsyncTcpStream::Plain(FrameSanitizer::new(stream)))
     };
     Connection::connector(uri, SanitizedTokio::current(), connect, properties).await
 }
 
-/// A connection on its way.
+/// A socket that is being connected.
 pub(super) type Connecting = BoxFuture<'static, io::Result<Socket>>;
 
 /// Connects without TLS.

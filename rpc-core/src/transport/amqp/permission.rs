@@ -1,10 +1,10 @@
-//! Which permission a user lacks, where the broker refuses something. Older brokers name only the queue or the
-//! exchange.
+//! Which permission a user lacks when the broker refuses an operation. Older brokers name only the
+//! queue or the exchange, not the permission.
 
 use super::{cause, words};
 use crate::error::reason::Reason;
 
-/// What an operation asks of the user, on a queue and on an exchange.
+/// The permissions that an operation needs on a queue and on an exchange.
 #[derive(Clone, Copy)]
 pub(super) struct Needs {
     queue: &'static str,
@@ -15,7 +15,8 @@ const fn needs(queue: &'static str, exchange: &'static str) -> Needs {
     Needs { queue, exchange }
 }
 
-/// One that names a dead-letter exchange must also be read, and the exchange be written.
+/// A queue with a dead-letter exchange also needs `read` on the queue, and `write` on the
+/// exchange.
 pub(super) const DECLARE_METHOD: Needs = needs("configure` or `read", "write");
 pub(super) const DECLARE: Needs = needs("configure", "configure");
 pub(super) const BIND: Needs = needs("write", "read");
@@ -27,22 +28,22 @@ pub(super) fn refused(error: &lapin::Error, needs: Needs) -> Reason {
     Reason::new(explain(words(error), needs), cause(error))
 }
 
-/// The broker's words, with the permission that is missing, if it is one.
-fn explain(words: String, needs: Needs) -> String {
-    let Some(refusal) = words.strip_prefix("ACCESS_REFUSED - ") else {
-        return words;
+/// The broker's text. If a permission is missing, the text names it.
+fn explain(text: String, needs: Needs) -> String {
+    let Some(refusal) = text.strip_prefix("ACCESS_REFUSED - ") else {
+        return text;
     };
-    let Some((said, what)) = refusal.split_once("access to ") else {
-        return words;
+    let Some((named, object)) = refusal.split_once("access to ") else {
+        return text;
     };
-    let permission = match (said.trim(), what.starts_with("exchange")) {
+    let permission = match (named.trim(), object.starts_with("exchange")) {
         ("", true) => needs.exchange,
         ("", false) => needs.queue,
-        (said, _) => said,
+        (named, _) => named,
     };
     format!(
-        "{words} (the permission `{permission}` is missing; `permissions` in the documentation of rpc-core has all \
-         that are needed)"
+        "{text} (the permission `{permission}` is missing; see the page `permissions` in the documentation of \
+         rpc-core)"
     )
 }
 

@@ -1,4 +1,4 @@
-//! Messages to AMQP properties and back. Pure: no broker is needed to test it.
+//! Converts messages to AMQP properties and back, without any I/O.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
         properties = properties.with_priority(priority);
     }
     if let Some(expiration) = message.expiration {
-        // RabbitMQ takes milliseconds in decimal, as a string.
+        // RabbitMQ expects the milliseconds as a decimal string.
         properties = properties.with_expiration(short(&expiration.as_millis().to_string()));
     }
     if let Some(user) = &message.user_id {
@@ -79,7 +79,7 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
         from,
         limit: timeout.map(|timeout| TimeLimit { timeout, deadline }),
         content_type: properties.content_type().as_ref().map(|found| {
-            // That of almost all.
+            // Almost all messages are JSON, and this saves their allocation.
             match found.as_str() {
                 JSON => Cow::Borrowed(JSON),
                 other => Cow::Owned(other.to_owned()),
@@ -103,20 +103,20 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
     }
 }
 
-/// The message with these properties, which are followed by its body; `None` where lapin cannot read them.
+/// Reads the properties of a message, followed by its body; `None` if lapin cannot read them.
 #[cfg(feature = "__internals")]
 pub(crate) fn parse(bytes: &[u8]) -> Option<Message> {
     let (body, properties) = parse_properties(bytes).ok()?;
     Some(from_amqp(&properties, body.to_vec()))
 }
 
-/// The message as it arrives where it is sent to.
+/// The message as its receiver sees it.
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) fn forward(message: &Message) -> Message {
     from_amqp(&to_amqp(message), message.body.to_vec())
 }
 
-/// Names over 255 bytes are refused where they enter, so none is lost here.
+/// No name is lost here: names longer than 255 bytes are refused earlier.
 pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
     values
         .iter()
@@ -182,7 +182,7 @@ fn from_value(value: &AMQPValue) -> Value {
     }
 }
 
-/// JSON has no NaN and no infinity; they become null.
+/// JSON has no NaN and no infinities, so they become null.
 fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }

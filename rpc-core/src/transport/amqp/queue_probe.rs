@@ -1,4 +1,4 @@
-//! The channel on which queues are looked at.
+//! The channel on which queues are inspected.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,9 +14,10 @@ use crate::transport::{QueueProbe, QueueStatus};
 
 pub(super) struct AmqpQueueProbe {
     connection: Arc<Connection>,
-    /// Opened for the first look, and again after each at a queue that was not there, which closes it.
+    /// Opened for the first probe, and again after each probe of a missing queue, which makes the
+    /// broker close the channel.
     channel: Option<Channel>,
-    /// Those that this user may not look at. Asking again and again would fill the broker's log.
+    /// Queues that this user may not inspect. Repeated probes of them would fill the broker's log.
     refused: HashSet<String>,
 }
 
@@ -33,7 +34,7 @@ impl AmqpQueueProbe {
 #[async_trait]
 impl QueueProbe for AmqpQueueProbe {
     async fn probe(&mut self, queue: &str) -> Option<QueueStatus> {
-        let may_be_cut = !queue.is_ascii() && queue.len() > NEVER_CUT;
+        let may_be_cut = !queue.is_ascii() && queue.len() > MAX_UNCUT;
         if may_be_cut || self.refused.contains(queue) {
             return None;
         }
@@ -57,7 +58,7 @@ impl QueueProbe for AmqpQueueProbe {
             Err(error) => {
                 let words = words(&error);
                 if words.starts_with("ACCESS_REFUSED") {
-                    if self.refused.len() == MOST_REFUSED {
+                    if self.refused.len() == MAX_REFUSED {
                         self.refused.clear();
                     }
                     self.refused.insert(queue.to_owned());
@@ -76,9 +77,10 @@ impl fmt::Debug for AmqpQueueProbe {
     }
 }
 
-/// RabbitMQ cuts the text of a refusal, which has the name of the queue in it and that of the virtual host, at 252 bytes.
-/// Where that is within a letter, 4.3 ends the connection (`INTERNAL_ERROR`).
-const NEVER_CUT: usize = 100;
+/// The longest name of a queue that is safe if it is not ASCII. RabbitMQ cuts the text of a
+/// refusal at 252 bytes; the text contains the names of the queue and of the virtual host. If the
+/// cut falls within a character, RabbitMQ 4.3 ends the connection (`INTERNAL_ERROR`).
+const MAX_UNCUT: usize = 100;
 
-/// Methods may have names that are made up by the caller.
-const MOST_REFUSED: usize = 1024;
+/// Bounds `refused`, because a caller can make up any number of method names.
+const MAX_REFUSED: usize = 1024;

@@ -1,4 +1,4 @@
-//! Hosts that cannot be reached, or refuse a login, in words that say where to look.
+//! Errors of hosts that cannot be reached or refuse a login, with hints at the cause.
 
 use std::borrow::Cow;
 use std::io;
@@ -11,7 +11,7 @@ use super::url::Host;
 use super::{cause, words};
 use crate::error::connect::ConnectError;
 
-/// Why there is no connection, where TLS is not the reason.
+/// Why connecting failed, when TLS is not the reason.
 pub(super) fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
     let reason = words(error);
     let refused = matches!(
@@ -30,16 +30,16 @@ pub(super) fn refusal(host: &Host, error: &lapin::Error) -> ConnectError {
     ConnectError::unreachable(&host.name, reason).caused_by(Some(cause(error)))
 }
 
-/// What to look at when a host cannot be reached.
+/// A hint at the cause when a host cannot be reached.
 fn hint(host: &Host, error: &lapin::Error) -> Cow<'static, str> {
     let hint = match error.kind() {
-        // RabbitMQ says nothing to who asks for a mechanism that it does not know.
+        // RabbitMQ closes the connection without a reason if it does not know the login mechanism.
         ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionAborted => {
             let Some(mechanism) = host.uri.query.auth_mechanism else {
                 return tls_hint(host).into();
             };
             return format!(
-                " (does the broker offer the login {mechanism}? EXTERNAL is that of its plugin \
+                " (does the broker offer the login mechanism {mechanism}? EXTERNAL needs the plugin \
                  rabbitmq_auth_mechanism_ssl)"
             )
             .into();
@@ -47,23 +47,23 @@ fn hint(host: &Host, error: &lapin::Error) -> Cow<'static, str> {
         ErrorKind::IOError(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             " (is RabbitMQ running there?)"
         }
-        // The standard library has no kind for it.
+        // The standard library has no error kind for a failed name lookup.
         ErrorKind::IOError(error) if error.to_string().contains("lookup") => {
             " (check the host's name)"
         }
-        // It has spoken AMQP.
+        // The host speaks AMQP, so its own text is enough.
         ErrorKind::ProtocolError(_) => "",
         _ => tls_hint(host),
     };
     hint.into()
 }
 
-/// The most common reason why a port answers and yet makes no sense.
+/// The most common reason why a port answers, but not in AMQP.
 pub(super) fn tls_hint(host: &Host) -> &'static str {
     match host.uri.scheme {
         AMQPScheme::AMQP => " (if this is a TLS port, the URL must start with amqps://)",
         AMQPScheme::AMQPS => {
-            " (if this is no TLS port, which is usually 5671, the URL must start with amqp://)"
+            " (if this is not a TLS port (usually 5671), the URL must start with amqp://)"
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The runtime as lapin sees it: tokio, with connections on which what is read goes through the [`FrameSanitizer`].
+//! The runtime that lapin is given: tokio, with connections whose input passes through the
+//! [`FrameSanitizer`].
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// The runtime in which it is made.
+/// The current tokio runtime, with sanitized connections.
 #[derive(Clone, Debug)]
 pub(super) struct SanitizedTokio(Tokio);
 
@@ -58,7 +59,7 @@ impl Reactor for SanitizedTokio {
     type TcpStream = FrameSanitizer<Socket>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
-    /// lapin registers nothing.
+    /// Never called: lapin registers nothing.
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _: H,

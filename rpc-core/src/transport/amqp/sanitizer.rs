@@ -1,9 +1,9 @@
-//! Keeps from lapin what it cannot read.
+//! Replaces frames that lapin cannot read.
 //!
-//! lapin gives the connection up at a short string that is not UTF-8 or a header of an unknown type, and overflows its
-//! stack at headers that are nested deep enough. The broker delivers such a message to any consumer, and again to the
-//! next one; so a single message could keep all servers of a queue from work. Here it becomes one that says of itself
-//! that it cannot be read.
+//! lapin drops the connection when a short string is not UTF-8 or a header has an unknown type. It
+//! overflows its stack when headers are nested deeply enough. The broker delivers a message of
+//! this kind to a consumer, and redelivers it to the next one. So a single message could stop all
+//! servers of a queue. Here it is replaced by a message that is marked as unreadable.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
@@ -20,7 +20,8 @@ pub(crate) mod proof;
 
 use frames::Frames;
 
-/// A stream from the broker on which each frame can be read. What is written passes untouched.
+/// A stream to the broker. Every frame that is read from it is one that lapin can read. Written
+/// bytes pass through unchanged.
 #[derive(Debug)]
 pub(super) struct FrameSanitizer<S> {
     stream: S,
@@ -51,11 +52,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameSanitizer<S> {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let Self { stream, frames } = self.get_mut();
-        // Until something can be handed out or the stream has no more for now, and will wake the task.
+        // Until something can be handed out, or the stream is pending and will wake the task.
         while !frames.is_ready() {
             let read = ready!(Pin::new(&mut *stream).poll_read(context, frames.space()))?;
             if read == 0 {
-                // A frame that has only begun is of no use to anybody.
+                // The end of the stream. An incomplete frame is of no use.
                 return Poll::Ready(Ok(0));
             }
             frames.read(read);

@@ -1,4 +1,4 @@
-//! The serving channel: method queues, deliveries and how they are settled.
+//! The serving channel: method queues, deliveries, and how deliveries are settled.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,7 +34,8 @@ use crate::wire::queue_options::QueueOptions;
 pub(super) struct AmqpServing {
     channel: Channel,
     acks: Arc<Acks>,
-    /// For what must not be lost in silence, as a queue without a leader would without confirms.
+    /// For messages that must not be lost silently. Without confirms, a queue without a leader
+    /// would lose them.
     confirms: AmqpConfirms,
     host: String,
     lost: watch::Receiver<Option<Loss>>,
@@ -77,7 +78,7 @@ impl AmqpServing {
     }
 
     async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, lapin::Error> {
-        // Not global: it counts for the consumers that come after it, each by itself.
+        // Not global: it applies to each later consumer of this channel separately.
         self.channel
             .basic_qos(prefetch, BasicQosOptions::default())
             .await?;
@@ -101,7 +102,7 @@ impl AmqpServing {
         Err(ServeError::queue(queue, &self.host, reason.words).caused_by(reason.source))
     }
 
-    /// No limit but the life of the connection: see the seam.
+    /// The only limit is the life of the connection: see [`ServeChannel::answer`].
     async fn while_connected<T>(
         &self,
         operation: impl Future<Output = Result<T, lapin::Error>>,
@@ -112,7 +113,7 @@ impl AmqpServing {
         }
     }
 
-    /// Does not wait until it is written.
+    /// Settles a delivery without waiting until that is written.
     fn settle(
         &self,
         tag: u64,
@@ -123,7 +124,8 @@ impl AmqpServing {
         Ok(())
     }
 
-    async fn take_down(
+    /// Returns whether the operation succeeded. A failure is only logged.
+    async fn tear_down(
         &self,
         what: &str,
         operation: impl Future<Output = Result<(), lapin::Error>>,
@@ -133,7 +135,7 @@ impl AmqpServing {
             Ok(Err(error)) => words(&error),
             Err(_) => format!("no answer within {BROKER_LIMIT:?}"),
         };
-        debug!(host = self.host, reason, "{what}");
+        debug!(host = self.host, reason, "{what} failed");
         false
     }
 }
@@ -160,11 +162,11 @@ impl ServeChannel for AmqpServing {
         drop(consumers);
         let (host, queue) = (self.host.clone(), queue.to_owned());
         let acks = Arc::clone(&self.acks);
-        // Bounded by the prefetch.
+        // The prefetch bounds this stream.
         let deliveries = consumer
             .take_while(move |delivery| {
                 if let Err(error) = delivery {
-                    tell_refusal(&host, &queue, error);
+                    warn_if_refused(&host, &queue, error);
                 }
                 ready(delivery.is_ok())
             })
@@ -199,7 +201,8 @@ impl ServeChannel for AmqpServing {
 
     async fn ack_written(&self, tag: u64) -> Result<(), PublishError> {
         let acking = async {
-            // Of a batch, other calls may have been answered.
+            // The delivery may be a batch, and replies to other calls of it may not be written
+            // yet.
             self.acks.all_written().await;
             let options = BasicAckOptions::default();
             self.channel.basic_ack(tag, options).await
@@ -218,7 +221,8 @@ impl ServeChannel for AmqpServing {
         let mut backoff = Backoff::default();
         loop {
             match self.confirms.publish(queue, message.clone()).await {
-                // No channel was opened for it, as while the broker is short of memory.
+                // Not sent, because no channel could be opened, as while the broker is short of
+                // memory.
                 Err(error) if !error.sent && self.lost.borrow().is_none() => {}
                 end => return end,
             }
@@ -250,7 +254,7 @@ impl ServeChannel for AmqpServing {
                 .channel
                 .basic_cancel(tag, BasicCancelOptions::default());
             if !self
-                .take_down("cancelling a subscription", cancelling)
+                .tear_down("cancelling a subscription", cancelling)
                 .await
             {
                 return;
@@ -261,17 +265,18 @@ impl ServeChannel for AmqpServing {
     async fn close(&self) {
         let closing = async {
             if self.channel.status().connected() {
-                // Or what was answered would go to another server.
+                // Otherwise calls that are answered but not settled would go to another server.
                 self.all_settled().await;
             }
             self.channel.close(200, "OK".into()).await
         };
-        self.take_down("closing a serving channel", closing).await;
+        self.tear_down("closing a serving channel", closing).await;
     }
 }
 
-/// Nobody else learns why the broker closed the channel of a server, as where it may not answer.
-fn tell_refusal(host: &str, queue: &str, error: &lapin::Error) {
+/// Logs why the broker closed the channel of a server, for instance because the user may not
+/// publish replies. Nothing else reports it.
+fn warn_if_refused(host: &str, queue: &str, error: &lapin::Error) {
     if let ErrorKind::ProtocolError(protocol) = error.kind()
         && let AMQPErrorKind::Soft(_) = protocol.kind()
     {

@@ -1,7 +1,7 @@
-//! TLS: whom a client trusts, and as whom it shows itself.
+//! TLS: which certificates a client trusts, and with which one it identifies itself.
 //!
-//! It is done here rather than by lapin, whose own options only add to the roots of the platform, are read afresh for
-//! each connection, and show the key in their `Debug`.
+//! The connector is built here and not by lapin. The options of lapin can only add to the roots of
+//! the platform, are parsed again for each connection, and print the private key in their `Debug`.
 
 use std::fmt;
 use std::io;
@@ -26,10 +26,10 @@ use super::runtime::Socket;
 use super::url::Host;
 use crate::error::connect::ConnectError;
 
-/// What the user has set, as it was given.
+/// The TLS options of the user, not parsed yet.
 #[derive(Clone, Default)]
 pub(crate) struct TlsOptions {
-    /// In place of the platform's roots, unless it is empty.
+    /// Certificates that replace the platform's roots, unless this is empty.
     pub(crate) ca: Vec<Vec<u8>>,
     pub(crate) identity: Option<PemIdentity>,
 }
@@ -51,7 +51,7 @@ impl TlsOptions {
     }
 }
 
-/// Only what is set: the key is a secret.
+/// Shows only which options are set, because the private key is a secret.
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
@@ -61,7 +61,7 @@ impl fmt::Debug for TlsOptions {
     }
 }
 
-/// The options, read and checked.
+/// The options, parsed and checked.
 pub(super) struct Tls {
     config: ClientConfig,
     private_ca: bool,
@@ -69,17 +69,18 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// What the hosts of a URL need, which all have its scheme; `None` if that is without TLS.
+    /// The TLS setup for the hosts of a URL, which all share its scheme; `None` if it is
+    /// `amqp://`.
     pub(super) fn for_hosts(
         hosts: &[Host],
         options: &TlsOptions,
     ) -> Result<Option<Self>, ConnectError> {
         if !hosts.iter().any(Host::has_tls) {
             return match options.any() {
-                // Who sets one does not expect to send a password in the clear.
+                // A user who sets a TLS option does not expect to send a password in plain text.
                 Some(option) => Err(refuse(
                     option,
-                    "it is set, and the URL is one without TLS; it must start with amqps://".into(),
+                    "it is set, but the URL does not use TLS: it must start with amqps://".into(),
                 )),
                 None => Ok(None),
             };
@@ -87,7 +88,7 @@ impl Tls {
         if options.identity.is_none() && hosts.iter().any(Host::is_external) {
             return Err(refuse(
                 IDENTITY,
-                "it is not set, and `auth_mechanism=external` in the URL logs in by a client certificate".into(),
+                "it is not set, but `auth_mechanism=external` in the URL logs in with a client certificate".into(),
             ));
         }
         Self::new(options).map(Some)
@@ -124,7 +125,8 @@ impl Tls {
         })
     }
 
-    /// Connects, and borrows nothing. The server's certificate is checked before anything else is sent.
+    /// Connects. The future borrows nothing. The server's certificate is checked before anything
+    /// else is sent.
     pub(super) fn connect(
         &self,
         uri: AMQPUri,
@@ -156,21 +158,27 @@ impl Tls {
         })
     }
 
-    /// What is wrong, if the other side speaks TLS; `None` if it does not seem to.
+    /// What went wrong with TLS; `None` if the host does not seem to speak TLS, or TLS is not the
+    /// reason.
     pub(super) fn explain(&self, failure: &Failure) -> Option<String> {
         let ErrorKind::IOError(error) = failure.error.kind() else {
             return None;
         };
-        // In TLS 1.3 the client is done before the server has looked at its certificate. A server that refuses it
-        // says so and closes, but what the client has sent meanwhile may have the system drop what was said.
-        let broken_off = matches!(
+        // In TLS 1.3 the handshake of the client ends before the server has checked the client's
+        // certificate. A server that refuses it sends an alert and closes the connection. But data
+        // that the client has sent meanwhile may make the operating system discard that alert.
+        let was_cut = matches!(
             error.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
         );
-        if failure.after_handshake && broken_off {
+        if failure.after_handshake && was_cut {
             return Some(match self.identity {
-                true => format!("it was broken off, as where the broker {REFUSES}: {error}"),
-                false => format!("it was broken off, as where the broker {ASKS}: {error}"),
+                true => {
+                    format!("the connection was cut, perhaps because the broker {REFUSES}: {error}")
+                }
+                false => {
+                    format!("the connection was cut, perhaps because the broker {ASKS}: {error}")
+                }
             });
         }
         let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
@@ -187,10 +195,10 @@ impl Tls {
     fn untrusted(&self, reason: &CertificateError) -> String {
         let what = match reason {
             CertificateError::UnknownIssuer if self.private_ca => {
-                "the issuer of its certificate is not trusted: it is none of those given to `tls_ca`"
+                "the issuer of its certificate is not trusted: it is not among those given to `tls_ca`"
             }
             CertificateError::UnknownIssuer => {
-                "the issuer of its certificate is not trusted: it is none of those that this machine trusts. \
+                "the issuer of its certificate is not trusted: it is not among those that this machine trusts. \
                  If the broker has a private CA, give that CA's certificate to `RpcBuilder::tls_ca`"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -207,15 +215,15 @@ impl Tls {
         }
     }
 
-    /// The broker's word on us.
+    /// What an alert from the broker means.
     fn alert(&self, alert: AlertDescription, certificate_asked: bool) -> String {
-        // In TLS 1.2 it is also what is said of a certificate.
+        // In TLS 1.2, a broker also refuses a certificate with this alert.
         if alert == AlertDescription::HandshakeFailure && !certificate_asked {
             return format!(
-                "the broker and this have no version of TLS, cipher suite or kind of key in common: {alert:?}"
+                "the broker and this client have no TLS version, cipher suite or key type in common: {alert:?}"
             );
         }
-        let ours = matches!(
+        let is_about_client = matches!(
             alert,
             AlertDescription::CertificateRequired
                 | AlertDescription::NoCertificate
@@ -227,10 +235,10 @@ impl Tls {
                 | AlertDescription::UnknownCA
                 | AlertDescription::HandshakeFailure
         );
-        match (ours, self.identity) {
+        match (is_about_client, self.identity) {
             (true, true) => format!("the broker {REFUSES}: {alert:?}"),
             (true, false) => format!("the broker {ASKS}: {alert:?}"),
-            (false, _) => format!("the broker ended it: {alert:?}"),
+            (false, _) => format!("the broker ended the handshake: {alert:?}"),
         }
     }
 }
@@ -295,17 +303,17 @@ fn certificates(
 }
 
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, ConnectError> {
-    // In the name of its section, or in a header of the older form.
+    // The word is in the label of the PEM section or, in the older format, in a header.
     let encrypted = pem.windows(ENCRYPTED.len()).any(|words| words == ENCRYPTED);
     if encrypted {
-        let reason = "its private key is encrypted, which cannot be read; decrypt it first";
+        let reason = "its private key is encrypted, which is not supported; decrypt it first";
         return Err(refuse(IDENTITY, reason.into()));
     }
     PrivateKeyDer::from_pem_slice(pem)
         .map_err(|error| refuse(IDENTITY, broken("private key", &error)))
 }
 
-/// In words of our own: the parser's may quote what it could not read, which may be the key.
+/// Never uses the parser's own text, which may quote what it could not read, and so the key.
 fn broken(what: &str, error: &pem::Error) -> String {
     match error {
         pem::Error::NoItemsFound => format!(
@@ -315,8 +323,10 @@ fn broken(what: &str, error: &pem::Error) -> String {
         pem::Error::MissingSectionEnd { .. } => {
             format!("its {what} is cut off: there is no `-----END ...-----`")
         }
-        pem::Error::Base64Decode(_) => format!("its {what} is no PEM: what it holds is not base64"),
-        _ => format!("its {what} is no PEM"),
+        pem::Error::Base64Decode(_) => {
+            format!("its {what} is not valid PEM: the content is not base64")
+        }
+        _ => format!("its {what} is not valid PEM"),
     }
 }
 
@@ -326,7 +336,7 @@ fn mismatch(error: &rustls::Error) -> String {
             "its private key is not that of its first certificate".into()
         }
         rustls::Error::InvalidCertificate(_) => "its first certificate cannot be read".into(),
-        // These say which kinds of keys there are, not what is in this one.
+        // The texts of other errors name kinds of keys, but quote nothing of this key.
         _ => error.to_string(),
     }
 }

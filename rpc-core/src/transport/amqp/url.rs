@@ -10,9 +10,9 @@ use crate::error::shorten::shorten;
 
 /// One host of the URL.
 pub(crate) struct Host {
-    /// Host and port, for messages.
+    /// Host and port, for errors and logs.
     pub(super) name: String,
-    /// As whom one logs in; `None` if only the client certificate says it.
+    /// The user that logs in; `None` if only the client certificate names the user.
     pub(super) user: Option<String>,
     pub(super) uri: AMQPUri,
 }
@@ -22,18 +22,18 @@ impl Host {
         self.uri.scheme == AMQPScheme::AMQPS
     }
 
-    /// Whether the login is that of a client certificate.
+    /// Whether the login uses a client certificate.
     pub(super) fn is_external(&self) -> bool {
         self.uri.query.auth_mechanism == Some(SASLMechanism::External)
     }
 
-    /// What the URL itself says; lapin does not look at it.
+    /// The timeout in the URL, which lapin ignores.
     pub(super) fn connect_timeout(&self) -> Option<Duration> {
         self.uri.query.connection_timeout.map(Duration::from_millis)
     }
 }
 
-/// Without the URI, which holds the password.
+/// Leaves out the URI, which contains the password.
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Host").field(&self.name).finish()
@@ -42,7 +42,8 @@ impl fmt::Debug for Host {
 
 /// Splits `scheme://user:password@host,host/vhost?query` into one URI for each host.
 ///
-/// The scheme must be `amqp` or `amqps`, in lower case: lapin quotes the whole of some other URLs in its errors.
+/// The scheme must be `amqp` or `amqps`, in lower case. For other schemes, lapin may quote the
+/// whole URL in its errors.
 pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
     let parts = Parts::of(url)?;
     let invalid = |reason: String| ConnectError::invalid_url(parts.redacted(), reason);
@@ -58,7 +59,8 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
         .split(',')
         .map(|host| {
             let host = host.trim();
-            // lapin takes an IPv6 literal for `localhost`, so it gets that name first.
+            // lapin reads an IPv6 literal as `localhost`. So it gets `localhost`, and the literal
+            // is put back below.
             let (literal, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']'))
             {
                 Some((literal, port)) => (Some(literal), port),
@@ -75,19 +77,20 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
             if let Some(literal) = literal {
                 uri.authority.host = literal.to_owned();
             }
-            // lapin takes `guest` where there is no password.
+            // If the password is empty, lapin uses `guest`.
             if user.is_some_and(|user| user.ends_with(':') && user.matches(':').count() == 1) {
                 uri.authority.userinfo.password = String::new();
             }
-            // `amqp://host/` names the virtual host "", which nobody has; aio-pika reads it like this too.
+            // Strictly, `amqp://host/` names the virtual host "", which nobody uses. aio-pika
+            // reads it as "/" too.
             if uri.vhost.is_empty() {
                 uri.vhost = "/".to_owned();
             }
             uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-            // 0 leaves it to the broker.
+            // 0 leaves the size to the broker.
             if let Some(size @ 1..SMALLEST_FRAME) = uri.query.frame_max {
                 return Err(invalid(format!(
-                    "frame_max={size} is less than the {SMALLEST_FRAME} that RabbitMQ asks for"
+                    "frame_max={size} is less than RabbitMQ's minimum of {SMALLEST_FRAME}"
                 )));
             }
             let name = match literal {
@@ -100,13 +103,14 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
                 user: None,
                 uri,
             };
-            // lapin takes `guest` where there is no name.
+            // If the name is empty, lapin uses `guest`.
             if named || !host.is_external() {
                 host.user = Some(host.uri.authority.userinfo.username.clone());
             }
             if host.is_external() && !host.has_tls() {
                 return Err(invalid(
-                    "auth_mechanism=external logs in by a client certificate, so it must start with amqps://".into(),
+                    "auth_mechanism=external logs in with a client certificate, so the URL must start with amqps://"
+                        .into(),
                 ));
             }
             Ok(host)
@@ -114,7 +118,7 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
         .collect()
 }
 
-/// An error about a URL, without its secrets.
+/// An `InvalidUrl` error that does not contain the secrets of the URL.
 pub(super) fn invalid(url: &str, reason: &str) -> ConnectError {
     match Parts::of(url) {
         Ok(parts) => ConnectError::invalid_url(parts.redacted(), reason),
@@ -122,7 +126,8 @@ pub(super) fn invalid(url: &str, reason: &str) -> ConnectError {
     }
 }
 
-/// lapin ignores parameters that it does not know, and does not say which of the others it cannot read.
+/// Checks the parameters of a URL. lapin ignores unknown ones, and does not report which of the
+/// known ones it cannot parse.
 fn check_query(rest: &str) -> Result<(), String> {
     let (_, query) = rest.split_once('?').unwrap_or_default();
     let query = query.split('#').next().unwrap_or_default();
@@ -130,12 +135,12 @@ fn check_query(rest: &str) -> Result<(), String> {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if NUMBERS.contains(&name) {
             if value.parse::<u64>().is_err() {
-                return Err(format!("its parameter `{name}` must be a whole number"));
+                return Err(format!("the parameter `{name}` must be a whole number"));
             }
         } else if name != MECHANISM {
             let name = shorten(name);
             return Err(format!(
-                "it has no parameter `{name}`; there are {}, and {MECHANISM}",
+                "unknown parameter `{name}`; the known ones are {} and {MECHANISM}",
                 NUMBERS.join(", ")
             ));
         }
@@ -143,7 +148,8 @@ fn check_query(rest: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The library for URLs resolves these, and so would connect to another virtual host.
+/// Refuses the path steps `.` and `..` in a virtual host. The URL parser resolves them, so lapin
+/// would connect to another virtual host.
 fn check_vhost(rest: &str) -> Result<(), String> {
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     let mut steps = path
@@ -151,7 +157,7 @@ fn check_vhost(rest: &str) -> Result<(), String> {
         .map(|step| step.replace("%2e", ".").replace("%2E", "."));
     match steps.find(|step| [".", ".."].contains(&&**step)) {
         Some(step) => Err(format!(
-            "a URL cannot name a virtual host with `{step}`, which is a step of its path; a `/` in a name is written as %2F"
+            "a URL cannot name a virtual host with the path step `{step}`; write a `/` in a name as %2F"
         )),
         None => Ok(()),
     }
@@ -178,13 +184,15 @@ impl<'a> Parts<'a> {
         let (scheme, after) = url.split_once("://").unwrap_or(("", url));
         let end = after.find(['/', '?', '#']).unwrap_or(after.len());
         let (authority, rest) = after.split_at(end);
-        // Then the password ends at one of those three, and it is not known what of the text is secret.
+        // The password seems to end at one of those three characters, so it is not known which
+        // part of the text is secret.
         if rest.contains('@') {
             let reason = "a `/`, `?`, `#` or `@` in a user name, a password or a virtual host must be written \
                           as %2F, %3F, %23 or %40";
             return Err(ConnectError::invalid_url(format!("{scheme}://..."), reason));
         }
-        // The last `@`: a password may hold one, if not quite legally.
+        // Split at the last `@`, because a password may contain one, although that is not quite
+        // legal.
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (Some(user), hosts),
             None => (None, authority),
@@ -197,7 +205,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The URL without password and query, which may hold secrets too.
+    /// The URL without the password, and without the query, which may contain secrets too.
     fn redacted(&self) -> String {
         let Self {
             scheme,
@@ -214,11 +222,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// RabbitMQ 4.1 and later refuse less.
+/// RabbitMQ 4.1 and later refuse smaller frames.
 const SMALLEST_FRAME: u32 = 8192;
 
-/// A connection that is silent for twice this long counts as lost. RabbitMQ's own default, 60 s, would
-/// leave calls waiting for two minutes; its documentation advises 5 to 20 s.
+/// A connection that is silent for twice this long counts as lost. RabbitMQ's default of 60 s
+/// would leave calls waiting for two minutes. RabbitMQ's documentation recommends 5 to 20 s.
 const HEARTBEAT_SECONDS: u16 = 10;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Holds callers up while the network does not take what they send.
+//! Holds callers up while the network does not take what they publish.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,33 +9,35 @@ use std::task::Poll;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-/// How much was handed to lapin that may not be written yet.
+/// Bounds how much lapin holds that is not written yet.
 ///
-/// lapin takes whatever it is given, and keeps it until the network takes it, also what its caller has given up long ago. To be
-/// woken for each message that is written costs as much as the rest of a call. So only one in many is waited for, its
-/// mark, and by those who come after it.
+/// lapin accepts any number of messages and keeps each until it is written, even if its caller has
+/// long given up. Being woken for each written message costs as much as the rest of a call. So
+/// once the bound is exceeded, one message becomes the mark, and later callers wait until it is
+/// written.
 #[derive(Default)]
 pub(super) struct WriteBackpressure {
-    /// In bytes, since a mark was last written.
+    /// The bytes handed over since a mark was last written.
     handed_over: AtomicUsize,
     mark: Mutex<Option<Mark>>,
 }
 
-/// A message on its way to the network.
+/// The publish of a message, which completes when the message is written.
 pub(super) type Writing = BoxFuture<'static, Result<(), lapin::Error>>;
 
-/// Shared, since it belongs to none of those who wait: users may leave the future of a call and not come back to it.
+/// Completes when the mark is written. It is shared, because no single waiter may own it: a user
+/// may stop polling the future of a call without dropping it.
 type Mark = Shared<BoxFuture<'static, ()>>;
 
 impl WriteBackpressure {
-    /// Counts a message of so many bytes; whether it may be handed over at once. One that may not has to
-    /// [wait](Self::wait_to_hand_over).
+    /// Counts a message of `size` bytes, and returns whether it may be handed over at once. If
+    /// not, it has to [wait](Self::wait_to_hand_over).
     pub(super) fn may_hand_over(&self, size: usize) -> bool {
-        self.handed_over.fetch_add(size, Ordering::Relaxed) <= UNWRITTEN
+        self.handed_over.fetch_add(size, Ordering::Relaxed) <= MAX_UNWRITTEN
     }
 
-    /// Waits until the mark is written, and hands a message over that may be the next mark. Cancel safe: nothing is handed over
-    /// before the end.
+    /// Waits until the mark is written, if there is one, and then hands the message over. The
+    /// message may become the next mark. Cancel safe: it is handed over only at the very end.
     pub(super) async fn wait_to_hand_over(
         &self,
         size: usize,
@@ -61,7 +63,8 @@ impl WriteBackpressure {
             Poll::Ready(written) => written,
             Poll::Pending => {
                 if !fits {
-                    // If it fails the connection is gone, and lapin refuses those that come after it for the same reason.
+                    // If the mark fails, the connection is gone. lapin then refuses later messages
+                    // for the same reason, so the error can be dropped here.
                     self.lock()
                         .get_or_insert_with(|| message.map(drop).boxed().shared());
                 }
@@ -71,7 +74,7 @@ impl WriteBackpressure {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Mark>> {
-        // No code that can panic runs under the lock.
+        // No code under the lock can panic, so it cannot be poisoned.
         self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,5 +87,6 @@ impl fmt::Debug for WriteBackpressure {
     }
 }
 
-/// As much as lapin's own buffer holds, in bytes; that of the largest message comes on top, which may be the mark.
-const UNWRITTEN: usize = 4 << 20;
+/// In bytes: as much as lapin's own buffer holds. The mark itself comes on top, which may be a
+/// message of the largest size.
+const MAX_UNWRITTEN: usize = 4 << 20;

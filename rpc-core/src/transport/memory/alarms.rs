@@ -1,21 +1,21 @@
-//! When the broker has to look at which queue without being asked.
+//! Timers for the queues that the broker must visit on its own, to expire messages or the queue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::queue::QueueId;
-use rustc_hash::FxHashMap;
 
-/// At most one alarm for each queue, so their number is bounded by that of the queues. An alarm may be
-/// early, when what it was set for has gone; it is never late.
+/// At most one alarm for each queue, so the queues bound their number. An alarm may be early, if
+/// what it was set for has gone. It is never late.
 #[derive(Debug)]
 pub(super) struct Alarms {
     ordered: BTreeSet<(Instant, QueueId)>,
     set: FxHashMap<QueueId, Instant>,
-    /// Notified when the first alarm becomes an earlier one.
+    /// Notified when the first alarm moves to an earlier time.
     moved: Arc<Notify>,
 }
 
@@ -28,7 +28,7 @@ impl Alarms {
         }
     }
 
-    /// Sets the alarm of a queue, unless it has one that comes no later.
+    /// Sets the alarm of a queue, unless it has one that is due at that time or earlier.
     pub(super) fn set(&mut self, queue: QueueId, at: Instant) {
         if self.set.get(&queue).is_some_and(|set| *set <= at) {
             return;
@@ -47,7 +47,7 @@ impl Alarms {
         }
     }
 
-    /// Takes a queue whose alarm rings.
+    /// Takes one queue whose alarm is due.
     pub(super) fn take(&mut self, now: Instant) -> Option<QueueId> {
         let (_, queue) = *self.ordered.first().filter(|(at, _)| *at <= now)?;
         self.clear(queue);

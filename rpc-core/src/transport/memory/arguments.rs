@@ -1,4 +1,4 @@
-//! The arguments of a queue's declaration, checked and compared as RabbitMQ does.
+//! The arguments of a queue declaration, checked and compared as RabbitMQ does it.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use serde_json::Value;
 
 use crate::wire::queue_options::QueueOptions;
 
-/// What the arguments of a queue ask for. Those that the broker does not know have no effect.
+/// The limits that the arguments of a queue set. Unknown arguments have no effect.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct QueueLimits {
-    /// The most messages that may wait.
+    /// The most messages that may be ready.
     pub(super) length: Option<usize>,
-    /// The most bytes of bodies that may wait.
+    /// The most bytes that the bodies of ready messages may take.
     pub(super) bytes: Option<usize>,
     pub(super) overflow: Overflow,
-    /// Higher priorities count as this one; 0 for a queue without priorities.
+    /// Higher priorities count as this one. It is 0 for a queue without priorities.
     pub(super) top_priority: u8,
-    /// How long any message may wait.
+    /// How long a message may wait.
     pub(super) time_to_live: Option<Duration>,
-    /// How long the queue lives without a consumer.
+    /// How long the queue may exist without a consumer.
     pub(super) unused: Option<Duration>,
     pub(super) single_active_consumer: bool,
 }
 
-/// What happens to the message that is one too many.
+/// What happens when a message exceeds the limits of the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Overflow {
-    /// Makes room: the message at the head is dead-lettered.
+    /// Dead-letters the message at the head, to make room.
     #[default]
     DropHead,
     /// Drops the new message.
@@ -87,7 +87,8 @@ impl QueueLimits {
     }
 }
 
-/// Whether a queue that exists may be declared again like this. The error is the broker's reason.
+/// Checks whether an existing queue may be redeclared like this. The error is the broker's reason
+/// for refusing it.
 pub(super) fn equivalent(
     queue: &str,
     current: &QueueOptions,
@@ -122,9 +123,9 @@ pub(super) fn equivalent(
     Ok(())
 }
 
-/// The arguments that a second declaration must repeat, in the order in which RabbitMQ looks at them; it
-/// does not compare those it does not know. `x-dead-letter-exchange` is missing, since it is the same
-/// for all queues.
+/// The arguments that a redeclaration must repeat, in the order in which RabbitMQ compares them.
+/// It does not compare unknown arguments. `x-dead-letter-exchange` is left out because it is the
+/// same for all queues.
 const COMPARED: [&str; 10] = [
     "x-expires",
     "x-message-ttl",
@@ -140,7 +141,7 @@ const COMPARED: [&str; 10] = [
 
 fn given<'a>(options: &'a QueueOptions, name: &str) -> Option<&'a Value> {
     let value = options.arguments.get(name)?;
-    // What a queue is without the argument.
+    // A queue without the argument is a classic queue.
     let default = name == "x-queue-type" && value == "classic";
     (!default).then_some(value)
 }
@@ -178,7 +179,7 @@ fn long(value: Option<&Value>) -> String {
     }
 }
 
-/// RabbitMQ's name for the type as which a value travels.
+/// RabbitMQ's name for the AMQP type of a value.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "void",

@@ -1,4 +1,4 @@
-//! The broker as its owner sees it, and how the process finds it by name.
+//! The public handle of a broker, and the registry in which the process finds it by name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,27 +10,28 @@ use tokio::time::{Instant, timeout_at};
 
 use super::state::BrokerState;
 
-/// The broker behind `memory://name`, to look into it and to make it fail.
+/// The broker behind `memory://name`, to inspect it and to make it fail.
 ///
-/// Every `Rpc` of this process that connects to `memory://name` reaches the broker of that name. It
-/// lives as long as a handle like this one, or an `Rpc`, refers to it; then it is forgotten with all
-/// its queues. A handle is a cheap clone.
+/// Every `Rpc` of this process that connects to `memory://name` reaches the broker of that name.
+/// The broker lives as long as an `Rpc` or a handle like this one refers to it. After that it is
+/// dropped with all its queues. Cloning a handle is cheap.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MemoryBroker(pub(super) Arc<Broker>);
 
 impl MemoryBroker {
-    /// The broker of that name, which is created if nothing in the process refers to it yet.
+    /// Returns the broker of that name. It is created if nothing in the process refers to it yet.
     pub fn named(name: &str) -> Self {
         Self(Broker::named(name))
     }
 
-    /// Stops the broker, as if its node had died: all connections are lost, and none can be made.
+    /// Stops the broker, as if its node had died: all connections are lost, and no new ones can be
+    /// made.
     ///
-    /// Only durable queues that are not `auto_delete` stay, and they lose all calls, since those are
-    /// transient. Every call in flight ends with
-    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is idempotent; handlers that run may go on, but
-    /// their answers reach nobody.
+    /// Only durable queues that are not `auto_delete` survive, and they lose all calls, because
+    /// calls are transient messages. Every call in flight ends with
+    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is
+    /// idempotent. Handlers that are running may finish, but their replies are lost.
     pub fn stop(&self) {
         self.0.lock().stop(Instant::now());
         self.0.gate.notify_waiters();
@@ -38,17 +39,19 @@ impl MemoryBroker {
 
     /// Starts the broker again after [`stop`](Self::stop), with the durable queues it had.
     ///
-    /// Clients and servers reconnect by themselves. It has no effect on a broker that runs.
+    /// Clients and servers reconnect by themselves. This has no effect on a running broker.
     pub fn start(&self) {
         self.0.lock().start();
     }
 
-    /// Loses all connections, as if the network had failed. Clients and servers may reconnect at once.
+    /// Drops all connections, as if the network had failed. Clients and servers may reconnect at
+    /// once.
     ///
     /// Every call in flight ends with
-    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is idempotent. Queues stay, but those declared
-    /// `auto_delete`. Calls that wait in them stay too, and calls that a server had taken return to
-    /// their place, marked as redelivered; their callers are no longer there to see the answer.
+    /// [`RpcError::ConnectionLost`](crate::RpcError::ConnectionLost), or is sent again if it is
+    /// idempotent. All queues survive, except those declared `auto_delete`. Calls that wait in a
+    /// surviving queue stay there. Calls that a server had taken return to their place, marked as
+    /// redelivered, but their callers are no longer there to receive the reply.
     pub fn drop_connections(&self) {
         let reason = "the broker dropped the connection";
         self.0.lock().disconnect_all(reason, Instant::now());
@@ -58,22 +61,24 @@ impl MemoryBroker {
     /// Accepts no new calls until [`unblock`](Self::unblock), as RabbitMQ does when it is short of
     /// memory or disk.
     ///
-    /// A call made meanwhile ends with [`RpcError::Blocked`](crate::RpcError::Blocked) unless it can
-    /// still be sent before its deadline. Calls in flight go on: servers take and answer them. It
-    /// outlives [`stop`](Self::stop).
+    /// A call made meanwhile ends with [`RpcError::Blocked`](crate::RpcError::Blocked), unless the
+    /// broker is unblocked before its deadline. Calls in flight are not affected: servers take and
+    /// answer them. The broker stays blocked across [`stop`](Self::stop) and
+    /// [`start`](Self::start).
     pub fn block(&self, reason: impl Into<String>) {
         self.0.lock().block(Some(reason.into()));
     }
 
-    /// Accepts calls again; those that wait for it are sent.
+    /// Accepts calls again. Calls that were waiting are sent.
     pub fn unblock(&self) {
         self.0.lock().block(None);
         self.0.gate.notify_waiters();
     }
 
-    /// Loses the next so many replies: their calls time out, though they ran. Replies that travel together in a batch count as
-    /// one; where it matters how many calls are hit, make them one by one or with
-    /// [`Batching::off`](crate::Batching::off).
+    /// Loses the next `count` replies. Their calls run, but time out.
+    ///
+    /// A batch of replies counts as one. If it matters how many calls are affected, make them one
+    /// at a time or turn batching off with [`Batching::off`](crate::Batching::off).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -93,19 +98,19 @@ impl MemoryBroker {
         self.0.lock().faults().lose = count;
     }
 
-    /// Delivers the next so many replies twice, as happens where a server answers and is lost before it can
-    /// say that it is done. A caller sees the first only.
+    /// Delivers the next `count` replies twice, as happens when a server is lost after it replied
+    /// but before it acknowledged the call. A caller sees only the first reply.
     pub fn duplicate_replies(&self, count: usize) {
         self.0.lock().faults().duplicate = count;
     }
 
-    /// Makes every reply take so much longer, until it is set to zero again. They keep their order.
+    /// Delays every reply by `delay`, until this is set to zero again. Replies keep their order.
     pub fn delay_replies(&self, delay: Duration) {
         self.0.lock().faults().delay = delay;
     }
 
-    /// How many messages are ready in a queue: those that no server has taken yet. `None` if there is
-    /// no queue of that name.
+    /// The number of ready messages in a queue, which are those that no server has taken yet.
+    /// `None` if there is no queue of that name.
     ///
     /// The queue of a method has the method's name.
     #[must_use]
@@ -120,17 +125,17 @@ impl MemoryBroker {
     }
 }
 
-/// What links refer to.
+/// A broker, as its links see it.
 pub(super) struct Broker {
     url: String,
     state: Mutex<BrokerState>,
-    /// Notified when a publisher that was held up has to look again.
+    /// Notified when blocked publishers should try again.
     pub(super) gate: Notify,
     alarm_moved: Arc<Notify>,
 }
 
 impl Broker {
-    /// The broker of that name, shared with all who name it.
+    /// The broker of that name, shared by everything in the process that names it.
     pub(super) fn named(name: &str) -> Arc<Self> {
         let mut brokers = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(broker) = brokers.get(name).and_then(Weak::upgrade) {
@@ -142,7 +147,7 @@ impl Broker {
         broker
     }
 
-    /// A broker that nobody else can reach.
+    /// A broker that nothing else can reach.
     pub(super) fn unnamed(url: String) -> Arc<Self> {
         let alarm_moved = Arc::new(Notify::new());
         Arc::new(Self {
@@ -157,8 +162,8 @@ impl Broker {
         &self.url
     }
 
-    /// The lock is held for one operation, never over an await. Nothing panics under it, so it cannot
-    /// be poisoned.
+    /// The lock is held for one operation, never over an await. No code under it panics, so it
+    /// cannot be poisoned.
     pub(super) fn lock(&self) -> MutexGuard<'_, BrokerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,15 +175,16 @@ impl fmt::Debug for Broker {
     }
 }
 
-/// Lets messages expire that nobody asks for, until the broker is gone or the task is aborted. Each
-/// link runs one, for links may live on different runtimes and any of them may be the last.
+/// Expires messages and queues when they are due, until the broker is gone or the task is aborted.
+/// Each link runs one such task, because links may live on different runtimes and any of them may
+/// be the last.
 pub(super) fn keep_time(broker: &Arc<Broker>) -> impl Future<Output = ()> + Send + use<> {
     let alarm_moved = Arc::clone(&broker.alarm_moved);
-    // The task must not keep a broker alive that nothing else refers to.
+    // The task must not keep the broker alive when nothing else refers to it.
     let broker = Arc::downgrade(broker);
     async move {
         loop {
-            // Before the look at the alarms, so that one set meanwhile is not missed.
+            // Created before the alarms are checked, so that one set in between is not missed.
             let moved = alarm_moved.notified();
             let Some(next) = broker
                 .upgrade()
@@ -186,14 +192,15 @@ pub(super) fn keep_time(broker: &Arc<Broker>) -> impl Future<Output = ()> + Send
             else {
                 return;
             };
-            let look = Instant::now() + REGULARLY;
-            drop(timeout_at(next.map_or(look, |at| at.min(look)), moved).await);
+            let latest = Instant::now() + MAX_SLEEP;
+            drop(timeout_at(next.map_or(latest, |at| at.min(latest)), moved).await);
         }
     }
 }
 
-/// While this timer stands, those of calls are not the runtime's next. To set one that is wakes the thread that waits for
-/// it, by a system call for each call.
-const REGULARLY: Duration = Duration::from_secs(1);
+/// The task never sleeps longer than this. The bound is for speed: while this timer is set, the
+/// timer of a new call is usually not the runtime's earliest. Setting the earliest timer wakes the
+/// thread that waits for it, which would cost a system call for each call.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 static NAMED: Mutex<BTreeMap<String, Weak<Broker>>> = Mutex::new(BTreeMap::new());

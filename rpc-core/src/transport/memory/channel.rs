@@ -1,4 +1,4 @@
-//! The two ends of a link: one for calls, one for serving.
+//! The channels of a link for calls and for serving.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use crate::wire::message::{Delivery, Message};
 use crate::wire::queue_options::QueueOptions;
 use crate::wire::random_uuid::random_uuid;
 
-/// What both ends know of the connection they belong to.
+/// The connection to which a channel belongs.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) broker: Arc<Broker>,
@@ -37,7 +37,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn open_calls(&self) -> Result<OpenCalls, ConnectError> {
         let reply_queue = format!("rpc.reply.{}", random_uuid());
-        // Unbounded because the calls in flight bound it: each brings one message back.
+        // Unbounded, because the calls in flight bound it: each brings one message back.
         let (sender, receiver) = mpsc::unbounded_channel();
         let opened = self
             .broker
@@ -82,7 +82,7 @@ impl Connection {
         };
         Either::Right(Box::pin(async move {
             loop {
-                // Before the attempt, so that a gate opened meanwhile is not missed.
+                // Created before the attempt, so that a gate opened in between is not missed.
                 let opened = self.broker.gate.notified();
                 let published = publish(&mut self.broker.lock(), *call);
                 match published.map_err(|refusal| self.not_sent(refusal))? {
@@ -112,7 +112,7 @@ impl Connection {
     }
 }
 
-/// The calling end. Dropping it deletes its reply queue.
+/// A channel for calls. Dropping it deletes its reply queue.
 #[derive(Debug)]
 struct Calls {
     connection: Connection,
@@ -151,7 +151,7 @@ impl Drop for Calls {
     }
 }
 
-/// The serving end. Dropping it closes the channel.
+/// A channel for serving. Dropping it closes it.
 #[derive(Debug)]
 struct Serving {
     connection: Connection,
@@ -195,7 +195,7 @@ impl ServeChannel for Serving {
         prefetch: u16,
     ) -> Result<Messages<Delivery>, ServeError> {
         let broker = &self.connection.broker;
-        // Unbounded because the prefetch bounds it; a prefetch of 0 asks for no bound.
+        // Unbounded, because the prefetch bounds it. A prefetch of 0 means no bound.
         let (sender, receiver) = mpsc::unbounded_channel();
         let subscribed = broker
             .lock()
@@ -216,7 +216,7 @@ impl ServeChannel for Serving {
             .broker
             .lock()
             .reply(self.id, reply_to, reply);
-        // Not under the lock: it wakes the caller.
+        // Not under the lock, because this wakes the caller.
         let sent = sent.map(|direct| {
             if let Some((take, reply)) = direct {
                 take(reply);
@@ -284,7 +284,8 @@ impl Stream for Deliveries {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        // What is still here has returned to its queue with the channel, and may run elsewhere.
+        // When the channel ended, the remaining deliveries returned to their queue. They may run
+        // elsewhere.
         if self.ended.load(Ordering::Acquire) {
             return Poll::Ready(None);
         }
@@ -300,5 +301,5 @@ impl Drop for Deliveries {
     }
 }
 
-/// What RabbitMQ takes with its default frame size of 128 KiB, less room for the other properties.
+/// RabbitMQ's default frame size of 128 KiB, less room for the other properties.
 const HEADER_LIMIT: usize = 131_072 - 4096;

@@ -1,4 +1,4 @@
-//! The ends of a link beside those for calls and for serving.
+//! The channels of a link for confirmed calls and for inspecting queues.
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -8,7 +8,7 @@ use super::state::BrokerState;
 use crate::transport::{ConfirmChannel, PublishError, QueueProbe, QueueStatus, Receipt};
 use crate::wire::message::Message;
 
-/// The end of calls that are confirmed.
+/// A channel for confirmed calls.
 #[derive(Debug)]
 pub(super) struct Confirms(pub(super) Connection);
 
@@ -28,13 +28,13 @@ impl QueueProbe for Connection {
             return None;
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let look = match self.broker.lock().queues().look(queue) {
+        let status = match self.broker.lock().queues().status(queue) {
             Some((calls, servers)) => QueueStatus::There {
                 calls: count(calls),
                 servers: count(servers),
             },
             None => QueueStatus::Absent,
         };
-        Some(look)
+        Some(status)
     }
 }

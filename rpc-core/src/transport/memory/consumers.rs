@@ -1,22 +1,22 @@
-//! Who takes messages from a queue, and whose turn it is.
+//! The consumers of a queue, and whose turn it is.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// The consumers of one queue, which take turns as far as their prefetch lets them.
+/// The consumers of one queue. They take turns, each within its prefetch.
 #[derive(Debug, Default)]
 pub(super) struct Consumers {
-    /// Ids ascend, so the first one is there for the longest time.
+    /// Ids ascend, so the first consumer is the oldest.
     all: BTreeMap<ConsumerId, Consumer>,
-    /// Those with free capacity, the next one in front.
+    /// Consumers with free capacity, the next one first.
     free: VecDeque<ConsumerId>,
-    /// Whether only the first of all takes messages (`x-single-active-consumer`).
+    /// Whether only the oldest consumer takes messages (`x-single-active-consumer`).
     single_active: bool,
 }
 
 #[derive(Debug)]
 struct Consumer {
     channel: ChannelId,
-    /// The most unsettled messages; 0 is no limit.
+    /// The most unsettled messages; 0 means no limit.
     prefetch: u16,
     unsettled: usize,
 }
@@ -61,7 +61,7 @@ impl Consumers {
         }
     }
 
-    /// Takes the next consumer in turn, together with its channel, for one message.
+    /// Takes a slot of the next consumer in turn for one message. Returns it with its channel.
     pub(super) fn take(&mut self) -> Option<(ConsumerId, ChannelId)> {
         let id = self.free.pop_front()?;
         let consumer = self.all.get_mut(&id)?;
@@ -72,7 +72,7 @@ impl Consumers {
         Some((id, consumer.channel))
     }
 
-    /// Frees the capacity that a message took. The consumer may have left.
+    /// Frees the slot that a message took. The consumer may have left.
     pub(super) fn settled(&mut self, id: ConsumerId) {
         let Some(consumer) = self.all.get_mut(&id) else {
             return;

@@ -1,22 +1,22 @@
-//! What the broker does wrong to replies, as its owner asks.
+//! The faults that a test injects into replies.
 
 use std::time::Duration;
 
-/// How the next replies fare.
+/// What happens to the next replies.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    /// Whether any was asked for so far.
+    /// Whether a fault was ever requested.
     pub(super) any: bool,
-    /// How many are lost.
+    /// How many of the next replies are lost.
     pub(super) lose: usize,
-    /// How many of those that are not lost arrive twice.
+    /// How many of the next replies that are not lost arrive twice.
     pub(super) duplicate: usize,
-    /// How long all of them take.
+    /// How long every reply is delayed.
     pub(super) delay: Duration,
 }
 
 impl Faults {
-    /// How often the next reply arrives.
+    /// How many copies of the next reply arrive.
     pub(super) fn next_copies(&mut self) -> usize {
         if take_one(&mut self.lose) {
             0

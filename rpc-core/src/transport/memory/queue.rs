@@ -1,4 +1,5 @@
-//! One queue: what waits in it, and what has to leave it. It decides; the broker's state acts on that.
+//! One queue: the messages that wait in it, and those that have to leave it. This module only
+//! decides; the broker's state acts on the decisions.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -25,18 +26,19 @@ pub(super) struct Queue {
     unused_since: Instant,
 }
 
-/// Never reused, so that what was taken from a queue cannot get into a later one of the same name.
+/// Never reused, so that a message taken from a queue cannot return to a later queue of the same
+/// name.
 pub(super) type QueueId = u64;
 
-/// Where a message stands in its queue: higher priorities first, then by arrival. It keeps its place
-/// while a consumer has it, so that it can return there.
+/// The place of a message in its queue: by priority, highest first, then by arrival. A message
+/// keeps its place while a consumer holds it, so that it can return there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     priority: Reverse<u8>,
     arrival: u64,
 }
 
-/// A message in a queue, or taken from it and not yet settled.
+/// A message that is in a queue, or was taken from it and is not settled yet.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) message: Message,
@@ -73,7 +75,7 @@ impl Queue {
         })
     }
 
-    /// Declares a queue that exists. The error is the broker's reason for refusing that.
+    /// Redeclares an existing queue. The error is the broker's reason for refusing it.
     pub(super) fn redeclare(&mut self, options: &QueueOptions, now: Instant) -> Result<(), String> {
         equivalent(&self.name, &self.options, options)?;
         self.unused_since = now;
@@ -88,43 +90,45 @@ impl Queue {
         self.options.durable
     }
 
-    /// How many messages are ready.
+    /// The number of ready messages.
     pub(super) fn depth(&self) -> usize {
         self.ready.len()
     }
 
-    /// How many consumers there are.
+    /// The number of consumers.
     pub(super) fn consumers(&self) -> usize {
         self.consumers.len()
     }
 
-    /// Whether the queue goes because its last consumer has left. Who declares a queue consumes from it
-    /// at once, so one without consumers has lost its last.
+    /// Whether the queue must be deleted because its last consumer has left. A server that
+    /// declares a queue consumes from it at once, so a queue without consumers has lost its last
+    /// one.
     pub(super) fn abandoned(&self) -> bool {
         self.options.auto_delete && self.consumers.is_empty()
     }
 
-    /// Whether the queue goes because it had no consumer for too long.
+    /// Whether the queue must be deleted because it had no consumer for too long.
     pub(super) fn outlived(&self, now: Instant) -> bool {
         self.end().is_some_and(|end| end <= now)
     }
 
-    /// When the head or the queue itself has to go.
+    /// When the message at the head, or the queue itself, expires.
     pub(super) fn due(&self) -> Option<Instant> {
         let head = self.ready.first_key_value();
         let expires = head.and_then(|(_, head)| head.expires);
         expires.into_iter().chain(self.end()).min()
     }
 
-    /// How the queue refuses a message of that size; `None` if it takes it.
+    /// How the queue refuses a message of that size, or `None` if it takes it.
     pub(super) fn refuses(&self, bytes: usize) -> Option<Overflow> {
         let overflow = self.limits.overflow;
         let refuses = overflow != Overflow::DropHead && self.exceeds(1, bytes);
         refuses.then_some(overflow)
     }
 
-    /// Gives a new message to the next consumer in turn, even one that expires at once, or puts it at the end of its
-    /// priority: where a consumer has free capacity, nothing waits.
+    /// Gives a new message to the next consumer in turn, even if the message expires at once. If
+    /// no consumer has free capacity, puts it behind the messages of its priority. A consumer with
+    /// free capacity means that no other message is ready, so none is overtaken.
     pub(super) fn push(&mut self, message: Message, now: Instant) -> Option<Handout> {
         self.arrivals += 1;
         let priority = message.priority.unwrap_or(0).min(self.limits.top_priority);
@@ -137,7 +141,7 @@ impl Queue {
         let held = Held {
             message,
             redelivered: false,
-            // What is beyond the clock's range never expires.
+            // An expiry beyond the clock's range never comes.
             expires: lives.and_then(|lives| now.checked_add(lives)),
         };
         let Some((consumer, channel)) = self.consumers.take() else {
@@ -152,21 +156,23 @@ impl Queue {
         })
     }
 
-    /// Puts a message that was not settled back to where it stood. Its time has run on meanwhile.
+    /// Returns an unsettled message to its place. Its expiry has not been extended.
     pub(super) fn requeue(&mut self, position: Position, mut held: Held) {
         held.redelivered = true;
         self.insert(position, held);
     }
 
-    /// Takes the head out if more waits than may wait.
+    /// Removes the head if the queue exceeds its limits.
     pub(super) fn overflow(&mut self) -> Option<Message> {
-        let over = self.exceeds(0, 0);
-        over.then(|| self.pop())
+        let exceeds = self.exceeds(0, 0);
+        exceeds
+            .then(|| self.pop())
             .flatten()
             .map(|(_, head)| head.message)
     }
 
-    /// Takes the head out if its time is over. What expires behind it has to wait.
+    /// Removes the head if it has expired. Expired messages behind it stay until they are the
+    /// head.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Message> {
         let (_, head) = self.ready.first_key_value()?;
         let expired = head.expires.is_some_and(|at| at <= now);
@@ -176,7 +182,7 @@ impl Queue {
             .map(|(_, head)| head.message)
     }
 
-    /// Gives the head to the next consumer in turn, unless there is none with free capacity.
+    /// Gives the head to the next consumer in turn, if one has free capacity.
     pub(super) fn hand_out(&mut self) -> Option<Handout> {
         if self.ready.is_empty() {
             return None;
@@ -205,7 +211,7 @@ impl Queue {
         self.unused_since = now;
     }
 
-    /// Forgets the messages that do not survive a restart of the broker.
+    /// Drops the messages that do not survive a restart of the broker.
     pub(super) fn restart(&mut self) {
         self.ready.retain(|_, held| held.message.persistent);
         self.ready_bytes = self
@@ -238,7 +244,7 @@ impl Queue {
     }
 }
 
-/// An expiration as it travels.
+/// An expiration as it goes over the wire, in whole milliseconds.
 pub(super) fn whole_milliseconds(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,8 +1,9 @@
-//! All queues of a broker, and how they come and go.
+//! All queues of a broker, and how they are declared and deleted.
 
 use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -12,7 +13,6 @@ use super::queue::{Queue, QueueId};
 use crate::transport::TakeReply;
 use crate::wire::message::Incoming;
 use crate::wire::queue_options::QueueOptions;
-use rustc_hash::FxHashMap;
 
 #[derive(Debug)]
 pub(super) struct Queues {
@@ -20,8 +20,8 @@ pub(super) struct Queues {
     last_id: QueueId,
     /// The queues of methods.
     pub(super) methods: FxHashMap<QueueId, Queue>,
-    /// The queues of callers. Each has one consumer, which takes everything at once and settles nothing,
-    /// so nothing ever waits there.
+    /// The reply queues of callers. Each has one consumer, which takes every message at once and
+    /// acknowledges none, so nothing ever waits there.
     pub(super) replies: ReplyQueues,
     pub(super) alarms: Alarms,
 }
@@ -29,10 +29,10 @@ pub(super) struct Queues {
 /// By name.
 pub(super) type ReplyQueues = FxHashMap<String, ReplyQueue>;
 
-/// Where what is for one caller goes.
+/// The reply queue of one caller.
 pub(super) struct ReplyQueue {
     all: UnboundedSender<Arriving>,
-    /// The shorter way of a reply.
+    /// Takes replies directly, bypassing the stream.
     pub(super) take: Option<TakeReply>,
 }
 
@@ -41,7 +41,7 @@ impl ReplyQueue {
         Self { all, take: None }
     }
 
-    /// A caller that has stopped listening is as good as gone.
+    /// Drops the message if the caller has stopped listening.
     pub(super) fn send(&self, due: Option<Instant>, incoming: Incoming) {
         let _ = self.all.send((due, incoming));
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for ReplyQueue {
     }
 }
 
-/// What reaches a caller, and when, if not at once.
+/// A message for a caller, and when it is due if not at once.
 pub(super) type Arriving = (Option<Instant>, Incoming);
 
 impl Queues {
@@ -71,7 +71,7 @@ impl Queues {
         self.ids.get(name).copied()
     }
 
-    /// Declares the queue of a method. The error is the broker's reason for refusing that.
+    /// Declares the queue of a method. The error is the broker's reason for refusing it.
     pub(super) fn declare(
         &mut self,
         name: &str,
@@ -103,7 +103,7 @@ impl Queues {
         Ok(self.last_id)
     }
 
-    /// Deletes the queue of a method. What is in it vanishes.
+    /// Deletes the queue of a method with all messages in it.
     pub(super) fn remove(&mut self, id: QueueId) {
         let Some(queue) = self.methods.remove(&id) else {
             return;
@@ -112,7 +112,7 @@ impl Queues {
         self.alarms.clear(id);
     }
 
-    /// Does to the queues what a restart of the broker does.
+    /// Deletes the queues and messages that do not survive a restart of the broker.
     pub(super) fn restart(&mut self) {
         let transient = |(id, queue): (&QueueId, &Queue)| (!queue.durable()).then_some(*id);
         let transient: Vec<_> = self.methods.iter().filter_map(transient).collect();
@@ -127,7 +127,7 @@ impl Queues {
         }
     }
 
-    /// How many messages are ready.
+    /// The number of ready messages in a queue.
     pub(super) fn depth(&self, name: &str) -> Option<usize> {
         if self.replies.contains_key(name) {
             return Some(0);
@@ -135,13 +135,13 @@ impl Queues {
         self.methods.get(&self.id(name)?).map(Queue::depth)
     }
 
-    /// How many messages are ready in the queue of a method, and how many consumers it has.
-    pub(super) fn look(&self, name: &str) -> Option<(usize, usize)> {
+    /// The number of ready messages in the queue of a method, and the number of its consumers.
+    pub(super) fn status(&self, name: &str) -> Option<(usize, usize)> {
         let queue = self.methods.get(&self.id(name)?)?;
         Some((queue.depth(), queue.consumers()))
     }
 
-    /// Sorted.
+    /// The names of all queues, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let names = self.ids.keys().chain(self.replies.keys());
         let mut names: Vec<_> = names.cloned().collect();

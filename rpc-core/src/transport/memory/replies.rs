@@ -1,4 +1,4 @@
-//! What comes to the reply queue of a caller, at its time.
+//! The messages of a caller's reply queue, each delivered when it is due.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,18 +10,18 @@ use tokio::time::{Sleep, sleep_until};
 use super::queues::Arriving;
 use crate::wire::message::Incoming;
 
-/// In the order of their sending, also if some are late.
+/// Yields messages in the order in which they were sent, even if some are delayed.
 pub(super) struct Replies {
     receiver: UnboundedReceiver<Arriving>,
-    /// The next one, which is not due yet.
-    late: Option<(Pin<Box<Sleep>>, Incoming)>,
+    /// The next message, while it is not due yet.
+    delayed: Option<(Pin<Box<Sleep>>, Incoming)>,
 }
 
 impl Replies {
     pub(super) fn new(receiver: UnboundedReceiver<Arriving>) -> Self {
         Self {
             receiver,
-            late: None,
+            delayed: None,
         }
     }
 }
@@ -31,15 +31,15 @@ impl Stream for Replies {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         loop {
-            if let Some((due, _)) = &mut self.late {
+            if let Some((due, _)) = &mut self.delayed {
                 ready!(due.as_mut().poll(cx));
             }
-            if let Some((_, incoming)) = self.late.take() {
+            if let Some((_, incoming)) = self.delayed.take() {
                 return Poll::Ready(Some(incoming));
             }
             match ready!(self.receiver.poll_recv(cx)) {
                 Some((Some(due), incoming)) => {
-                    self.late = Some((Box::pin(sleep_until(due)), incoming));
+                    self.delayed = Some((Box::pin(sleep_until(due)), incoming));
                 }
                 arrived => return Poll::Ready(arrived.map(|(_, incoming)| incoming)),
             }

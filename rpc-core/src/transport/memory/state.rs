@@ -1,10 +1,11 @@
-//! Everything the broker knows. All of it is under one lock, so that each operation happens at once, as
-//! seen from all connections.
+//! The whole state of the broker. One lock guards it, so that every operation is atomic for all
+//! connections.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -16,7 +17,6 @@ use super::queues::{Arriving, Queues, ReplyQueue};
 use crate::transport::{Loss, TakeReply};
 use crate::wire::message::{Delivery, Incoming, Message};
 use crate::wire::queue_options::QueueOptions;
-use rustc_hash::FxHashMap;
 
 mod routing;
 
@@ -40,14 +40,15 @@ struct Connection {
     channels: Vec<ChannelId>,
 }
 
-/// A channel of a server.
+/// A serving channel.
 #[derive(Debug)]
 struct Channel {
     connection: ConnectionId,
     subscriptions: FxHashMap<ConsumerId, Subscription>,
     unsettled: FxHashMap<u64, Unsettled>,
     tags: u64,
-    /// Set before the subscriptions go, so that no delivery is taken that already belongs to another.
+    /// Set before the subscriptions end, so that the server takes no delivery that already belongs
+    /// to another server.
     ended: Arc<AtomicBool>,
 }
 
@@ -65,12 +66,12 @@ struct Unsettled {
     held: Held,
 }
 
-/// Why the broker did not do what a channel asked for.
+/// Why the broker refused an operation.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The channel or its connection is gone.
     Closed,
-    /// The broker's reason. It has closed the channel, as it does after every error.
+    /// The broker's reason. The broker has closed the channel, as it does after every error.
     Because(String),
 }
 
@@ -78,7 +79,7 @@ pub(super) enum Refusal {
 #[derive(Debug)]
 pub(super) enum Routed<T> {
     Done(T),
-    /// The broker takes none at the moment; here it is back.
+    /// The broker is blocked. Contains the call, to be tried again.
     Blocked(Box<Message>),
 }
 
@@ -216,7 +217,7 @@ impl BrokerState {
         Ok(id)
     }
 
-    /// Ends one subscription of a channel. What it delivered stays to be settled.
+    /// Ends one subscription of a channel. Its deliveries can still be settled.
     pub(super) fn unsubscribe(&mut self, channel: ChannelId, id: ConsumerId, now: Instant) {
         let Some(open) = self.channels.get_mut(&channel) else {
             return;
@@ -241,7 +242,7 @@ impl BrokerState {
         }
     }
 
-    /// Ends connections. The messages they had not settled go to others.
+    /// Ends connections. Their unsettled messages are redelivered to other consumers.
     pub(super) fn disconnect(&mut self, ids: &[ConnectionId], reason: &str, now: Instant) {
         let ended: Vec<_> = ids
             .iter()
@@ -306,7 +307,8 @@ impl BrokerState {
             .filter_map(|id| self.channels.remove(id))
             .collect();
         let mut touched = HashSet::new();
-        // All consumers leave before any message returns, or it could go to one that is leaving too.
+        // All consumers leave before any message returns. Otherwise a message could go to a
+        // consumer that is about to leave too.
         for channel in &closed {
             channel.ended.store(true, Ordering::Release);
             for (id, subscription) in &channel.subscriptions {

@@ -11,7 +11,7 @@ use crate::wire::queue_options::QueueOptions;
 
 mod faults;
 
-/// Both ends of a broker, as a client and a server have them.
+/// A broker with the channels of a client and of a server.
 struct Ends {
     broker: MemoryBroker,
     calling: Arc<dyn Link>,
@@ -81,7 +81,7 @@ impl Ends {
     }
 }
 
-/// What comes without the clock of the test having to move far.
+/// The result of a future that completes within a few milliseconds of the test's clock.
 async fn soon<T>(future: impl Future<Output = T>) -> Option<T> {
     timeout(Duration::from_millis(5), future).await.ok()
 }
@@ -293,7 +293,7 @@ async fn an_auto_delete_queue_goes_with_its_last_consumer_and_its_calls() {
     assert_eq!(ends.broker.queue_depth("pay"), Some(1));
     ends.serve.cancel().await;
     assert_eq!(ends.broker.queue_depth("pay"), None);
-    // It can be settled all the same.
+    // The delivery can be settled all the same.
     let (_, _, tag) = next(&mut first).await.unwrap();
     ends.serve.ack(tag).unwrap();
     assert_eq!(ends.bounce().await, None);

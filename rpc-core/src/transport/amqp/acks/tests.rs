@@ -1,4 +1,4 @@
-//! What is acknowledged, as a broker sees it.
+//! Acknowledgements, as a broker sees them.
 
 use std::convert::Infallible;
 
@@ -51,7 +51,7 @@ fn nothing_that_runs_is_acknowledged() {
 
 #[test]
 fn nothing_that_was_not_seen_yet_is_acknowledged() {
-    // The first is in a stream that has not been read.
+    // The first delivery is in a stream that has not been read yet.
     let mut tags = with(&[2, 3]);
     tags.answered(&[2]);
     tags.answered(&[3]);
@@ -78,19 +78,20 @@ fn what_was_settled_by_other_means_is_not_settled_again() {
     let mut tags = with(&[1, 2, 3]);
     tags.answered(&[1]);
     tags.answered(&[2]);
-    // As a call that was handed back.
+    // As for a call that was handed back.
     tags.open.remove(&3);
     assert_eq!(take(&mut tags), [(2, true)]);
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The one of those that have come and were not seen.
+    /// Sees the delivery at this index of those that have arrived and were not seen.
     See(usize),
-    /// The one of those that are open.
+    /// Answers the delivery at this index of those that are open.
     Finish(usize),
+    /// Settles the open delivery at this index by other means.
     Settle(usize),
-    /// So many that were answered first.
+    /// Acknowledges this many of those that were answered first.
     Take(usize),
 }
 
@@ -104,7 +105,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// As a broker sees it, which closes the channel for what it does not know: each is settled once, and none that runs.
+    /// A broker closes the channel when a tag is unknown. Each delivery is settled exactly once,
+    /// and none that is still open is acknowledged.
     #[test]
     fn each_is_settled_once_and_none_that_is_open(steps in vec(step(), 0..200)) {
         let mut tags = Tags::default();

@@ -1,4 +1,4 @@
-//! The frames of a connection as they come, in any pieces.
+//! The frames of a connection, read in pieces of any size.
 
 use std::io::IoSliceMut;
 
@@ -6,23 +6,24 @@ use super::header::{self, Flaw};
 use super::layout::{END, HEAD, HEADER};
 use super::methods;
 
-/// What was read of a connection, and how far it was looked at.
+/// The bytes that were read from a connection, and how far they were checked.
 ///
-/// Method and content header frames are gathered until they are whole; all others pass as they come. So what is held
-/// back is one frame at the most, of [`LARGEST`] bytes.
+/// Method and content header frames are held back until they are complete. All other frames pass
+/// through as they arrive. So at most one frame is held back, of at most [`LARGEST`] bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// Its length is the room there is, most of it not in use.
+    /// Its whole length is available; only `start..end` is in use.
     buffer: Vec<u8>,
-    /// From here to `checked` all may be handed out, and from there to `end` it was not looked at.
+    /// `start..checked` may be handed out.
     start: usize,
+    /// `checked..end` was not checked yet.
     checked: usize,
     end: usize,
-    /// How much is still to come of a frame that passes.
+    /// The bytes still to come of a frame that passes through.
     passing: usize,
-    /// How much is still to come of a frame that was replaced before it was there.
+    /// The bytes still to come of a frame that was replaced before it was complete.
     dropping: usize,
-    /// The size of the frame that is being gathered, if it is known.
+    /// The size of the incomplete frame that is held back, or 0 if it is not known.
     gathering: usize,
 }
 
@@ -32,12 +33,14 @@ impl Frames {
         self.start < self.checked
     }
 
-    /// Where to read to; never empty. Only when there is nothing to hand out.
+    /// The space to read into, which is never empty. Call it only when there is nothing to hand
+    /// out.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         (self.start, self.checked) = (0, 0);
-        // More than what is held back: that is less than the frame to be gathered, or than the head of one.
+        // This is more than what is held back, which is less than the frame being gathered, or
+        // less than the head of a frame.
         let room = self.gathering.max(ROOM);
         if self.buffer.len() != room {
             self.buffer.resize(room, 0);
@@ -46,14 +49,14 @@ impl Frames {
         &mut self.buffer[self.end..]
     }
 
-    /// So much was read.
+    /// Checks `bytes` further bytes, which were read into [`space`](Self::space).
     pub(crate) fn read(&mut self, bytes: usize) {
         self.end += bytes;
         self.gathering = 0;
-        while self.look_at_next() {}
+        while self.check_next() {}
     }
 
-    /// Copies what may be handed out, as much as there is place for.
+    /// Copies as much of what may be handed out as fits, and returns how many bytes that was.
     pub(crate) fn hand_out(&mut self, buffers: &mut [IoSliceMut<'_>]) -> usize {
         let before = self.start;
         for buffer in buffers {
@@ -65,8 +68,8 @@ impl Frames {
         self.start - before
     }
 
-    /// Looks at one frame; `false` if more of it must come first.
-    fn look_at_next(&mut self) -> bool {
+    /// Checks one frame. Returns `false` if more of it must arrive first.
+    fn check_next(&mut self) -> bool {
         self.drop_rest();
         let passed = self.passing.min(self.end - self.checked);
         self.checked += passed;
@@ -86,36 +89,37 @@ impl Frames {
                 self.dropping = size;
                 self.replace(enough, Flaw::Size);
             }
-            // The methods that are looked at are never so large.
+            // Methods that have to be checked are never this large.
             METHOD if size > ROOM => self.passing = size,
             HEADER | METHOD if ahead.len() < size => {
                 self.gathering = size;
                 return false;
             }
-            // lapin takes no frame without its end.
+            // The end octet is wrong, so lapin refuses the frame itself.
             HEADER | METHOD if ahead[size - 1] != END => self.passing = size,
             HEADER => match header::check(&ahead[HEAD..size - 1]) {
                 Ok(()) => self.checked += size,
                 Err(flaw) => self.replace(size, flaw),
             },
             METHOD => {
-                methods::mend(&mut ahead[HEAD..size - 1]);
+                methods::repair(&mut ahead[HEAD..size - 1]);
                 self.checked += size;
             }
-            // Not a frame: a broker says so which protocol it speaks, if it is another one.
+            // Not a frame: a broker that speaks another version answers with its protocol header.
             PROTOCOL => self.passing = PROTOCOL_SIZE,
             _ => self.passing = size,
         }
         true
     }
 
-    /// Puts a message that can be read in the place of a content header, of which so much is there.
-    fn replace(&mut self, there: usize, flaw: Flaw) {
-        let frame = self.checked..self.checked + there;
+    /// Replaces a content header, of which `arrived` bytes are in the buffer, by one that can be
+    /// read.
+    fn replace(&mut self, arrived: usize, flaw: Flaw) {
+        let frame = self.checked..self.checked + arrived;
         let instead = header::instead_of(&self.buffer[frame.clone()], flaw);
         self.checked += instead.len();
-        self.end = self.end - there + instead.len();
-        self.dropping = self.dropping.saturating_sub(there);
+        self.end = self.end - arrived + instead.len();
+        self.dropping = self.dropping.saturating_sub(arrived);
         self.buffer.splice(frame, instead);
     }
 
@@ -130,7 +134,7 @@ impl Frames {
     }
 }
 
-/// All that comes out of a stream which comes in pieces of this size.
+/// The sanitized form of a stream that arrives in pieces of this size.
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) fn sift(stream: &[u8], piece: usize) -> Vec<u8> {
     let (mut frames, mut out) = (Frames::default(), Vec::new());
@@ -142,7 +146,7 @@ pub(crate) fn sift(stream: &[u8], piece: usize) -> Vec<u8> {
             piece = &piece[read..];
             frames.read(read);
             while frames.is_ready() {
-                // Two, as lapin reads.
+                // Two buffers, as lapin reads.
                 let (mut one, mut two) = ([0; 61], [0; 173]);
                 let buffers = &mut [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
                 let bytes = frames.hand_out(buffers);
@@ -159,9 +163,9 @@ const PROTOCOL: u8 = b'A';
 /// `AMQP` and its version.
 const PROTOCOL_SIZE: usize = 8;
 
-/// What is read at once.
+/// The most bytes that are read at once.
 const ROOM: usize = 64 * 1024;
 
-/// A content header beyond this size is not looked at, and counts as one that cannot be read. RabbitMQ's frames are of
-/// 128 KiB at most unless it is configured otherwise.
+/// A larger content header is not checked, and counts as unreadable. RabbitMQ's frames are at most
+/// 128 KiB by default.
 const LARGEST: usize = 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The content header of a message: whether lapin can read it, and what takes its place where not.
+//! The content header of a message: whether lapin can read it, and its replacement if not.
 
 use std::fmt;
 use std::str::from_utf8;
@@ -7,20 +7,20 @@ use super::layout::{END, HEAD, HEADER};
 use crate::wire::headers::{DEEPEST, PROPERTIES, UNREADABLE};
 use crate::wire::message::UNREADABLE_TYPE;
 
-/// Why it cannot be read.
+/// Why a content header cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// A property of this name is not UTF-8.
+    /// The property of this name is not UTF-8.
     Property(&'static str),
-    /// The name of a header is not.
+    /// The name of a header is not UTF-8.
     Name,
-    /// A header has a type that is not known.
+    /// A header has an unknown type.
     Type(u8),
-    /// Headers are nested too deep.
+    /// Headers are nested too deeply.
     Depth,
-    /// What it says of its lengths does not fit.
+    /// The lengths in it do not match its size.
     Length,
-    /// It is too large to be looked at.
+    /// It is too large to be checked.
     Size,
 }
 
@@ -41,8 +41,9 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Whether lapin can read the payload of a content header frame. Its own parser accepts what this does, and nothing
-/// else but what is nested deeper. Headers that are not nested cost no allocation.
+/// Checks whether lapin can read the payload of a content header frame. lapin's own parser accepts
+/// exactly the same, plus headers that are nested deeper. Headers that are not nested cost no
+/// allocation.
 pub(super) fn check(payload: &[u8]) -> Result<(), Flaw> {
     let mut rest = payload;
     take(&mut rest, START)?;
@@ -71,14 +72,15 @@ pub(super) fn check(payload: &[u8]) -> Result<(), Flaw> {
     }
 }
 
-/// A table or an array that was begun.
+/// A table or an array that is being checked.
 struct Level<'a> {
     rest: &'a [u8],
     /// Whether its values have names.
     is_table: bool,
 }
 
-/// Without recursion: a foreign message must not choose how much stack it takes.
+/// Checks a table. It does not recurse, because a message from a peer must not determine how much
+/// stack is used.
 fn table(content: &[u8]) -> Result<(), Flaw> {
     let mut level = Level {
         rest: content,
@@ -142,35 +144,36 @@ fn chunk<'a, const SIZE: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; SIZE], F
     Ok(taken)
 }
 
-/// A string with a length of one byte.
+/// A short string: its length takes one byte.
 fn short<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
     let [size] = *chunk(rest)?;
     take(rest, size.into())
 }
 
-/// What has a length of four bytes.
+/// The content of a string, a table or an array whose length takes four bytes.
 fn long<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Flaw> {
     let size = u32::from_be_bytes(*chunk(rest)?);
     take(rest, usize::try_from(size).map_err(|_| Flaw::Length)?)
 }
 
-/// Most of what comes is ASCII, and that takes a quarter of the instructions to see.
+/// Most strings are ASCII, and checking for ASCII takes a quarter of the instructions.
 fn is_utf8(text: &[u8]) -> bool {
     text.is_ascii() || from_utf8(text).is_ok()
 }
 
-/// The frame that takes the place of a content header which cannot be read: of the same channel and for the same body,
-/// with the reason for its properties. Of a frame that is not whole its last byte counts for as little as the end octet.
+/// The frame that replaces a content header that cannot be read. It has the same channel and the
+/// same body size, and its properties give the reason. The last byte of `frame` is ignored: it is
+/// the end octet, or the last byte of the part of the frame that has arrived.
 pub(super) fn instead_of(frame: &[u8], flaw: Flaw) -> Vec<u8> {
     let channel = frame.get(1..3).unwrap_or_default();
     let payload = frame.get(HEAD..frame.len() - 1).unwrap_or_default();
-    // One that is too short for a class and a size has no body either.
+    // A payload that is too short for a class and a body size has no body either.
     let start = payload.get(..START).unwrap_or(&NO_BODY);
     let properties = payload.get(START..).unwrap_or_default();
-    let shown = &properties[..properties.len().min(SHOWN)];
+    let shown = &properties[..properties.len().min(MAX_SHOWN)];
     let mut shown = shown.escape_ascii().to_string();
-    // ASCII, so this is no place within a character.
-    shown.truncate(SHOWN);
+    // The text is ASCII, so this cannot cut a character.
+    shown.truncate(MAX_SHOWN);
 
     let mut headers = Vec::new();
     for (name, value) in [(UNREADABLE, flaw.to_string()), (PROPERTIES, shown)] {
@@ -190,12 +193,12 @@ pub(super) fn instead_of(frame: &[u8], flaw: Flaw) -> Vec<u8> {
     frame
 }
 
-/// For names of the protocol, which are short enough.
+/// An encoded short string. Only for names of the protocol, which are short enough.
 fn short_string(text: &str) -> impl Iterator<Item = u8> {
     u8::try_from(text.len()).into_iter().chain(text.bytes())
 }
 
-/// For less than a frame.
+/// Bytes behind a length of four bytes. Only for content that fits a frame.
 fn long_bytes(bytes: &[u8]) -> impl Iterator<Item = u8> {
     let size = u32::try_from(bytes.len()).unwrap_or_default();
     size.to_be_bytes().into_iter().chain(bytes.iter().copied())
@@ -228,11 +231,13 @@ const PROPERTIES_IN_ORDER: [Property; 14] = [
 const HAS_HEADERS: u16 = 1 << 13;
 const HAS_TYPE: u16 = 1 << 5;
 
-/// Of a content header, before its properties: the class, a weight that is always 0, and the size of the body.
+/// The bytes of a content header before its properties: the class, a weight that is always 0, and
+/// the body size.
 pub(super) const START: usize = 12;
 
-/// Of the class `basic`.
+/// The start of a content header of class `basic` without a body.
 const NO_BODY: [u8; START] = [0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// So much of the properties is shown, so that the frame fits the smallest that peers may agree on, of 4 KiB.
-const SHOWN: usize = 3072;
+/// The most bytes of the properties that are shown. The replacement then fits the smallest frame
+/// size that AMQP allows, which is 4 KiB.
+const MAX_SHOWN: usize = 3072;

@@ -1,16 +1,17 @@
-//! The methods that quote what others wrote.
+//! The methods that contain text from other peers.
 
 use std::str::from_utf8;
 
-/// Makes UTF-8 of the short strings in the payload of a method frame, in place: a byte that is not becomes `?`.
+/// Makes the short strings in the payload of a method frame valid UTF-8, in place: every byte that
+/// is not valid becomes `?`.
 ///
-/// Exchanges and routing keys are their publishers' choice. The texts of refusals are the broker's, but it quotes names
-/// in them and cuts what is too long, in the midst of a character too.
-pub(super) fn mend(payload: &mut [u8]) {
+/// Publishers choose exchanges and routing keys. The texts of refusals are written by the broker,
+/// but it quotes names in them, and cuts long texts even within a character.
+pub(super) fn repair(payload: &mut [u8]) {
     let Some((ids, mut rest)) = payload.split_first_chunk_mut() else {
         return;
     };
-    // A class and a method, of two bytes each.
+    // The ids of a class and of a method, of two bytes each.
     let layout: &[Part] = match *ids {
         // basic.deliver, basic.return, basic.get-ok
         [0, 60, 0, 60] => &[Part::Text, Part::Bytes(9), Part::Text, Part::Text],
@@ -31,7 +32,7 @@ pub(super) fn mend(payload: &mut [u8]) {
                 (*size).into()
             }
         };
-        // What is too short stays, for lapin to refuse.
+        // A payload that is too short is left for lapin to refuse.
         let Some((taken, after)) = rest.split_at_mut_checked(size) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! What holds of any bytes, for tests and fuzzing.
+//! Properties that hold for any input, for tests and fuzzing.
 
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, gen_frame, parse_frame};
 use amq_protocol::protocol::{AMQPClass, basic};
@@ -9,22 +9,25 @@ use super::layout::{END, HEAD, HEADER};
 use crate::transport::amqp::properties::to_amqp;
 use crate::wire::message::Message;
 
-/// Whatever a broker sends as a content header, lapin can read what comes out, and good ones are as they were.
-/// The same bytes as they come are at least the same in any pieces.
+/// Asserts that lapin can read the sanitized form of any content header, and that a readable one
+/// is not changed. Also asserts that any stream gives the same output in pieces of any size.
 ///
 /// # Panics
-/// If that does not hold.
+/// If one of these does not hold.
 pub(crate) fn whatever_comes_can_be_read(bytes: &[u8]) {
     let frame = content_header(bytes);
     let out = sift(&frame, usize::MAX);
-    let (rest, parsed) = parse_frame(&out[..]).expect("what comes out can be read");
-    assert!(rest.is_empty(), "one frame comes out");
+    let (rest, parsed) = parse_frame(&out[..]).expect("the output can be read");
+    assert!(rest.is_empty(), "the output is one frame");
     assert!(matches!(parsed, AMQPFrame::Header(7, _)), "{parsed:?}");
     match check(bytes) {
-        Ok(()) => assert!(out == frame, "what can be read is as it was"),
-        // lapin would read some of these, and overflow its stack at others.
+        Ok(()) => assert!(out == frame, "a readable header is not changed"),
+        // lapin would read some of these, and overflow its stack on others.
         Err(Flaw::Depth) => {}
-        Err(flaw) => assert!(parse_frame(&frame[..]).is_err(), "it can be read: {flaw}"),
+        Err(flaw) => assert!(
+            parse_frame(&frame[..]).is_err(),
+            "lapin can read it: {flaw}"
+        ),
     }
     for stream in [&frame[..], bytes] {
         let whole = sift(stream, usize::MAX);
@@ -34,7 +37,7 @@ pub(crate) fn whatever_comes_can_be_read(bytes: &[u8]) {
     }
 }
 
-/// How a broker delivers a message.
+/// The frames with which a broker delivers a message.
 ///
 /// # Panics
 /// If the message does not fit a frame.
@@ -64,7 +67,7 @@ pub(crate) fn delivery(message: &Message) -> Vec<u8> {
         .collect()
 }
 
-/// A frame with this payload.
+/// A content header frame with this payload.
 pub(super) fn content_header(payload: &[u8]) -> Vec<u8> {
     let size = u32::try_from(payload.len()).expect("a frame");
     let mut frame = vec![HEADER, 0, 7];

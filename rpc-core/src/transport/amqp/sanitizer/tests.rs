@@ -42,7 +42,7 @@ fn header(properties: BasicProperties) -> AMQPFrame {
     )
 }
 
-/// Every type of header that lapin knows, and every property.
+/// Every property, and every type of header that lapin knows.
 fn properties() -> BasicProperties {
     let values = [
         AMQPValue::Boolean(true),
@@ -91,7 +91,7 @@ fn message() -> Vec<u8> {
     frames.iter().flat_map(bytes).collect()
 }
 
-/// A content header whose first header is nested so deep.
+/// A content header whose first header is nested `depth` levels deep.
 fn nested(depth: usize) -> Vec<u8> {
     let mut value = vec![b'V'];
     for level in 0..depth {
@@ -122,7 +122,7 @@ fn parsed(bytes: &[u8]) -> AMQPFrame {
     frame
 }
 
-/// Why, and the properties, of what stands in for a message.
+/// The reason and the shown properties of a content header that replaces an unreadable one.
 fn instead(bytes: &[u8]) -> (String, String) {
     let AMQPFrame::Header(7, header) = parsed(bytes) else {
         panic!("no content header of the channel");
@@ -255,7 +255,7 @@ fn methods_are_mended_in_place() {
     assert!(parse_frame(&bad[..]).is_err());
     assert_eq!(parsed(&sift(&bad, 3)), deliver("a?\u{fc}?"));
 
-    // As RabbitMQ cuts it.
+    // RabbitMQ cuts a text like this.
     let close = AMQPFrame::Method(
         1,
         AMQPClass::Channel(channel::AMQPMethod::Close(channel::Close {
@@ -304,7 +304,7 @@ fn a_large_frame_is_not_kept_for_longer_than_it_takes() {
     assert_eq!(frames.space().len(), room);
 }
 
-/// What a stream says, piece by piece; it has nothing for now where a piece is empty.
+/// A stream that yields these pieces. It is pending where a piece is empty.
 struct Pieces(VecDeque<Vec<u8>>);
 
 impl AsyncRead for Pieces {
@@ -333,11 +333,11 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
     let (one, two) = message.split_at(4);
     let begun = two[..two.len() - 3].to_vec();
     let pieces = [one.to_vec(), Vec::new(), begun];
-    let mut sieve = FrameSanitizer::new(Pieces(pieces.into()));
+    let mut sanitizer = FrameSanitizer::new(Pieces(pieces.into()));
     let mut read = |size| {
         let mut buffer = vec![0; size];
         let context = &mut Context::from_waker(Waker::noop());
-        Pin::new(&mut sieve)
+        Pin::new(&mut sanitizer)
             .poll_read(context, &mut buffer)
             .map(|read| buffer[..read.unwrap()].to_vec())
     };
@@ -349,7 +349,7 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
     let Poll::Ready(second) = read(10_000) else {
         panic!("it has come");
     };
-    // A body passes as far as it has come.
+    // A body passes through as far as it has arrived.
     assert_eq!(second, message[10..message.len() - 3]);
     assert_eq!(read(10), Poll::Ready(Vec::new()));
 }
@@ -360,7 +360,7 @@ proptest! {
         whatever_comes_can_be_read(&payload);
     }
 
-    /// Mostly right, so that the walk gets far.
+    /// Most of the header stays valid, so that the check gets far.
     #[test]
     fn any_change_can_be_read(changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
         let mut frame = bytes(&header(properties()));

@@ -8,7 +8,7 @@ use super::super::{AmqpOptions, AmqpTransport};
 use super::*;
 use crate::transport::{Purpose, Transport};
 
-/// What stands for a key must be in no error.
+/// Stands for a private key, which must not appear in any error.
 const SECRET: &str = "hunter2";
 
 fn error(ca: &[&str], identity: Option<(&str, &str)>) -> String {
@@ -28,7 +28,7 @@ fn error(ca: &[&str], identity: Option<(&str, &str)>) -> String {
     error.to_string()
 }
 
-/// PEM of what may be no certificate.
+/// A PEM section with any body.
 fn pem(name: &str, body: &str) -> String {
     format!("-----BEGIN {name}-----\n{body}\n-----END {name}-----\n")
 }
@@ -65,10 +65,10 @@ fn what_is_wrong_with_an_identity_is_said_without_the_key() {
     let text = identity(&format!("-----BEGIN PRIVATE KEY-----\n{SECRET}"));
     assert!(text.contains("cut off"), "{text}");
     let text = identity(&format!("-----BEGIN {SECRET}\n"));
-    assert!(text.contains("no PEM"), "{text}");
+    assert!(text.contains("not valid PEM"), "{text}");
     let text = identity(&pem("PRIVATE KEY", &format!("{SECRET}!")));
     assert!(text.contains("base64"), "{text}");
-    // "hunter2!" would be eight characters of base64, but for the last.
+    // "hunter20" is valid base64, unlike "hunter2!", but not a key.
     let text = identity(&pem("PRIVATE KEY", &format!("{SECRET}0")));
     assert!(text.contains("key"), "{text}");
     let text = error(&[], Some((SECRET, &pem("PRIVATE KEY", SECRET))));

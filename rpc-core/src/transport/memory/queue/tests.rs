@@ -50,7 +50,7 @@ fn bodies(mut next: impl FnMut() -> Option<Message>) -> Vec<String> {
     std::iter::from_fn(|| next().map(|message| body(&message))).collect()
 }
 
-/// What is ready, from the head on.
+/// The ready messages, from the head on.
 fn waiting(queue: &Queue) -> Vec<(String, bool)> {
     queue
         .ready

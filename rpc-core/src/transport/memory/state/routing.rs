@@ -1,8 +1,9 @@
-//! How messages travel: to a queue, to a consumer, back to their caller.
+//! How messages are routed: to a queue, to a consumer, or back to their caller.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustc_hash::FxHashMap;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -14,10 +15,9 @@ use crate::transport::memory::queues::ReplyQueues;
 use crate::transport::{Receipt, TakeReply};
 use crate::wire::headers::Headers;
 use crate::wire::message::{Delivery, Incoming, Message, unix_millis};
-use rustc_hash::FxHashMap;
 
 impl BrokerState {
-    /// Routes a call, or returns it to the channel it came from.
+    /// Routes a call, or returns it to the channel that sent it.
     pub(in crate::transport::memory) fn call(
         &mut self,
         (connection, reply_queue): (ConnectionId, &str),
@@ -41,7 +41,7 @@ impl BrokerState {
         Ok(Routed::Done(()))
     }
 
-    /// Routes a call, and says what became of it.
+    /// Routes a call and reports what became of it.
     pub(in crate::transport::memory) fn confirm(
         &mut self,
         connection: ConnectionId,
@@ -66,7 +66,7 @@ impl BrokerState {
         }
     }
 
-    /// Routes what a server puts into a queue, and says what became of it.
+    /// Routes a message that a server puts into a queue, and reports what became of it.
     pub(in crate::transport::memory) fn place(
         &mut self,
         channel: ChannelId,
@@ -79,7 +79,8 @@ impl BrokerState {
         Ok(self.offer(queue, message, Instant::now()))
     }
 
-    /// Routes a message that is dropped if no queue takes it. What it returns is to be done once the lock is free.
+    /// Routes a reply. It is dropped if no queue takes it. If this returns a function, the caller
+    /// must release the lock and pass it the message.
     pub(in crate::transport::memory) fn reply(
         &mut self,
         channel: ChannelId,
@@ -90,7 +91,8 @@ impl BrokerState {
             return Err(Refusal::Closed);
         }
         if let Some(caller) = self.queues.replies.get(queue) {
-            // Once some may be late, all keep their order.
+            // Once a fault was requested, replies may be delayed. From then on all of them go
+            // through the stream, which keeps their order.
             if let Some(take) = caller.take.as_ref().filter(|_| !self.faults.any) {
                 return Ok(Some((Arc::clone(take), message)));
             }
@@ -112,7 +114,7 @@ impl BrokerState {
         tag: u64,
     ) -> Result<(), Refusal> {
         let settled = self.settle(channel, tag)?;
-        self.go_on(settled.queue);
+        self.run_if_ready(settled.queue);
         Ok(())
     }
 
@@ -126,7 +128,7 @@ impl BrokerState {
             let message = settled.held.message;
             bounce(&self.queues.replies, message, "rejected", queue.name());
         }
-        self.go_on(settled.queue);
+        self.run_if_ready(settled.queue);
         Ok(())
     }
 
@@ -139,11 +141,11 @@ impl BrokerState {
         if let Some(queue) = self.queues.methods.get_mut(&settled.queue) {
             queue.requeue(settled.position, settled.held);
         }
-        self.go_on(settled.queue);
+        self.run_if_ready(settled.queue);
         Ok(())
     }
 
-    /// Lets messages and queues go whose time is over, and says when to come again.
+    /// Expires the messages and queues that are due, and returns when the next ones will be.
     pub(in crate::transport::memory) fn ring(&mut self, now: Instant) -> Option<Instant> {
         while let Some(id) = self.queues.alarms.take(now) {
             let queue = self.queues.methods.get(&id);
@@ -156,16 +158,15 @@ impl BrokerState {
         self.queues.alarms.next()
     }
 
-    /// Brings a queue to rest after a message of it was settled.
-    fn go_on(&mut self, id: QueueId) {
-        let waits = |queue: &Queue| queue.depth() > 0;
-        if self.queues.methods.get(&id).is_some_and(waits) {
+    /// Brings a queue to rest after one of its messages was settled.
+    fn run_if_ready(&mut self, id: QueueId) {
+        let is_ready = |queue: &Queue| queue.depth() > 0;
+        if self.queues.methods.get(&id).is_some_and(is_ready) {
             self.run(id, Instant::now());
         }
     }
 
-    /// Brings a queue to rest after anything that may have changed its head, its length or its
-    /// consumers.
+    /// Brings a queue to rest, after any change of its head, its length or its consumers.
     pub(super) fn run(&mut self, id: QueueId, now: Instant) {
         let Some(queue) = self.queues.methods.get_mut(&id) else {
             return;
@@ -191,7 +192,7 @@ impl BrokerState {
         }
     }
 
-    /// Whether the queue took the message, which is what RabbitMQ confirms.
+    /// Returns whether the queue took the message, which is what RabbitMQ confirms.
     fn enqueue(&mut self, id: QueueId, message: Message, now: Instant) -> bool {
         let Some(queue) = self.queues.methods.get_mut(&id) else {
             return false;
@@ -228,7 +229,7 @@ impl BrokerState {
 }
 
 fn deliver(channels: &mut FxHashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
-    // Both are there: a consumer leaves its queue before its subscription and its channel go.
+    // Both exist: a consumer leaves its queue before its subscription and its channel are removed.
     let Some(channel) = channels.get_mut(&handout.channel) else {
         return;
     };
@@ -241,7 +242,8 @@ fn deliver(channels: &mut FxHashMap<ChannelId, Channel>, queue: QueueId, handout
         redelivered: handout.held.redelivered,
         tag: channel.tags,
     };
-    // A stream that is being dropped is about to unsubscribe; its channel still has the message.
+    // Sending fails only while the stream is being dropped. It is about to unsubscribe, and its
+    // channel keeps the message as unsettled.
     let _ = subscription.deliveries.send(delivery);
     let unsettled = Unsettled {
         queue,
@@ -252,22 +254,22 @@ fn deliver(channels: &mut FxHashMap<ChannelId, Channel>, queue: QueueId, handout
     channel.unsettled.insert(channel.tags, unsettled);
 }
 
-/// Sends a message through the dead-letter exchange, which knows callers by the header `From`.
+/// Sends a message through the dead-letter exchange, which routes to callers by the header `From`.
 fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue: &str) {
     let from = message.from.as_deref();
     let Some(caller) = from.and_then(|from| reply_queues.get(from)) else {
         return;
     };
-    // The expiration goes, or the message could expire again on its way back.
+    // The expiration is removed. Otherwise the message could expire again on its way back.
     let expiration = message.expiration.take().map(|expiration| {
         let milliseconds = whole_milliseconds(expiration).as_millis();
         milliseconds.to_string()
     });
-    bury(&mut message.headers, reason, queue, expiration);
+    add_death(&mut message.headers, reason, queue, expiration);
     caller.send(None, Incoming::Reply(message));
 }
 
-fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
+fn add_death(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
     let mut death = json!({
         "count": 1,
         "reason": reason,
@@ -280,7 +282,7 @@ fn bury(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<Str
         death.insert("original-expiration".to_owned(), expiration.into());
     }
     headers.insert("x-death".to_owned(), json!([death]));
-    // As in RabbitMQ, a caller's own headers of these names stay.
+    // As in RabbitMQ, a caller's own headers of these names are kept.
     if !headers.contains_key("x-first-death-reason") {
         headers.extend([
             ("x-first-death-exchange".to_owned(), "".into()),

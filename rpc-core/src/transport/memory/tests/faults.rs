@@ -173,7 +173,7 @@ async fn replies_go_the_shorter_way_until_some_may_be_late() {
     let reply = ends.message("at once");
     ends.serve.answer(&[], &reply_queue, reply.clone()).unwrap();
     assert_eq!(taken.try_recv(), Ok(reply));
-    // What bounces comes with all the rest.
+    // A returned call still comes through the stream.
     ends.call("nobody").await;
     assert!(matches!(
         ends.incoming.next().await,
