@@ -28,6 +28,10 @@ type Callers = FxHashMap<Uuid, oneshot::Sender<Outcome>>;
 
 /// What a caller that waits is told.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are the large one, and a box would be an allocation a call"
+)]
 pub(crate) enum Outcome {
     /// A reply, or the call itself if it bounced.
     Answered(Message),
