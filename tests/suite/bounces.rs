@@ -216,12 +216,7 @@ async fn a_call_that_its_quorum_queue_gives_up_is_rejected() {
         server.close().await.unwrap();
     }
     let error = call.await.unwrap().unwrap_err();
-    assert_eq!(
-        error,
-        RpcError::Rejected {
-            method: "nap".into()
-        }
-    );
+    assert_eq!(error, RpcError::rejected("nap"));
 }
 
 /// A client, and the one server of `nap`, which runs one call at a time and is at it.
