@@ -16,6 +16,7 @@ use crate::transport::Transport;
 #[cfg(feature = "tls")]
 use crate::transport::amqp::tls::{PemIdentity, TlsOptions};
 use crate::transport::amqp::{AmqpOptions, AmqpTransport};
+#[cfg(feature = "memory")]
 use crate::transport::memory::MemoryTransport;
 use crate::wire::batching::Batching;
 use crate::wire::size_limit::SizeLimit;
@@ -52,7 +53,7 @@ impl Rpc {
     ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
     /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.
     /// - `memory://name` is a broker inside this process, shared by all that give the same name;
-    ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker).
+    ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker). It needs the feature `memory`.
     ///
     /// # Errors
     ///
@@ -252,7 +253,10 @@ impl RpcBuilder {
         // The rest of an unknown URL is not shown: it may hold a password anywhere.
         let transport: Arc<dyn Transport> = match self.url.split_once("://") {
             Some((scheme, rest)) => match &*scheme.to_ascii_lowercase() {
+                #[cfg(feature = "memory")]
                 "memory" => Arc::new(MemoryTransport::from_url(&format!("memory://{rest}"))?),
+                #[cfg(not(feature = "memory"))]
+                "memory" => return Err(ConnectError::MemoryDisabled),
                 scheme @ ("amqp" | "amqps") => {
                     let url = format!("{scheme}://{rest}");
                     Arc::new(AmqpTransport::from_url(&url, self.amqp)?)
@@ -282,5 +286,35 @@ impl fmt::Debug for RpcBuilder {
             .field("batching", &self.batching)
             .field("amqp", &self.amqp)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands for a secret.
+    const SECRET: &str = "hunter2";
+
+    #[test]
+    fn no_secret_is_in_its_debug() {
+        let builder = Rpc::builder(format!("amqps://ann:{SECRET}@bank/{SECRET}"));
+        #[cfg(feature = "tls")]
+        let builder = builder.tls_identity(SECRET, SECRET).tls_ca(SECRET);
+        let debug = format!("{:?}", builder.clone());
+        assert!(debug.contains("timeout"), "{debug}");
+        assert!(!debug.contains(SECRET), "{debug}");
+        // As bytes are shown.
+        assert!(!debug.contains("104, 117, 110"), "{debug}");
+    }
+
+    #[tokio::test]
+    #[cfg(not(feature = "memory"))]
+    async fn memory_without_the_feature_is_refused_by_its_name() {
+        for url in ["memory://", "MEMORY://bank"] {
+            let error = Rpc::connect(url).await.unwrap_err();
+            assert_eq!(error, ConnectError::MemoryDisabled);
+            assert!(error.to_string().contains("feature `memory`"), "{error}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The calling end: makes calls over a connection that is kept up.
+//! The calling side: sends calls over a connection that is re-established when it is lost.
 
 pub(crate) mod attempt;
 pub(crate) mod batch_sender;
@@ -26,12 +26,12 @@ use attempt::{Attempt, Published};
 use request::{ClientLimits, Request};
 use session::CallSession;
 
-/// Sends calls over a connection that is kept up.
+/// Sends calls over a connection that its supervisor re-establishes when it is lost.
 #[derive(Debug)]
 pub(crate) struct Client {
     supervisor: Supervisor<CallSession>,
     pub(crate) limits: ClientLimits,
-    /// A permit for each call in flight.
+    /// One permit per call in flight.
     in_flight: Semaphore,
 }
 
@@ -49,28 +49,32 @@ impl Client {
         })
     }
 
-    /// How many calls have begun and not ended.
+    /// The number of calls in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.limits.in_flight - self.in_flight.available_permits()
     }
 
-    /// Ends the calls that wait as `Closed`, then the connection.
+    /// Ends all pending calls as `Closed`, then closes the connection.
     pub(crate) async fn close(&self) {
         self.supervisor.close().await;
     }
 
-    /// Makes one call. Ends by the deadline plus a moment for the broker's word; dropping it forgets the call.
+    /// Makes one call.
+    ///
+    /// It ends by its deadline, plus a moment for the broker's answer. Dropping the future forgets
+    /// the call.
     pub(crate) async fn call(&self, request: &mut Request) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
         let _permit = attempt.permit(&self.in_flight).await?;
         let mut backoff = Backoff::default();
-        // What became of the call when it was last sent, from where it may have run.
-        // Boxed, as few calls need it.
+        // The error of an earlier attempt, in which the call may have run.
+        // Boxed, because few calls need it.
         let mut doubt: Option<Box<RpcError>> = None;
         let mut lost = None;
         loop {
             let error = match self.send(&mut attempt, &mut lost).await {
-                // That a server did not start it says nothing of the first time, either.
+                // No server started the call this time, but one may have earlier, so that error
+                // counts.
                 Ok(answer) => match doubt {
                     Some(doubt) if !answer.may_have_run() => return Err(*doubt),
                     _ => return Ok(answer),
@@ -78,7 +82,8 @@ impl Client {
                 Err(error) => error,
             };
             match doubt {
-                // That the call was not sent again, or did not run then, says nothing of the first time.
+                // This attempt did not run the call, but an earlier one may have, so its error
+                // counts.
                 Some(doubt) if !error.may_have_run() => return Err(*doubt),
                 _ if !attempt.request.options.idempotent || !is_worth_repeating(&error) => {
                     return Err(error);
@@ -90,14 +95,14 @@ impl Client {
             }
             debug!(
                 method = &*attempt.request.method,
-                "an idempotent call is sent again"
+                "resending an idempotent call"
             );
-            // Where there is no time left, the next attempt says so at once.
+            // If no time is left, the next attempt reports that at once.
             Box::pin(attempt.wait(backoff.next_wait())).await;
         }
     }
 
-    /// Sends a call once, on the first connection that takes it.
+    /// Sends the call once, on the first connection that accepts it.
     async fn send(
         &self,
         attempt: &mut Attempt<'_>,
@@ -114,24 +119,25 @@ impl Client {
             };
             match published {
                 Ok(Published::Answered(answer)) => return Ok(answer),
-                // Servers believe it then; not all of those that others write need to.
+                // The next message is marked as in time. Servers of this library believe that, but
+                // other implementations need not, so the resends back off.
                 Ok(Published::TakenForLate) => {
                     Box::pin(attempt.wait_in_time(backoff.next_wait())).await;
                 }
                 Ok(Published::NotSent(reason)) if self.limits.fail_fast => {
                     return Err(attempt.not_sent(reason));
                 }
-                // The next connection may have it.
+                // The next connection may accept the call.
                 Ok(Published::NotSent(_)) => *lost = Some(session),
                 Ok(Published::Refused) => {
                     is_refused = true;
                     debug!(
                         method = &*attempt.request.method,
-                        "a call that its queue refused is sent again"
+                        "resending a call that its queue refused"
                     );
                     Box::pin(attempt.wait_for_queue(backoff.next_wait())).await?;
                 }
-                // No time was left to ask the queue once more.
+                // No time was left to send the call to its queue once more.
                 Err(RpcError::Timeout {
                     progress: Progress::NotSent,
                     ..
@@ -147,10 +153,13 @@ impl Client {
     }
 }
 
-/// What another attempt may mend.
+/// Whether another attempt may succeed.
 fn is_worth_repeating(error: &RpcError) -> bool {
     matches!(
         error,
         RpcError::ConnectionLost { .. } | RpcError::Interrupted { .. }
     )
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests;

@@ -59,10 +59,34 @@
 //! started, a running handler is dropped, and calls made inside a handler end by the same time. Servers
 //! learn how far a caller's clock is from theirs, so clocks may differ.
 //!
+//! # Errors
+//!
+//! A call ends as an [`RpcError`], or as a [`CallError`] where its method returns a `Result`; connecting as a
+//! [`ConnectError`], serving as a [`ServeError`]. A program seldom needs a `match` over their variants:
+//! [`may_have_run`](RpcError::may_have_run) and [`is_retryable`](RpcError::is_retryable) say whether a call can be
+//! repeated, [`kind`](RpcError::kind) is for statuses and metrics (the kinds are listed in [`kind`](mod@kind)), and
+//! [`source`](std::error::Error::source) is the error of the library below. Tests make each error by a function of
+//! its name, such as [`RpcError::no_such_method`].
+//!
 //! # Features
 //!
-//! - `tls` (on by default): `amqps://`, through rustls with ring. A server's certificate is always checked;
-//!   [`RpcBuilder::tls_ca`] trusts a private CA, [`RpcBuilder::tls_identity`] shows a client certificate.
+//! All are on by default.
+//!
+//! - `tls`: `amqps://`, through rustls. A server's certificate is always checked; [`RpcBuilder::tls_ca`] trusts a
+//!   private CA, [`RpcBuilder::tls_identity`] shows a client certificate. The cryptography is that of ring, unless the
+//!   program has installed another provider (`rustls::crypto::CryptoProvider::install_default`), such as aws-lc-rs.
+//! - `memory`: `memory://`, a broker in the process, and [`MemoryBroker`]. Without it, a URL of that kind is
+//!   [`ConnectError::MemoryDisabled`].
+//!
+//! # Other crates in the interface
+//!
+//! Untyped values are [`serde_json::Value`], and the deadline of a call ([`Context::deadline`]) is a
+//! [`tokio::time::Instant`](Instant), so that it stands still with a paused clock in tests. Both are exported from
+//! here, so a program need not depend on the same versions to name them. A new major version of either is one of this
+//! crate.
+//!
+//! This crate turns on the features `float_roundtrip` and `raw_value` of serde_json, for all that is built with it.
+//! By the first, a number arrives as it was sent, to its last bit; it makes reading numbers a little slower.
 //!
 //! What users may do on the broker, and how they log in by certificate: [`permissions`].
 
@@ -98,7 +122,10 @@ pub use error::progress::Progress;
 pub use error::remote::RemoteError;
 pub use error::serve::ServeError;
 pub use rpc::Rpc;
+pub use serde_json;
 pub use server::{Serve, Server};
+pub use tokio::time::Instant;
+#[cfg(feature = "memory")]
 pub use transport::memory::MemoryBroker;
 pub use wire::batching::Batching;
 pub use wire::queue_options::QueueOptions;

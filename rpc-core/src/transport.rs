@@ -22,8 +22,9 @@ use crate::wire::queue_options::QueueOptions;
 
 pub(crate) mod amqp;
 pub(crate) mod backoff;
+#[cfg(feature = "memory")]
 pub(crate) mod memory;
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 pub(crate) mod watched;
 
 /// A way to reach one broker, which may have several hosts.

@@ -1,4 +1,4 @@
-//! What travels, as plain data: no I/O, no AMQP library. `PROTOCOL.md` is its spec.
+//! What travels, as plain data: no I/O, no AMQP library. Specified in `PROTOCOL.md`.
 
 pub(crate) mod batch;
 pub(crate) mod batch_route;
@@ -10,6 +10,7 @@ pub(crate) mod headers;
 pub(crate) mod message;
 pub(crate) mod method_name;
 pub(crate) mod queue_options;
+pub(crate) mod random_uuid;
 pub(crate) mod size_limit;
 #[cfg(test)]
 pub(crate) mod strategies;

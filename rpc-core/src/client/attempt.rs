@@ -1,4 +1,5 @@
-//! One call on its way: waits for a connection, sends the call, and turns what comes back into its end.
+//! One call in progress: waits for a connection, sends the call, and turns what comes back into its
+//! result.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ mod one_way;
 mod sending;
 mod waiting;
 
-/// A call on its way, with its deadline running.
+/// A call in progress, with its deadline running.
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a Request,
     body: Bytes,
@@ -82,7 +83,7 @@ impl<'a> Attempt<'a> {
         self.request.method.clone().into_owned()
     }
 
-    /// What is the same for a call that is answered and for a one-way call.
+    /// The part of the message that is the same for an answered call and a one-way call.
     fn message(&self, session: &CallSession, id: CorrelationId) -> Message {
         Message {
             kind: Kind::Call,
@@ -96,8 +97,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Headers travel in one frame with the other properties. Headers that do not fit would cost the whole
-    /// connection.
+    /// Checks that the headers fit in one frame together with the other properties. A frame that is
+    /// too large would cost the whole connection.
     fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
         let size = headers_size(&call.headers);
         if size <= limit {
@@ -106,7 +107,8 @@ impl<'a> Attempt<'a> {
         Err(RpcError::too_large(self.method(), "headers", size, limit))
     }
 
-    /// Writes down that another server was lost with the call, so that it does not take all with it.
+    /// Counts one more server that was lost with the call. Servers refuse a call by this count, so
+    /// that it does not crash all of them.
     pub(crate) fn count_interruption(&mut self) {
         self.marks.attempts = Some(self.marks.attempts.unwrap_or_default() + 1);
     }
@@ -116,7 +118,7 @@ impl<'a> Attempt<'a> {
             .caused_by(reason.source)
     }
 
-    /// What comes of a call that could not be published.
+    /// The outcome of a call that could not be published.
     pub(crate) fn unpublished(
         &self,
         session: &CallSession,
@@ -168,4 +170,5 @@ impl<'a> Attempt<'a> {
 }
 
 /// Why a call fails that its queue did not take for all its time.
-const REFUSED: &str = "its queue takes none: it is full, or too few nodes of its cluster run";
+const REFUSED: &str =
+    "its queue refuses calls: it is full, or too few nodes of its cluster are running";

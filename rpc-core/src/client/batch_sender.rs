@@ -1,4 +1,4 @@
-//! Sends the calls of one connection that wait to travel together.
+//! Sends the calls of one connection that wait to be batched.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use crate::client::batcher::{Admission, Batcher};
@@ -22,9 +23,8 @@ use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::headers::{Headers, METHOD};
 use crate::wire::message::{BATCH, Kind, Message, unix_millis};
-use tokio_util::task::AbortOnDropHandle;
 
-/// The batchers of one calling connection, and the task that empties them.
+/// The batchers of one calling connection, and the task that flushes them.
 #[derive(Debug)]
 pub(crate) struct BatchSender {
     shared: Arc<Shared>,
@@ -37,7 +37,7 @@ struct Shared {
     pending: Arc<PendingCalls>,
     end: Arc<SessionEnd>,
     options: Batching,
-    /// By method. At most [`MOST_OUTBOXES`]; calls of further methods travel alone.
+    /// By method. At most [`MAX_BATCHERS`]; calls of further methods are sent individually.
     batchers: Mutex<FxHashMap<String, Arc<Batcher>>>,
     work: Mutex<Work>,
     wake: Notify,
@@ -45,29 +45,30 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Work {
-    /// Outboxes in which calls wait.
+    /// Batchers in which calls wait.
     filled: Vec<Arc<Batcher>>,
-    /// Calls that came back in a batch which no queue took. They were not run, and go again by themselves.
+    /// Calls of returned batches, which no queue took. They did not run, and are sent again
+    /// individually.
     returned: Vec<(Arc<Batcher>, Message)>,
 }
 
-/// A call that comes to the lanes.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+/// What becomes of a call that may be batched.
+#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
 pub(crate) enum Sending {
-    /// Its caller is to send it, by itself.
+    /// The caller must send it individually.
     Goes(Message, Option<Ticket>),
-    /// It is sent with others, or was; an error comes as its outcome.
+    /// It is sent in a batch, or already was. An error arrives as its outcome.
     Waits(Ticket),
-    /// Nothing can be sent any more.
+    /// The session is over: nothing can be sent any more.
     Terminated,
 }
 
-/// A call that is inside of an batcher. Leaves it when dropped.
+/// A call that a batcher counts. Dropping the ticket takes the call out of the batcher.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     batcher: Arc<Batcher>,
     shared: Arc<Shared>,
-    /// The call's id, while it may wait.
+    /// The id of the call, while the call may still wait.
     waits: Option<CorrelationId>,
 }
 
@@ -94,7 +95,7 @@ impl BatchSender {
         }
     }
 
-    /// Takes a call that may travel with others, or gives it back.
+    /// Takes a call that may be batched, or gives it back.
     pub(crate) fn enter(&self, method: &str, call: Message) -> Sending {
         let shared = &self.shared;
         if call.body.len() > shared.options.max_bytes / 4 {
@@ -118,7 +119,7 @@ impl BatchSender {
             Admission::Goes(call) => Sending::Goes(call, Some(ticket)),
             Admission::Waits { wake } => {
                 ticket.waits = id;
-                if wake && !shared.look_after(batcher) {
+                if wake && !shared.schedule(batcher) {
                     return Sending::Terminated;
                 }
                 Sending::Waits(ticket)
@@ -126,7 +127,7 @@ impl BatchSender {
         }
     }
 
-    /// A server of the method says whether it takes batches.
+    /// Records whether a server of the method says that it accepts batches.
     pub(crate) fn advise(&self, method: &str, ticket: Option<&Ticket>, takes: bool) {
         match ticket {
             Some(ticket) => ticket.batcher.advise(takes),
@@ -139,16 +140,18 @@ impl BatchSender {
         }
     }
 
-    /// Sends the calls of a batch again, each by itself, that came back since nobody takes batches any more.
+    /// Resends a returned batch as individual calls, because no server consumes batches any more.
     pub(crate) fn returned(&self, batch: &Message) {
         let calls = match unpack(batch) {
             Ok(calls) => calls,
-            Err(reason) => return debug!(reason, "dropped a batch that came back"),
+            Err(reason) => {
+                return debug!(reason, "dropped a returned batch that cannot be read");
+            }
         };
         let method = batch.headers.get(METHOD).and_then(Value::as_str);
         let batcher = method.and_then(|method| lock(&self.shared.batchers).get(method).cloned());
         let Some(batcher) = batcher else {
-            return debug!("dropped a batch that came back and that nobody here has sent");
+            return debug!("dropped a returned batch that this client did not send");
         };
         batcher.shut();
         let calls = calls.into_iter().map(|call| (Arc::clone(&batcher), call));
@@ -156,7 +159,8 @@ impl BatchSender {
         self.shared.wake.notify_one();
     }
 
-    /// Ends all that waits, of which nothing was sent. Only after the session's end is set.
+    /// Fails all waiting calls, of which nothing was sent. Must be called only after the session's
+    /// end is set.
     pub(crate) fn fail_waiting(&self, reason: &Reason) {
         let filled = std::mem::take(&mut lock(&self.shared.work).filled);
         for batcher in filled {
@@ -170,16 +174,16 @@ impl BatchSender {
 }
 
 impl Shared {
-    /// The batcher of a method; `None` where it cannot have one.
+    /// The batcher of a method, made on first use; `None` if the method cannot have one.
     fn batcher(&self, method: &str) -> Option<Arc<Batcher>> {
         let mut batchers = lock(&self.batchers);
         if let Some(batcher) = batchers.get(method) {
             return Some(Arc::clone(batcher));
         }
-        if batchers.len() >= MOST_OUTBOXES {
+        if batchers.len() >= MAX_BATCHERS {
             batchers.retain(|_, batcher| !batcher.is_idle());
         }
-        if batchers.len() >= MOST_OUTBOXES {
+        if batchers.len() >= MAX_BATCHERS {
             return None;
         }
         let batcher = Arc::new(Batcher::new(method, queue_of(method)?));
@@ -187,10 +191,12 @@ impl Shared {
         Some(batcher)
     }
 
-    /// Has the task look after an batcher. `false` if it no longer does.
-    fn look_after(&self, batcher: Arc<Batcher>) -> bool {
+    /// Hands a batcher to the task, which flushes it when it is due. `false` if the session is
+    /// over.
+    fn schedule(&self, batcher: Arc<Batcher>) -> bool {
         let mut work = lock(&self.work);
-        // Under the lock: whoever ends the session takes all of them out after this.
+        // Checked under the lock: whoever ends the session sets the reason first, and then takes
+        // all batchers out under the lock.
         if self.end.get().is_some() {
             return false;
         }
@@ -206,7 +212,7 @@ impl Shared {
         true
     }
 
-    /// When an batcher must be emptied next.
+    /// When the next batcher must be flushed.
     fn due(&self) -> Option<Instant> {
         let work = lock(&self.work);
         let due = work
@@ -221,10 +227,10 @@ impl Shared {
             let mut work = lock(&self.work);
             (work.filled.clone(), std::mem::take(&mut work.returned))
         };
-        let again = returned
+        let resends = returned
             .into_iter()
             .map(|(batcher, call)| self.send_again(batcher, call));
-        join_all(again).await;
+        join_all(resends).await;
         let mut batches = Vec::new();
         for batcher in filled {
             loop {
@@ -261,7 +267,7 @@ impl Shared {
             reply_to: Some(Arc::clone(self.channel.reply_queue())),
             from: Some(Arc::clone(self.channel.reply_queue())),
             content_type: Some(BATCH.into()),
-            // Each call has its own limit as well; the batch is not to go before any of them.
+            // Each call also has a limit of its own. The batch must not expire before any of them.
             expiration: calls.iter().filter_map(|call| call.expiration).max(),
             headers: Headers::from([(METHOD.into(), batcher.method.as_str().into())]),
             body: batch::pack(calls),
@@ -277,14 +283,14 @@ impl Shared {
         if !self.pending.waits_for(&call) {
             return;
         }
-        // Its caller knows by itself when there is no time left, whatever this clock says.
+        // The caller itself notices when no time is left, whatever this clock says.
         call.expiration = Some(Duration::from_millis(left.max(1)));
         if let Err(error) = self.channel.publish(&batcher.method, call.clone()).await {
             self.fail(vec![call], &error);
         }
     }
 
-    /// Tells the callers that their calls were not sent.
+    /// Fails calls that could not be sent.
     fn fail(&self, calls: Vec<Message>, error: &PublishError) {
         for call in calls {
             let error = error.clone();
@@ -294,18 +300,18 @@ impl Shared {
 }
 
 impl Ticket {
-    /// The call has its outcome.
+    /// Records that the call has its outcome.
     pub(crate) fn ended(&mut self) {
         self.waits = None;
     }
 
-    /// Takes the call back if it still waits. Whether it did: then nothing of it was sent.
+    /// Withdraws the call if it still waits. Returns whether it did: then nothing of it was sent.
     pub(crate) fn withdraw(&mut self) -> bool {
         let id = self.waits.take();
         id.is_some_and(|id| self.batcher.withdraw(&id))
     }
 
-    /// The queue to which it went if it went with others.
+    /// The batch queue: where the call went if it was sent in a batch.
     pub(crate) fn batch_queue(&self) -> &str {
         &self.batcher.queue
     }
@@ -327,7 +333,7 @@ async fn send_all(shared: Arc<Shared>) {
             () = shared.wake.notified() => {}
             Some(()) = OptionFuture::from(due.map(sleep_until)) => {}
         }
-        // Whoever has just got an answer is to come along with the next call.
+        // Callers that have just been answered may call again first, and join this batch.
         yield_now().await;
         shared.flush().await;
     }
@@ -338,4 +344,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const MOST_OUTBOXES: usize = 1024;
+const MAX_BATCHERS: usize = 1024;

@@ -1,6 +1,7 @@
-//! The calls of one method on their way from one client, and those that wait to go with others.
+//! The calls of one method from one client: those in flight, and those that wait to be batched.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tokio::time::Instant;
 
 use crate::wire::batch_route::BELIEVED;
@@ -8,12 +9,12 @@ use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;
 
-/// Decides when calls go and which go together.
+/// Decides when calls are sent, and which calls share a batch.
 ///
-/// Nothing but the calls themselves sets the pace. While none is on its way, a call goes at once. While some
-/// are, others wait until they are [`SHARE`] of those, or those are answered, or [`Batching::max_delay`] is over.
-/// So the more callers there are, the more calls a message carries, and a few messages are always on their
-/// way, which keeps all that handle them busy.
+/// The calls themselves set the pace. While no call is in flight, a call is sent at once. Otherwise
+/// calls wait until there is one of them for every [`SHARE`] in flight, or until those in flight
+/// are answered, or until [`Batching::max_delay`] is over. So more callers mean more calls per
+/// message, and a few messages are always in flight, which keeps all who handle them busy.
 #[derive(Debug)]
 pub(crate) struct Batcher {
     pub(crate) method: String,
@@ -23,27 +24,27 @@ pub(crate) struct Batcher {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Until when servers are taken to understand batches: one said so not long ago.
+    /// Until this time, servers are believed to accept batches, because one said so recently.
     open_until: Option<Instant>,
-    /// Until when they are not, since a batch found no queue.
+    /// Until this time, servers are believed not to accept batches, because a batch found no queue.
     shut_until: Option<Instant>,
-    /// At most as many as may be in flight.
+    /// The waiting calls; at most as many as may be in flight.
     waiting: Vec<Message>,
     bytes: usize,
-    /// When the first of them came.
+    /// When the first waiting call arrived.
     since: Option<Instant>,
-    /// Calls that were let in and have not ended, with those that wait.
+    /// The number of calls that have entered and not left, including those that wait.
     inside: usize,
-    /// Whether no two calls went together of late.
+    /// Whether the last message taken from here was a single call.
     is_lone: bool,
 }
 
-/// What becomes of a call that comes to an outbox.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+/// What becomes of a call that enters a batcher.
+#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
 pub(crate) enum Admission {
-    /// It goes by itself, at once.
+    /// It is sent individually, at once.
     Goes(Message),
-    /// It waits for others, and this is whether somebody must look after that.
+    /// It waits for others. `wake` says whether the sending task must be woken.
     Waits { wake: bool },
 }
 
@@ -59,7 +60,7 @@ impl Batcher {
         }
     }
 
-    /// Lets a call in, which is inside until it [`leave`](Self::leave)s.
+    /// Adds a call, which counts as inside until it [`leave`](Self::leave)s.
     pub(crate) fn enter(&self, call: Message, options: &Batching) -> Admission {
         let mut state = self.lock();
         state.inside += 1;
@@ -82,26 +83,26 @@ impl Batcher {
         }
     }
 
-    /// Lets a call out that has ended. Whether others that wait should go now.
+    /// Removes a call that has ended. Returns whether the waiting calls should be sent now.
     pub(crate) fn leave(&self, options: &Batching) -> bool {
         let mut state = self.lock();
         state.inside = state.inside.saturating_sub(1);
         !state.waiting.is_empty() && state.is_due(Instant::now(), options)
     }
 
-    /// Takes back a call that waits. Whether it did.
+    /// Withdraws a call if it still waits. Returns whether it did.
     pub(crate) fn withdraw(&self, id: &CorrelationId) -> bool {
         let mut state = self.lock();
-        let is_it = |call: &Message| call.correlation_id.as_ref() == Some(id);
-        let Some(place) = state.waiting.iter().position(is_it) else {
+        let is_wanted = |call: &Message| call.correlation_id.as_ref() == Some(id);
+        let Some(position) = state.waiting.iter().position(is_wanted) else {
             return false;
         };
-        let call = state.waiting.remove(place);
+        let call = state.waiting.remove(position);
         state.bytes -= call.body.len();
         true
     }
 
-    /// The calls that go together now; none if no call waits, or they may wait longer.
+    /// Takes the calls of the next batch; none if no call waits, or if they may wait longer.
     pub(crate) fn take(&self, options: &Batching) -> Vec<Message> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -113,47 +114,47 @@ impl Batcher {
             bytes += call.body.len();
             bytes <= options.max_bytes
         };
-        // Many that come at once are to spread over servers.
+        // Many calls that arrive at once should spread over several servers.
         let most = options.max_calls.min((state.inside / SPREAD).max(FEW));
         let count = state.waiting.iter().take(most).take_while(fits);
-        // One that is too large for a batch never waits.
+        // Always at least one: a call that is too large for a batch does not wait here.
         let count = count.count().max(1);
-        // Room for those that come next stays.
+        // Draining keeps the capacity for the calls that come next.
         let calls: Vec<_> = state.waiting.drain(..count).collect();
         state.bytes -= calls.iter().map(|call| call.body.len()).sum::<usize>();
         state.is_lone = count == 1;
         calls
     }
 
-    /// When the calls that wait must go; `None` if there are none.
+    /// When the waiting calls must be sent; `None` if there are none.
     pub(crate) fn due(&self, options: &Batching) -> Option<Instant> {
         let state = self.lock();
         let since = state.since.filter(|_| !state.waiting.is_empty());
         since.map(|since| since + options.max_delay)
     }
 
-    /// Takes all that waits.
+    /// Takes all waiting calls.
     pub(crate) fn clear(&self) -> Vec<Message> {
         let mut state = self.lock();
         state.bytes = 0;
         std::mem::take(&mut state.waiting)
     }
 
-    /// A server says whether it takes batches.
+    /// Records whether a server says that it accepts batches.
     pub(crate) fn advise(&self, takes: bool) {
         let mut state = self.lock();
         let now = Instant::now();
         state.open_until = (takes && !state.is_shut(now)).then(|| now + BELIEVED);
     }
 
-    /// A batch found no queue.
+    /// Records that a batch found no queue.
     pub(crate) fn shut(&self) {
         let mut state = self.lock();
         state.open_until = None;
         state.shut_until = Some(Instant::now() + BELIEVED);
     }
 
-    /// Whether it holds nothing that matters.
+    /// Whether the batcher holds nothing that matters.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
         state.inside == 0 && !state.is_open(Instant::now())
@@ -186,11 +187,13 @@ impl Waiting {
     }
 }
 
-/// Calls go when there are this many times fewer of them than of those on their way.
+/// Waiting calls are sent once there is one of them for this many calls in flight.
 const SHARE: usize = 3;
 
-/// A batch has at most such a part of all calls that are inside, unless those are [`FEW`].
+/// A batch takes at most one in this many of the calls inside, unless they are few.
 const SPREAD: usize = 4;
+
+/// A batch may take this many calls, however few are inside.
 const FEW: usize = 64;
 
 #[cfg(test)]
@@ -216,95 +219,95 @@ mod tests {
     }
 
     fn open() -> Batcher {
-        let outbox = Batcher::new("echo", "rpc.lane.echo".into());
-        outbox.advise(true);
-        outbox
+        let batcher = Batcher::new("echo", "rpc.lane.echo".into());
+        batcher.advise(true);
+        batcher
     }
 
-    fn goes(outbox: &Batcher, options: &Batching) -> bool {
-        matches!(outbox.enter(call(0, 10), options), Admission::Goes(_))
+    fn goes(batcher: &Batcher, options: &Batching) -> bool {
+        matches!(batcher.enter(call(0, 10), options), Admission::Goes(_))
     }
 
-    fn counts(outbox: &Batcher, options: &Batching) -> Vec<usize> {
-        let taken = std::iter::from_fn(|| Some(outbox.take(options).len()));
+    fn counts(batcher: &Batcher, options: &Batching) -> Vec<usize> {
+        let taken = std::iter::from_fn(|| Some(batcher.take(options).len()));
         taken.take_while(|count| *count > 0).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lone_call_goes_at_once() {
-        let (outbox, options) = (open(), Batching::default());
+        let (batcher, options) = (open(), Batching::default());
         for _ in 0..3 {
-            assert!(goes(&outbox, &options));
-            outbox.leave(&options);
+            assert!(goes(&batcher, &options));
+            batcher.leave(&options);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_gather_while_others_are_on_their_way() {
-        let (outbox, options) = (open(), Batching::default());
-        assert!(goes(&outbox, &options));
+        let (batcher, options) = (open(), Batching::default());
+        assert!(goes(&batcher, &options));
         for _ in 0..9 {
-            assert!(!goes(&outbox, &options));
+            assert!(!goes(&batcher, &options));
         }
-        assert_eq!(counts(&outbox, &options), [9]);
-        // One is answered, and its caller calls again: it waits for some of the nine.
-        outbox.leave(&options);
-        assert!(!goes(&outbox, &options));
-        assert_eq!(counts(&outbox, &options), [0; 0]);
+        assert_eq!(counts(&batcher, &options), [9]);
+        // One call is answered and its caller calls again. The new call waits for some of the nine.
+        batcher.leave(&options);
+        assert!(!goes(&batcher, &options));
+        assert_eq!(counts(&batcher, &options), [0; 0]);
         for _ in 0..6 {
-            outbox.leave(&options);
+            batcher.leave(&options);
         }
-        assert_eq!(counts(&outbox, &options), [1]);
+        assert_eq!(counts(&batcher, &options), [1]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_call_waits_longer_than_the_delay() {
-        let (outbox, options) = (open(), Batching::default());
+        let (batcher, options) = (open(), Batching::default());
         for _ in 0..9 {
-            goes(&outbox, &options);
+            goes(&batcher, &options);
         }
-        counts(&outbox, &options);
-        assert!(!goes(&outbox, &options));
+        counts(&batcher, &options);
+        assert!(!goes(&batcher, &options));
         assert_eq!(
-            outbox.due(&options),
+            batcher.due(&options),
             Some(Instant::now() + options.max_delay)
         );
-        assert_eq!(counts(&outbox, &options), [0; 0]);
+        assert_eq!(counts(&batcher, &options), [0; 0]);
         wait(options.max_delay).await;
-        assert_eq!(counts(&outbox, &options), [1]);
-        assert_eq!(outbox.due(&options), None);
+        assert_eq!(counts(&batcher, &options), [1]);
+        assert_eq!(batcher.due(&options), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_bounded_by_calls_and_bytes() {
-        let outbox = open();
+        let batcher = open();
         let options = Batching::default().max_calls(4).max_bytes(35);
-        goes(&outbox, &options);
+        goes(&batcher, &options);
         for _ in 0..10 {
-            goes(&outbox, &options);
+            goes(&batcher, &options);
         }
-        assert_eq!(counts(&outbox, &options), [3, 3, 3]);
+        assert_eq!(counts(&batcher, &options), [3, 3, 3]);
         let few = Batching::default().max_calls(4);
         for _ in 0..10 {
-            goes(&outbox, &few);
+            goes(&batcher, &few);
         }
         wait(few.max_delay).await;
-        assert_eq!(counts(&outbox, &few), [4, 4, 3]);
+        assert_eq!(counts(&batcher, &few), [4, 4, 3]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn many_that_come_at_once_go_in_several_batches() {
-        let outbox = open();
+        let batcher = open();
         let options = Batching::default();
         for calls in [200, 1000] {
             for _ in 0..calls {
-                goes(&outbox, &options);
+                goes(&batcher, &options);
             }
             wait(options.max_delay).await;
-            let counts = counts(&outbox, &options);
+            let counts = counts(&batcher, &options);
             assert!(counts.len() >= 4, "{counts:?}");
             for _ in 0..calls {
-                outbox.leave(&options);
+                batcher.leave(&options);
             }
         }
     }
@@ -312,35 +315,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_a_server_that_said_so_not_long_ago_gets_batches() {
         let options = Batching::default();
-        let outbox = Batcher::new("echo", "rpc.lane.echo".into());
-        assert!(goes(&outbox, &options) && goes(&outbox, &options));
-        outbox.advise(true);
-        assert!(!goes(&outbox, &options));
+        let batcher = Batcher::new("echo", "rpc.lane.echo".into());
+        assert!(goes(&batcher, &options) && goes(&batcher, &options));
+        batcher.advise(true);
+        assert!(!goes(&batcher, &options));
         wait(BELIEVED).await;
-        assert!(goes(&outbox, &options));
-        outbox.advise(true);
-        outbox.advise(false);
-        assert!(goes(&outbox, &options), "its handlers have become slow");
-        outbox.shut();
-        outbox.advise(true);
-        assert!(goes(&outbox, &options), "a reply from before it was gone");
+        assert!(goes(&batcher, &options));
+        batcher.advise(true);
+        batcher.advise(false);
+        assert!(goes(&batcher, &options), "its handlers have become slow");
+        batcher.shut();
+        batcher.advise(true);
+        assert!(goes(&batcher, &options), "a reply from before it was gone");
         wait(BELIEVED).await;
-        outbox.advise(true);
-        assert!(!goes(&outbox, &options));
+        batcher.advise(true);
+        assert!(!goes(&batcher, &options));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_can_be_taken_back_while_it_waits() {
-        let (outbox, options) = (open(), Batching::default());
-        goes(&outbox, &options);
+        let (batcher, options) = (open(), Batching::default());
+        goes(&batcher, &options);
         for id in 1..4 {
-            outbox.enter(call(id, 10), &options);
+            batcher.enter(call(id, 10), &options);
         }
-        assert!(outbox.withdraw(&text_id(2)));
-        assert!(!outbox.withdraw(&text_id(2)));
-        let ids = outbox.take(&options);
+        assert!(batcher.withdraw(&text_id(2)));
+        assert!(!batcher.withdraw(&text_id(2)));
+        let ids = batcher.take(&options);
         let ids = ids.into_iter().filter_map(|call| call.correlation_id);
         assert_eq!(ids.collect::<Vec<_>>(), [text_id(1), text_id(3)]);
-        assert!(!outbox.withdraw(&text_id(1)));
+        assert!(!batcher.withdraw(&text_id(1)));
     }
 }

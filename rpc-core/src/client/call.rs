@@ -20,17 +20,18 @@ use crate::error::shorten::shorten;
 use crate::wire::fault::Answer;
 use crate::wire::headers::{BadHeader, DEEPEST, SHORT_STRING, check_user_header};
 
-/// A call of a remote method: a future of its result.
+/// A call of a remote method. Await it for the result.
 ///
-/// Nothing is sent before the first poll. The arguments are encoded already, so a call borrows nothing
-/// and can be spawned, joined or selected; if they could not be encoded, awaiting it says so. Each call
-/// has a time limit, by default 30 s, and ends within 50 ms after it (on a machine that is not
-/// overloaded), whatever happens to the server or the broker.
+/// Nothing is sent before the first poll. The arguments are already encoded, so a call borrows
+/// nothing and can be spawned, joined or selected. If they could not be encoded, awaiting the call
+/// returns the error. Each call has a time limit, by default 30 s. Unless the machine is
+/// overloaded, the call ends at most 50 ms after that limit, whatever happens to the server or the
+/// broker.
 ///
 /// # Cancellation
 ///
-/// Dropping a call forgets it at once: its answer will be ignored. What was sent stays sent, so the
-/// method may still run.
+/// Dropping a call forgets it at once, and its answer is ignored. A message that was already sent
+/// stays sent, so the method may still run.
 ///
 /// # Example
 ///
@@ -73,7 +74,7 @@ impl<T, Err> Call<T, Err> {
 impl Call<Value> {
     /// Decodes the result of an untyped call into `T`.
     ///
-    /// The call ends as [`RpcError::Decode`] if it is none.
+    /// The call ends as [`RpcError::Decode`] if the result is not a `T`.
     pub fn returning<T: DeserializeOwned>(self) -> Call<T> {
         Call {
             state: self.state,
@@ -81,12 +82,14 @@ impl Call<Value> {
         }
     }
 
-    /// Asks for no answer: the call ends when the broker has taken it, whatever becomes of it then.
+    /// Asks for no answer: the call ends when the broker has accepted it, whatever becomes of it
+    /// later.
     ///
-    /// It is confirmed by the broker and stored on disk where the method's queue is durable. It does not
-    /// expire, and its handler has no deadline; the time limit is that of the confirmation. It runs at
-    /// most once, or at least once if its method is idempotent, and whether it failed is in the log of
-    /// its server only. A broker that crashes may hand on what it had stored as if it had been run.
+    /// The broker confirms the call, and stores it on disk if the method's queue is durable. The
+    /// call does not expire, and its handler has no deadline; the time limit applies to the
+    /// confirmation. The call runs at most once, or at least once if its method is idempotent. If
+    /// it fails, only its server's log says so. A broker that has crashed may deliver a stored call
+    /// as if it had already been run.
     pub fn one_way(self) -> Call<()> {
         let call = self.with(|request| request.options.one_way = true);
         Call {
@@ -100,49 +103,55 @@ impl Call<Value> {
 impl<T, Err> Call<T, Err> {
     /// Sets how long the call may take, from the first poll to the answer.
     ///
-    /// A call made inside a handler ends by the deadline of the call that is handled, if that comes
-    /// first. Less than a millisecond fails at once. Defaults to the limit of the [`Rpc`], which defaults
-    /// to 30 s.
+    /// A call made inside a handler also ends at the deadline of the call that is being handled, if
+    /// that comes first. A limit below one millisecond fails at once. Defaults to the limit of the
+    /// [`Rpc`](crate::Rpc), which defaults to 30 s.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.options.timeout = Some(timeout))
     }
 
-    /// Sets the priority, from 0 (lowest) to 255. It acts only on queues that were declared with
-    /// `x-max-priority`.
+    /// Sets the priority, from 0 (lowest) to 255. It takes effect only in queues that were declared
+    /// with `x-max-priority`.
     ///
     /// Defaults to none, which counts as 0.
     pub fn priority(self, priority: u8) -> Self {
         self.with(|request| request.options.priority = Some(priority))
     }
 
-    /// Whether to send the call again, within its time limit, when its connection or its server is lost on the way, so
-    /// that its caller sees only the result.
+    /// Whether to send the call again, within its time limit, when its connection or its server is
+    /// lost, so that the caller sees only the result.
     ///
-    /// Only for methods that may run several times: the lost call may have run, or may run yet. Defaults to
-    /// what the trait says of the method, and to off for untyped calls.
+    /// Only for methods that may run several times: the lost call may have run, or may still run.
+    /// Defaults to what the trait says about the method, and to `false` for untyped calls.
     pub fn idempotent(self, idempotent: bool) -> Self {
         self.with(|request| request.options.idempotent = idempotent)
     }
 
-    /// Whether the broker is to confirm that the method's queue has the call. The call is sent again within
-    /// its time limit while the queue refuses it.
+    /// Whether the broker must confirm that the method's queue has the call. A call that the queue
+    /// refuses is sent again within its time limit.
     ///
-    /// For methods with [quorum queues](crate::QueueOptions::quorum), which drop other calls while they have no leader, as
-    /// for a moment after a node of the cluster was lost: such a call ends as [`RpcError::Timeout`]. A call that
-    /// is refused for all its time, or at all where the [`Rpc`] is to [`fail_fast`](crate::RpcBuilder::fail_fast), ends
-    /// as [`RpcError::Overloaded`]; it did not run. The answer does not wait for the confirmation. Defaults to
-    /// whether the trait declares the queue so, and to off for untyped calls.
+    /// For methods with [quorum queues](crate::QueueOptions::quorum). While a quorum queue has no
+    /// leader, such as for a moment after a node of the cluster was lost, it drops unconfirmed
+    /// calls, which end as [`RpcError::Timeout`]. A confirmed call ends as [`RpcError::Overloaded`]
+    /// if the queue refuses it until its time limit, or if the queue refuses it once and the
+    /// [`Rpc`](crate::Rpc) is set to [`fail_fast`](crate::RpcBuilder::fail_fast); it did not run.
+    /// The answer does not wait for the confirmation. Defaults to whether the trait declares a
+    /// quorum queue for the method, and to `false` for untyped calls.
     pub fn confirmed(self, confirmed: bool) -> Self {
         self.with(|request| request.options.confirmed = confirmed)
     }
 
     /// Adds a header, which the handler finds in its [`Context`](crate::Context).
     ///
-    /// A name, also one inside the value, may have 255 bytes, and all headers together must fit one frame
-    /// (128 KiB by default); the call ends as [`RpcError::TooLarge`] otherwise. A value may be nested 126
-    /// deep. Names that the protocol or the broker gives a meaning are refused, in any case: `From`, `CC`,
-    /// `BCC`, `x-death`, `x-first-death-*`, `x-last-death-*`, `x-delivery-count` and others that RabbitMQ
-    /// writes itself, and those that start with `rpc-`. The call ends as [`RpcError::Encode`] then.
+    /// A name, including one inside the value, may have up to 255 bytes, and all headers together
+    /// must fit in one frame (128 KiB by default). Otherwise the call ends as
+    /// [`RpcError::TooLarge`].
+    ///
+    /// A value may be nested up to 126 deep. Names with a meaning for the protocol or the broker
+    /// are refused, in upper and lower case: `From`, `CC`, `BCC`, `x-death`, `x-first-death-*`,
+    /// `x-last-death-*`, `x-delivery-count` and others that RabbitMQ itself writes, and all names
+    /// that start with `rpc-`. A call with such a name, or with a deeper value, ends as
+    /// [`RpcError::Encode`].
     pub fn header(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let (name, value) = (name.into(), value.into());
         self.with(|request| match check_user_header(&name, &value) {
@@ -155,7 +164,7 @@ impl<T, Err> Call<T, Err> {
     }
 
     fn with(mut self, set: impl FnOnce(&mut Request)) -> Self {
-        // A call that was polled has been sent as it was.
+        // A call that was polled has already been sent as it was.
         if let CallState::Ready(_, request) = &mut self.state {
             set(request);
         }

@@ -12,41 +12,47 @@ use crate::connection::session::{SessionEnd, Terminated};
 use crate::transport::PublishError;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;
+use crate::wire::random_uuid::random_uuid;
 
-/// Maps correlation ids to the callers that wait. The only place that does.
+/// Maps correlation ids to waiting callers. The only place that does.
 ///
-/// Bounded by the calls in flight: an entry goes with its caller. One table belongs to one session; when
-/// that is over, nothing can enter the table any more.
+/// Bounded by the calls in flight: an entry is removed with its caller. Each session has its own
+/// table. When the session is over, no call can enter the table any more.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
     callers: Mutex<Callers>,
     end: Arc<SessionEnd>,
 }
 
-/// Ids are random, and those that peers make up are only looked for, so the hash need not be keyed.
+/// The ids in the table are random, and ids that peers make up are only looked up, so the hash need
+/// not be keyed.
 type Callers = FxHashMap<Uuid, Caller>;
 
-/// A caller in the table. A channel for each would be one more allocation a call.
+/// A caller in the table. A oneshot channel for each would cost one more allocation per call.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "each becomes the large one soon, and a box would be an allocation a call"
 )]
 enum Caller {
-    /// With what wakes it, once it has been polled.
+    /// The outcome has not arrived. The waker is there once the caller has been polled.
     Waits(Option<Waker>),
-    /// It has not looked yet.
+    /// The outcome has arrived, but the caller has not been polled since.
     Has(Outcome),
 }
 
-/// What a caller that waits is told.
+/// What a waiting caller receives.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the usual one"
+)]
 pub(crate) enum Outcome {
     /// A reply, or the call itself if it bounced.
     Answered(Message),
     /// The broker could not route the call.
     Returned,
-    /// It could not be sent.
+    /// The call could not be sent.
     Unsent(PublishError),
     /// No answer can come any more.
     Terminated(Terminated),
@@ -60,12 +66,13 @@ impl PendingCalls {
         }
     }
 
-    /// Enters a call under a fresh id. It must be entered before it is published, or its answer could
-    /// come first and find nobody.
+    /// Enters a call under a fresh id. A call must be entered before it is published: otherwise its
+    /// answer could arrive first and find no caller.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<PendingCall, Terminated> {
-        let id = Uuid::new_v4();
+        let id = random_uuid();
         let mut callers = self.lock();
-        // Under the lock: whoever ends the session looks at all callers after this.
+        // Checked under the lock: whoever ends the session sets the reason first, and then takes
+        // the lock to visit all callers.
         if let Some(reason) = self.end.get() {
             return Err(reason.clone());
         }
@@ -78,8 +85,8 @@ impl PendingCalls {
         })
     }
 
-    /// Hands what came in to its caller. Late and duplicated answers find nobody, and foreign ones have
-    /// no id that is known: they are dropped.
+    /// Delivers a message to its caller. Late and duplicate answers find no waiting caller, and
+    /// foreign ones have an unknown id: they are dropped.
     pub(crate) fn deliver(&self, message: Message, outcome: impl FnOnce(Message) -> Outcome) {
         let mut callers = self.lock();
         let caller = id_of(&message).and_then(|id| callers.get_mut(&id));
@@ -95,21 +102,21 @@ impl PendingCalls {
         if let Some(caller) = caller {
             *caller = Caller::Has(outcome(message));
         }
-        // It wakes outside of the lock, which it would take at once.
+        // Woken outside of the lock, because the caller takes the lock at once.
         drop(callers);
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Whether the caller of this call still waits.
+    /// Whether the caller of this call is still waiting.
     pub(crate) fn waits_for(&self, call: &Message) -> bool {
         let callers = self.lock();
         let caller = id_of(call).and_then(|id| callers.get(&id));
         matches!(caller, Some(Caller::Waits(_)))
     }
 
-    /// Ends every call that waits, with this reason.
+    /// Ends every waiting call with this reason.
     pub(crate) fn end(&self, reason: Terminated) {
         self.end.set(reason.clone());
         let mut wakers = Vec::new();
@@ -134,7 +141,7 @@ impl PendingCalls {
                 Some(Caller::Has(outcome)) => Poll::Ready(outcome),
                 _ => Poll::Pending,
             },
-            // It was polled again after its outcome.
+            // The call was polled again after it had its outcome.
             None => Poll::Pending,
         }
     }
@@ -145,7 +152,7 @@ impl PendingCalls {
     }
 }
 
-/// `None` for one that cannot be of a call in a table.
+/// The id of a message; `None` if it cannot be that of a call in a table.
 fn id_of(message: &Message) -> Option<Uuid> {
     match message.correlation_id {
         Some(CorrelationId::Uuid(id)) => Some(id),
@@ -153,7 +160,7 @@ fn id_of(message: &Message) -> Option<Uuid> {
     }
 }
 
-/// A call in the table; leaves it when dropped.
+/// A call in the table. Dropping it removes the call.
 #[derive(Debug)]
 pub(crate) struct PendingCall {
     id: Uuid,
@@ -167,7 +174,7 @@ impl PendingCall {
         CorrelationId::Uuid(self.id)
     }
 
-    /// Waits for the outcome, which comes once. Cancel safe.
+    /// Waits for the outcome, which arrives once. Cancel safe.
     pub(crate) async fn outcome(&mut self) -> Outcome {
         let outcome = poll_fn(|cx| self.calls.poll(self.id, cx)).await;
         self.waits = false;
@@ -179,7 +186,7 @@ impl Drop for PendingCall {
     fn drop(&mut self) {
         if self.waits {
             let caller = self.calls.lock().remove(&self.id);
-            // Outside of the lock, because the drop of a waker may run code of its own.
+            // Dropped outside of the lock, because dropping a waker may run code of its own.
             drop(caller);
         }
     }

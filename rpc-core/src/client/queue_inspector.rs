@@ -1,4 +1,4 @@
-//! Looks at queues for calls that were not answered in time.
+//! Inspects the queues of calls that were not answered in time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::progress::Progress;
 use crate::transport::{Link, QueueProbe, QueueStatus};
-use tokio_util::task::AbortOnDropHandle;
 
-/// Looks at the queues of one connection, at one after the other, and at none more often than every
-/// [`FRESH`].
+/// Inspects queues over one connection, one at a time, and each queue at most once per [`FRESH`].
 #[derive(Debug)]
 pub(crate) struct QueueInspector {
     requests: mpsc::Sender<Inspection>,
@@ -23,27 +22,33 @@ pub(crate) struct QueueInspector {
 struct Inspection {
     /// The queue of the method.
     queue: String,
-    /// That of its batches, if the call may be in one.
-    lane: Option<String>,
+    /// The batch queue of the method, if the call may be in a batch.
+    batch_queue: Option<String>,
     tx: oneshot::Sender<Progress>,
 }
 
 impl QueueInspector {
     pub(crate) fn start(link: &Arc<dyn Link>) -> Self {
         let (requests, waiting) = mpsc::channel(WAITING);
-        let task = tokio::spawn(look_at_all(Arc::clone(link), waiting));
+        let task = tokio::spawn(inspect_all(Arc::clone(link), waiting));
         Self {
             requests,
             _task: AbortOnDropHandle::new(task),
         }
     }
 
-    /// How far a call of this method got, by that time.
-    pub(crate) async fn progress(&self, method: &str, lane: Option<&str>, by: Instant) -> Progress {
+    /// Returns how far a call of this method got, or `Unknown` if that is not known by the time
+    /// `by`.
+    pub(crate) async fn progress(
+        &self,
+        method: &str,
+        batch_queue: Option<&str>,
+        by: Instant,
+    ) -> Progress {
         let (tx, rx) = oneshot::channel();
         let request = Inspection {
             queue: method.to_owned(),
-            lane: lane.map(str::to_owned),
+            batch_queue: batch_queue.map(str::to_owned),
             tx,
         };
         if self.requests.try_send(request).is_err() {
@@ -56,47 +61,52 @@ impl QueueInspector {
     }
 }
 
-async fn look_at_all(link: Arc<dyn Link>, mut waiting: mpsc::Receiver<Inspection>) {
-    let mut looks = Looks {
+async fn inspect_all(link: Arc<dyn Link>, mut waiting: mpsc::Receiver<Inspection>) {
+    let mut inspections = Inspections {
         probe: link.queue_probe(),
         link,
         seen: HashMap::new(),
     };
-    while let Some(Inspection { queue, lane, tx }) = waiting.recv().await {
-        // Its caller may have lost patience.
+    while let Some(Inspection {
+        queue,
+        batch_queue,
+        tx,
+    }) = waiting.recv().await
+    {
+        // The caller may have stopped waiting.
         if tx.is_closed() {
             continue;
         }
-        let mut progress = looks.progress(queue).await;
-        if let (Progress::Taken { .. }, Some(lane)) = (&progress, lane) {
-            // Nothing waits there; it may wait in a batch.
-            let in_lane = looks.progress(lane).await;
-            if let Progress::Queued { .. } | Progress::Unknown = in_lane {
-                progress = in_lane;
+        let mut progress = inspections.progress(queue).await;
+        if let (Progress::Taken { .. }, Some(batch_queue)) = (&progress, batch_queue) {
+            // No call waits in the method's queue; this one may wait in a batch.
+            let in_batch_queue = inspections.progress(batch_queue).await;
+            if let Progress::Queued { .. } | Progress::Unknown = in_batch_queue {
+                progress = in_batch_queue;
             }
         }
-        // Who has left does not ask.
+        // A caller that has left needs no result.
         let _ = tx.send(progress);
     }
 }
 
-/// What was seen of queues.
-struct Looks {
+/// Inspects queues, and reuses fresh results.
+struct Inspections {
     link: Arc<dyn Link>,
     probe: Box<dyn QueueProbe>,
     seen: HashMap<String, (Instant, Progress)>,
 }
 
-impl Looks {
+impl Inspections {
     async fn progress(&mut self, queue: String) -> Progress {
         let known = self.seen.get(&queue).filter(|(at, _)| at.elapsed() < FRESH);
         if let Some((_, progress)) = known {
             return progress.clone();
         }
         let progress = match timeout(LOOK_LIMIT, self.probe.probe(&queue)).await {
-            Ok(look) => progress_by(look),
+            Ok(status) => progress_by(status),
             Err(_) => {
-                // An answer that comes later would be taken for that to the next question.
+                // A late answer would be taken for the answer about the next queue.
                 self.probe = self.link.queue_probe();
                 Progress::Unknown
             }
@@ -107,8 +117,8 @@ impl Looks {
     }
 }
 
-fn progress_by(look: Option<QueueStatus>) -> Progress {
-    match look {
+fn progress_by(status: Option<QueueStatus>) -> Progress {
+    match status {
         None => Progress::Unknown,
         Some(QueueStatus::Absent) => Progress::NoQueue,
         Some(QueueStatus::There { calls: 0, servers }) => Progress::Taken { servers },
@@ -116,11 +126,11 @@ fn progress_by(look: Option<QueueStatus>) -> Progress {
     }
 }
 
-/// How long one look counts for all.
+/// How long the result of an inspection is reused.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// How long a look may take; those who ask meanwhile do not wait for it.
+/// How long an inspection may take. Callers do not wait that long: each has a limit of its own.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 
-/// How many may wait for a look; others are rx that nothing is known.
+/// How many callers may wait for an inspection. Further callers get `Unknown` at once.
 const WAITING: usize = 256;

@@ -1,4 +1,4 @@
-//! A call before it is sent, and what bounds it.
+//! A call before it is sent, and the limits of a client.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::wire::headers::{Headers, SHORT_STRING};
 use crate::wire::method_name::{self, BadName};
 use crate::wire::size_limit::SizeLimit;
 
-/// All that is known of a call before it is sent.
+/// A call before it is sent.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Cow<'static, str>,
-    /// The encoded arguments, or the first thing that was wrong with the call.
+    /// The encoded arguments, or the first error found in the call.
     pub(crate) body: Result<Bytes, Box<RpcError>>,
     pub(crate) options: CallOptions,
-    /// The deadline of the call inside whose handler this one was made.
+    /// The deadline of the call whose handler makes this one, if any.
     pub(crate) inherited: Option<Instant>,
     pub(crate) headers: Headers,
 }
@@ -48,14 +48,14 @@ impl Request {
         }
     }
 
-    /// The options of a method of a trait.
+    /// The call options that a trait declares for a method.
     pub(crate) fn options_of(method: &MethodDescriptor) -> CallOptions {
         let mut options = method.options;
         options.confirmed |= method.queue.is_some_and(|queue| queue().is_quorum());
         options
     }
 
-    /// When a call that starts now must have ended.
+    /// The deadline of a call that starts at `now`.
     pub(crate) fn deadline(&self, now: Instant, default_timeout: Duration) -> Instant {
         let timeout = self.options.timeout.unwrap_or(default_timeout);
         let own = now + timeout.min(FOREVER);
@@ -63,7 +63,7 @@ impl Request {
             .map_or(own, |inherited| own.min(inherited.max(now)))
     }
 
-    /// Keeps the first error; nothing is sent then.
+    /// Makes the call fail with this error instead of being sent. The first error is kept.
     pub(crate) fn refuse(&mut self, error: RpcError) {
         if self.body.is_ok() {
             self.body = Err(Box::new(error));
@@ -84,15 +84,16 @@ fn name_error(method: &str, reason: BadName) -> RpcError {
     }
 }
 
-/// What bounds the calls of one `Rpc`.
+/// The limits on the calls of one `Rpc`.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientLimits {
     /// The time limit of a call that sets none.
     pub(crate) timeout: Duration,
-    /// That of calls and replies.
+    /// The largest body of a call or a reply.
     pub(crate) message_size: SizeLimit,
-    /// How many calls may be in flight; others wait for their turn.
+    /// How many calls may be in flight at once. Others wait for their turn.
     pub(crate) in_flight: usize,
-    /// Whether calls fail at once, instead of at their deadline, while there is no connection.
+    /// Whether a call that cannot be sent now, such as for lack of a connection, fails at once
+    /// instead of at its deadline.
     pub(crate) fail_fast: bool,
 }

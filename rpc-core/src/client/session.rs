@@ -28,7 +28,7 @@ pub(crate) struct CallSession {
     pub(crate) confirms: Box<dyn ConfirmChannel>,
     pub(crate) batch_sender: Arc<BatchSender>,
     end: Arc<SessionEnd>,
-    /// Hands what comes in to its callers.
+    /// Delivers incoming messages to their callers.
     _pump: AbortOnDropHandle<()>,
 }
 
@@ -83,13 +83,14 @@ impl Session for CallSession {
 
 impl Drop for CallSession {
     fn drop(&mut self) {
-        // The last owner may be the runtime that shuts down: callers elsewhere must not wait for it.
+        // The last owner may be a runtime that shuts down. Callers on other runtimes must not wait
+        // for it.
         self.pending.end(Terminated::Closed);
     }
 }
 
-/// Hands what comes in on one connection to its callers, and ends the session when nothing can come
-/// any more.
+/// Delivers what arrives on one connection to its callers, and ends the session when nothing more
+/// can arrive.
 struct Pump {
     host: String,
     pending: Arc<PendingCalls>,
@@ -118,18 +119,18 @@ impl Pump {
     }
 }
 
-/// Ends a session: no call may wait on it any longer, whoever notices its end.
+/// Ends a session, so that no call waits on it any longer. Whoever notices the end calls this.
 fn end(end: &SessionEnd, batch_sender: &BatchSender, pending: &PendingCalls, reason: Terminated) {
     end.set(reason.clone());
-    // First what was never sent, which another connection may have.
+    // First the calls that were never sent: another connection may accept them.
     if let Terminated::Lost(reason) = &reason {
         batch_sender.fail_waiting(reason);
     }
     pending.end(reason);
 }
 
-/// Hands a reply, or each reply of a batch, to its caller. A batch of calls is one that bounced, and all of
-/// them did for the same reason.
+/// Delivers a reply, or each reply of a batch, to its caller. A batch of calls is one that bounced:
+/// all its calls bounced, for the same reason.
 fn deliver(calls: &PendingCalls, message: Message) {
     if message.kind != Kind::Batch {
         return calls.deliver(message, Outcome::Answered);
@@ -140,9 +141,9 @@ fn deliver(calls: &PendingCalls, message: Message) {
                 calls.deliver(message, Outcome::Answered);
             }
         }
-        Err(reason) => debug!(reason, "dropped a batch of replies"),
+        Err(reason) => debug!(reason, "dropped a batch of replies that cannot be read"),
     }
 }
 
-/// Where the broker gave no reason, as when somebody deletes the queue.
+/// The reason where the broker gives none, such as when somebody deletes the queue.
 const SILENCE: &str = "the reply queue is gone";

@@ -197,5 +197,5 @@ impl<S: Session> fmt::Debug for Failover<S> {
 /// As RFC 8305 recommends. Longer than most handshakes, and short beside the second within which all is to be back.
 const STAGGER: Duration = Duration::from_millis(250);
 
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 mod tests;

@@ -11,20 +11,26 @@ use crate::server::redelivery::{self, Verdict};
 use crate::server::settlement::{DeadLetter, Settlement};
 use crate::wire::message::{Delivery, Message};
 
-/// Judges calls as they arrive, and counts those that are not done with.
+/// Judges calls as they arrive, and counts those that are not finished.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     clock_skew: ClockSkew,
-    /// Each call that has arrived and is not done with has a clone.
+    /// Each call that has arrived and is not finished holds a clone.
     open: Arc<()>,
 }
 
 /// What is to be done with a call.
 pub(crate) enum Admitted {
-    /// It takes its turn, if only to be refused.
+    /// The call takes its turn, even if it is only refused then.
     Call(ServerCall),
-    /// This copy takes its place in its queue, and what settles the original.
-    Copy(Box<Message>, Settlement),
+    /// A copy replaces the call in its queue.
+    Copy {
+        copy: Box<Message>,
+        /// That of the original.
+        settlement: Settlement,
+        /// Counts the call until the copy has its place.
+        open: Arc<()>,
+    },
 }
 
 impl Admission {
@@ -37,7 +43,7 @@ impl Admission {
     ) -> Admitted {
         let method = &server.method;
         let verdict = redelivery::judge(method, &delivery);
-        // At the arrival: what a call waits for its turn on this machine counts too.
+        // Computed on arrival, because the time that a call waits here for its turn counts too.
         let deadline = self.clock_skew.deadline(&delivery);
         let mut dead_letter = None;
         let refused = match verdict {
@@ -49,14 +55,20 @@ impl Admission {
             }
             Verdict::Refuse(fault) => Some(fault),
             Verdict::DeadLetter(fault) => {
-                error!(method = %method.name, fault.message, "a call is given up");
+                error!(method = %method.name, fault.message, "giving up on a call");
                 dead_letter = method.options.dead_letters.clone().map(|queue| {
                     let letter = redelivery::dead_letter_of(method, &delivery.message);
                     Box::new(DeadLetter { queue, letter })
                 });
                 Some(fault)
             }
-            Verdict::Replace(copy) => return Admitted::Copy(copy, settlement),
+            Verdict::Replace(copy) => {
+                return Admitted::Copy {
+                    copy,
+                    settlement,
+                    open: Arc::clone(&self.open),
+                };
+            }
         };
         Admitted::Call(ServerCall {
             delivery,
@@ -68,7 +80,7 @@ impl Admission {
         })
     }
 
-    /// How many calls are not done with.
+    /// How many calls are not finished.
     pub(crate) fn open(&self) -> usize {
         Arc::strong_count(&self.open) - 1
     }

@@ -1,4 +1,4 @@
-//! Takes batches from the broker, for the methods of one server.
+//! Consumes the batches for the methods of one server.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,25 +25,25 @@ use crate::wire::batch_route::{BELIEVED, queue_options};
 use crate::wire::batching::Batching;
 use crate::wire::message::{Delivery, Kind};
 
-/// Where the batches of a server come from.
+/// Consumes the batch queues of a server.
 ///
-/// They have a channel of their own: a broker that refuses a batch queue, as where a server may not declare
-/// it, closes the channel, and calls that come one by one must not suffer. The queues are opened while the
-/// server serves already.
+/// Batches have a channel of their own. A broker that refuses a batch queue, for example because
+/// the server may not declare it, closes the channel, and individual calls must not suffer from
+/// that. The batch queues are opened while the server is already serving.
 pub(crate) struct BatchConsumer {
     link: Arc<dyn Link>,
-    /// Those that have a batch queue.
+    /// The methods that have a batch queue.
     methods: Vec<Arc<MethodServer>>,
     max_calls: usize,
     max_bytes: usize,
     channel: Option<BatchChannel>,
-    /// Methods whose batch queues are to be declared before the next is opened.
+    /// Methods whose batch queues must be declared before the next one is opened.
     undeclared: Vec<Arc<MethodServer>>,
-    /// Methods whose batch queues are to be opened.
+    /// Methods whose batch queues must still be opened.
     closed: VecDeque<Arc<MethodServer>>,
     opening: Option<BoxFuture<'static, Result<Opened, ServeError>>>,
     arrivals: SelectAll<BatchEvent>,
-    /// Whether no queue counts as open any more.
+    /// Whether the server is leaving: then no queue counts as open any more.
     leaving: bool,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct BatchChannel {
 }
 
 enum BatchEvent {
-    // Boxed, because most of what arrives waits in the streams.
+    // Boxed, because most batches wait in the streams.
     Batch {
         method: Arc<MethodServer>,
         batch: Box<Delivery>,
@@ -94,8 +94,8 @@ impl BatchConsumer {
         }
     }
 
-    /// The next batch, with its method and its channel; nothing, where no method takes batches. Cancel
-    /// safe.
+    /// Waits for the next batch, and returns it with its method and its channel. Waits for ever if
+    /// no method accepts batches. Cancel safe.
     pub(crate) async fn next(&mut self) -> (Arc<MethodServer>, Box<Delivery>, BatchChannel) {
         loop {
             self.open_next();
@@ -126,7 +126,8 @@ impl BatchConsumer {
         }
     }
 
-    /// Opens one queue after the other: the prefetch of a channel counts for the subscriptions that follow.
+    /// Starts to open the next queue. Queues are opened one after the other, because the prefetch
+    /// of a channel applies to the subscriptions that follow.
     fn open_next(&mut self) {
         if self.opening.is_some() {
             return;
@@ -149,8 +150,8 @@ impl BatchConsumer {
                     }
                 }
             };
-            // All before the first is taken from: one that is refused closes the channel, under batches that
-            // run.
+            // All queues are declared before the first is consumed: a refused declaration closes
+            // the channel, on which batches may already run.
             for queue in undeclared
                 .iter()
                 .filter_map(|method| method.batch_queue.as_ref())
@@ -183,8 +184,8 @@ impl BatchConsumer {
         } = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                // The broker has closed the channel. Calls still come one by one.
-                info!(%error, "batches are not taken");
+                // The broker has closed the channel. Calls still arrive individually.
+                info!(%error, "not accepting batches");
                 self.closed.clear();
                 return;
             }
@@ -208,7 +209,7 @@ impl BatchConsumer {
     async fn shut_all(&mut self) {
         self.queues().for_each(BatchQueue::shut);
         self.closed.clear();
-        // A subscription that was given up half way would go on at the broker, and hold batches.
+        // A subscription that was abandoned half way would live on at the broker, and hold batches.
         if let Some(opening) = self.opening.take() {
             let opened = opening.await;
             self.enter(opened);
@@ -221,9 +222,9 @@ impl BatchConsumer {
             .filter_map(|method| method.batch_queue.as_ref())
     }
 
-    /// Leaves the queues: tells callers to send no more batches, and hands back those that still come until
-    /// all must know. What is left in a batch queue would wait for another server that takes batches, and
-    /// there may be none.
+    /// Leaves the batch queues. Tells callers to send no more batches, and hands back batches that
+    /// still arrive until every caller must know. A batch that is left in its queue would wait for
+    /// another server that accepts batches, and there may be none.
     pub(crate) async fn leave(&mut self) {
         self.leaving = true;
         self.shut_all().await;
@@ -233,7 +234,7 @@ impl BatchConsumer {
             let end = last + BELIEVED + ON_THE_WAY;
             while let Ok((method, batch, channel)) = timeout_at(end, self.next()).await {
                 if batch.redelivered {
-                    // It would come back here at once.
+                    // Handed back now, it would return to this server at once.
                     redelivered.push((method, batch));
                 } else {
                     channel.hand_back(&method, *batch).await;
@@ -254,12 +255,12 @@ impl BatchConsumer {
         }
     }
 
-    /// Its channel, if there is one.
+    /// The channel of the batch queues, if there is one.
     pub(crate) fn channel(&self) -> Option<&Arc<dyn ServeChannel>> {
         self.channel.as_ref().map(|channel| &channel.channel)
     }
 
-    /// Closes its channel.
+    /// Closes the channel of the batch queues.
     pub(crate) async fn close(&mut self) {
         self.leaving = true;
         self.shut_all().await;
@@ -285,7 +286,7 @@ async fn until_opened<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
 }
 
 impl BatchChannel {
-    /// Hands back the calls of a batch, each by itself, to the queue of their method.
+    /// Hands back the calls of a batch individually, to the queue of their method.
     async fn hand_back(&self, server: &MethodServer, batch: Delivery) {
         let channel = &*self.channel;
         let method = &server.method;
@@ -299,15 +300,15 @@ impl BatchChannel {
                 return unreadable::reject(channel, method, batch_queue, batch).await;
             }
             if batch.redelivered {
-                // As fresh messages they would lose the mark that they may have run before.
+                // As new messages, the calls would lose the mark that they may have run before.
                 return channel.requeue(batch.tag).await;
             }
-            // A batch that cannot be read would not be run either.
+            // A batch that cannot be read would not run either, so nothing takes its place.
             let calls = unpack(&batch.message).unwrap_or_default();
             replace_batch(channel, batch.tag, method, calls).await
         };
         if let Err(error) = handed_back.await {
-            // It goes to another server with the channel's end.
+            // The broker redelivers the batch when the channel ends.
             debug!(
                 queue,
                 reason = error.reason.words,
@@ -317,5 +318,5 @@ impl BatchChannel {
     }
 }
 
-/// How long a batch, and the reply that invited its caller, may take on their ways.
+/// How long a batch, and the reply that invited its caller to send it, may be in transit.
 const ON_THE_WAY: Duration = Duration::from_millis(100);

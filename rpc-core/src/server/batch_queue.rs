@@ -10,11 +10,12 @@ use crate::server::handler_latency::HandlerLatency;
 use crate::wire::batch_route::queue_of;
 use crate::wire::batching::{Batching, Mode};
 
-/// Whether batches of a method are taken, and since when its callers believe so.
+/// The batch queue of a method: whether it is consumed, and when callers were last invited to use
+/// it.
 #[derive(Debug)]
 pub(crate) struct BatchQueue {
     pub(crate) name: String,
-    /// How many batches are taken at a time.
+    /// How many batches the server takes at a time.
     pub(crate) prefetch: u16,
     is_open: AtomicBool,
     /// When a caller was last invited to send batches.
@@ -23,10 +24,10 @@ pub(crate) struct BatchQueue {
 }
 
 impl BatchQueue {
-    /// `None` for a method that takes no batches.
+    /// `None` for a method that does not accept batches.
     ///
-    /// What a method's own queue promises beyond the usual (an order, a limit, replicas), and what few
-    /// calls at a time mean, a queue beside it would not keep.
+    /// A second queue would not keep what unusual options of the method's own queue promise (an
+    /// order, a limit, replicas), nor what a low concurrency means.
     pub(crate) fn of(method: &Method, batching: &Batching) -> Option<Self> {
         let options = &method.options;
         let is_usual = options.queue.arguments.is_empty() && !options.queue.auto_delete;
@@ -42,7 +43,7 @@ impl BatchQueue {
         })
     }
 
-    /// Whether callers should send batches. Those that are invited may do so for a while.
+    /// Whether callers should send batches. An invited caller may do so for a while.
     pub(crate) fn invites(&self, now: Instant) -> bool {
         let invites = self.is_open.load(Ordering::Relaxed) && self.latency.is_fast();
         if invites {
@@ -68,6 +69,6 @@ impl BatchQueue {
 /// Below this concurrency a batch would hold calls that other servers could run.
 const FEWEST: u16 = 64;
 
-/// A server takes this many times fewer batches at a time than it runs calls, so that the next batch is
-/// there when one is done, also where few callers make small ones.
+/// A server takes one batch at a time for this many calls that it may run at a time. So the next
+/// batch is there when one is done, even if few callers send small batches.
 const PER_BATCH: u16 = 32;

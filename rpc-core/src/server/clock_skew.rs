@@ -1,4 +1,4 @@
-//! When a call that arrives must have ended, by the clock of this machine.
+//! The deadline of an arriving call by this machine's clock.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -7,41 +7,44 @@ use tokio::time::Instant;
 
 use crate::wire::message::{Delivery, TimeLimit, unix_millis};
 
-/// Tells the time that a call has spent on its way from a clock that is wrong.
+/// Distinguishes the time that a call has spent in transit from the error of its caller's clock.
 ///
-/// A call says when it was sent, on its caller's clock. The difference to our clock at its arrival is the
-/// time on the way plus the clocks' difference. The clocks count as right until a call shows that they are
-/// not: one that seems to come before it was sent, or one of which its caller says that it is in time. From
-/// then on the smallest difference seen of that caller counts as that of the clocks. What a call has above
-/// it, it has spent on its way: in a queue, in the buffers of a connection that was blocked, or in those of a
-/// server that was stopped.
+/// A call says when it was sent, by its caller's clock. The difference to our clock at its arrival
+/// is the time in transit plus the skew between the clocks. The clocks count as right until a call
+/// shows that they are not: it seems to arrive before it was sent, or its caller says that it is in
+/// time. From then on, the smallest difference seen from that caller counts as the skew. What a
+/// call has beyond it was spent in transit: in a queue, in the buffers of a blocked connection, or
+/// in those of a stopped server.
 #[derive(Debug, Default)]
 pub(crate) struct ClockSkew {
-    /// By reply queue, which each connection of a caller has for itself. At most [`MAX_CALLERS`].
+    /// By reply queue; each connection of a caller has its own. At most [`MAX_CALLERS`].
     known: HashMap<String, Known>,
 }
 
-/// What is known of a caller's clock.
+/// What is known about a caller's clock.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// The smallest difference seen, in milliseconds: at least that of the clocks.
+    /// The smallest difference seen, in milliseconds. It is at least the skew.
     smallest: i64,
-    /// Whether its caller has said that a call was in time which we took for late.
+    /// Whether the caller has said that a call was in time which we had judged expired.
     is_wrong: bool,
 }
 
 /// When a call must have started, and when it must have ended.
 ///
-/// The two differ for a caller whose clock counts as right, by its smallest difference: its clock may be behind by that, so
-/// a handler that runs is given it, and its calls may all have been so long on their way, so that one which is not started
-/// by then may be late. It is refused, and its caller knows whether it is.
+/// For a caller whose clock counts as right, the two differ by the smallest difference seen. That
+/// difference may be skew: the caller's clock may be behind, so a running handler gets this much
+/// longer. It may also be time in transit, if all calls of the caller took that long. So a call
+/// that has not started by the earlier time may be late. It is refused, and its caller knows
+/// whether it really is late.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     pub(crate) starts_before: Instant,
     pub(crate) ends_by: Instant,
 }
 
-/// What is left of a call's limit, in milliseconds: until it must have started, and until it must have ended.
+/// The time left of a call's limit, in milliseconds: until the call must have started, and until it
+/// must have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Left {
     start: i64,
@@ -49,22 +52,23 @@ struct Left {
 }
 
 impl ClockSkew {
-    /// The deadline of a call that has just arrived; `None` if its caller set no limit. One before which it cannot
-    /// start any more means: it is late, or may be.
+    /// The deadline of a call that has just arrived; `None` if its caller set no limit. If it is
+    /// too late to start by then, the call is late, or may be.
     ///
     /// Foreign callers set at most the broker's TTL, which then counts from the arrival.
     pub(crate) fn deadline(&mut self, call: &Delivery) -> Option<Deadline> {
-        // First, so that a process that is stopped here takes its calls for later than they are, not for earlier.
+        // Read before the wall clock. A process that is stopped in between then judges its calls
+        // later than they are, not earlier.
         let now = Instant::now();
         let (start, end) = self.left(call, unix_millis(SystemTime::now()))?;
-        // A limit of centuries is none.
+        // A limit of centuries counts as none.
         Some(Deadline {
             starts_before: now.checked_add(start)?,
             ends_by: now.checked_add(end)?,
         })
     }
 
-    /// What is left until it must have started, and until it must have ended.
+    /// The time left until the call must have started, and until it must have ended.
     fn left(&mut self, call: &Delivery, now: u64) -> Option<(Duration, Duration)> {
         let message = &call.message;
         let Some(TimeLimit { timeout, deadline }) = message.limit else {
@@ -78,10 +82,10 @@ impl ClockSkew {
             let left = Duration::from_millis(timeout);
             return Some((left, left));
         };
-        // What lasts longer than time itself has no limit that anybody could miss.
+        // A limit that does not fit is longer than anybody could wait.
         let limit = i64::try_from(timeout).unwrap_or(i64::MAX);
         let difference = now.saturating_sub(sent);
-        // The word of a caller is good for the message's first way only.
+        // The caller's mark holds only for the first delivery of the message.
         let is_in_time = !call.redelivered && message.marks.in_time;
         let left = match self.judge(caller, difference, limit) {
             None if is_in_time => self.believe(caller, difference, limit),
@@ -91,10 +95,11 @@ impl ClockSkew {
         Some((millis(left.start), millis(left.end)))
     }
 
-    /// What is left of a call's limit; `None` if it is over, or may be.
+    /// The time left of a call's limit; `None` if the limit has passed, or may have.
     fn judge(&mut self, caller: &str, difference: i64, limit: i64) -> Option<Left> {
         let Some(known) = self.known.get_mut(caller) else {
-            // One that comes before it was sent tells that the clocks differ, and not by how much.
+            // A call that arrives before it was sent shows that the clocks differ, but not by how
+            // much.
             if difference < -TOLERANCE || difference >= limit {
                 return None;
             }
@@ -102,31 +107,33 @@ impl ClockSkew {
             return Some(Left::both(limit - difference.max(0)));
         };
         known.smallest = known.smallest.min(difference);
-        let on_the_way = difference.saturating_sub(known.smallest);
-        // All calls so far may have been as late as this one.
+        let in_transit = difference.saturating_sub(known.smallest);
+        // If the clock counts as right, all calls so far may have been as late as this one.
         let at_most = match known.is_wrong {
-            true => on_the_way,
-            false => on_the_way.max(difference),
+            true => in_transit,
+            false => in_transit.max(difference),
         };
         (at_most < limit).then_some(Left {
             start: limit - at_most,
-            end: limit - on_the_way,
+            end: limit - in_transit,
         })
     }
 
-    /// Corrects what is known by a call that seems to be late and, as its caller says, is not.
+    /// Corrects what is known, by a call that seems to be late although its caller says that it is
+    /// not.
     fn believe(&mut self, caller: &str, difference: i64, limit: i64) -> Left {
         let smallest = self.known.get(caller).map(|known| known.smallest);
-        let on_the_way = smallest.map_or(0, |smallest| difference.saturating_sub(smallest));
-        // One of the clocks was set since, if the way is longer than it can have been.
-        let on_the_way = if on_the_way < limit { on_the_way } else { 0 };
-        self.learn(caller, difference - on_the_way, true);
-        Left::both(limit - on_the_way)
+        let in_transit = smallest.map_or(0, |smallest| difference.saturating_sub(smallest));
+        // No call can have been in transit for longer than its limit: then one of the clocks was
+        // set meanwhile.
+        let in_transit = if in_transit < limit { in_transit } else { 0 };
+        self.learn(caller, difference - in_transit, true);
+        Left::both(limit - in_transit)
     }
 
     fn learn(&mut self, caller: &str, smallest: i64, is_wrong: bool) {
         if self.known.len() >= MAX_CALLERS && !self.known.contains_key(caller) {
-            // Those that are still there are learnt again by their next call.
+            // Callers that are still there are learnt again by their next call.
             self.known.clear();
         }
         let known = Known { smallest, is_wrong };
@@ -145,8 +152,8 @@ impl Left {
 
 const MAX_CALLERS: usize = 4096;
 
-/// By how many milliseconds a call of an unknown caller may seem to come before it was sent. Clocks that are kept right
-/// differ by less.
+/// By how many milliseconds a call of an unknown caller may seem to arrive before it was sent.
+/// Synchronised clocks differ by less.
 const TOLERANCE: i64 = 100;
 
 #[cfg(test)]
@@ -175,7 +182,8 @@ mod tests {
         }
     }
 
-    /// What is left of a call that was so long on its way until it must have started, and ended, in milliseconds.
+    /// The time left, in milliseconds, until a call that was in transit for `way` must have
+    /// started, and must have ended.
     fn both_left(clocks: &mut ClockSkew, skew: i64, way: i64, is_in_time: bool) -> (u128, u128) {
         let now = SENT.saturating_add_signed(skew + way);
         let mut call = call("a", SENT);
@@ -187,7 +195,7 @@ mod tests {
         (start.as_millis(), end.as_millis())
     }
 
-    /// What is left of it until it must have ended.
+    /// The time left until the call must have ended.
     fn left(clocks: &mut ClockSkew, skew: i64, way: i64) -> u128 {
         both_left(clocks, skew, way, false).1
     }
@@ -214,12 +222,12 @@ mod tests {
         for way in [1000, 900, 500] {
             assert_eq!(left(&mut clocks, 0, way), 0, "{way}");
         }
-        // One that is just in time tells little of those that come with it.
+        // A call that is only just in time says little about the calls that arrive with it.
         assert_eq!(left(&mut clocks, 0, 450), 50);
         assert_eq!(left(&mut clocks, 0, 501), 0);
         assert_eq!(left(&mut clocks, 0, 2), 500);
         assert_eq!(left(&mut clocks, 0, 498), 4);
-        // Nor where clocks are plainly wrong.
+        // The same holds where the clocks are plainly wrong.
         for skew in [-HOUR, HOUR] {
             let mut clocks = ClockSkew::default();
             for way in [1000, 900, 500, 450] {
@@ -234,7 +242,7 @@ mod tests {
             let mut clocks = ClockSkew::default();
             assert_eq!(left(&mut clocks, skew, 2), 0, "{skew}");
             assert_eq!(left_in_time(&mut clocks, skew, 4), 500, "{skew}");
-            // Then it is known.
+            // From then on, the skew is known.
             assert_eq!(left(&mut clocks, skew, 4), 500, "{skew}");
             assert_eq!(left(&mut clocks, skew, 304), 200, "{skew}");
             assert_eq!(left(&mut clocks, skew, 900), 0, "{skew}");
@@ -277,7 +285,7 @@ mod tests {
         assert_eq!(left(&mut clocks, 0, 250), (250, 450));
         assert_eq!(left(&mut clocks, 0, 500), (0, 0));
         assert_eq!(left(&mut clocks, 0, 1), (499, 500));
-        // Of a clock that is known to be wrong, only the way counts.
+        // For a clock that is known to be wrong, only the time in transit counts.
         left_in_time(&mut clocks, HOUR, 0);
         assert_eq!(left(&mut clocks, HOUR, 200), (300, 300));
     }
@@ -311,7 +319,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is known of its caller's clock.
+        /// This holds whatever is known about the caller's clock.
         #[test]
         fn who_is_longer_on_the_way_has_not_more_left(
             skew in -HOUR..HOUR,
@@ -325,14 +333,15 @@ mod tests {
                 }
                 clocks
             };
-            // A first call that seems to come before it was sent is refused; the same one later may not be.
+            // A first call that seems to arrive before it was sent is refused; the same call later
+            // may not be.
             let skew = if known.is_some() { skew } else { skew.max(-TOLERANCE) };
             let sooner = left(&mut clocks(), skew, way);
             prop_assert!(left(&mut clocks(), skew, way + more) <= sooner);
         }
     }
 
-    /// Nor is more left of any call than its caller gave it.
+    /// Also, no call gets more time than its caller gave it.
     #[test]
     fn absurd_headers_are_no_panic() {
         let numbers = [0, 1, 500, 1 << 63, u64::MAX];

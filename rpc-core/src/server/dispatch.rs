@@ -1,4 +1,4 @@
-//! From one call that has arrived to its reply.
+//! Runs one call that has arrived, and makes its reply.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -22,18 +22,18 @@ use crate::wire::fault::{Fault, kind};
 use crate::wire::message::{Delivery, JSON, Kind, Message};
 use crate::wire::size_limit::{SizeLimit, TooLarge};
 
-/// A call whose turn it is, without all that only its arrival needed.
+/// A call whose turn has come, without the data that only its arrival needed.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     correlation_id: Option<CorrelationId>,
     persistent: bool,
-    /// What the handler gets, unless the call must not run.
+    /// What the handler gets, or why the call must not run.
     run: Result<(Context, Bytes), Box<Fault>>,
 }
 
-/// Runs the handler of a call and makes the reply. Whatever is wrong with the call or happens to the
-/// handler becomes an error reply; only an idempotent call that is abandoned has none, since another
-/// server will run it.
+/// Runs the handler of a call and makes the reply. Whatever is wrong with the call, and whatever
+/// happens to the handler, becomes an error reply. Only an abandoned idempotent call has no reply,
+/// because another server will run it.
 pub(crate) async fn answer(
     method: &Method,
     call: Prepared,
@@ -49,8 +49,8 @@ pub(crate) async fn answer(
     let result = match prepared {
         Err(fault) => Err(*fault),
         Ok((context, body)) => {
-            // Around all that runs the handler's code, also the drop of its future. Its state is gone after a
-            // panic, so nobody can see it broken.
+            // Covers all that runs the handler's code, including the drop of its future. The state
+            // of the handler is gone after a panic, so nobody can see it broken.
             let running = AssertUnwindSafe(run(method, context, body, abandon));
             match running.catch_unwind().await {
                 Ok(Some(result)) => result,
@@ -71,7 +71,8 @@ pub(crate) async fn answer(
     })
 }
 
-/// Looks at a call that is to start now, unless it was refused.
+/// Prepares a call whose turn has come. A refused or expired call gets a fault instead of a
+/// context.
 pub(crate) fn prepare(
     method: &Method,
     delivery: Delivery,
@@ -109,7 +110,7 @@ pub(crate) fn prepare(
     }
 }
 
-/// Runs the handler, until its deadline; `None` if it is abandoned.
+/// Runs the handler, until its deadline at most; `None` if it is abandoned.
 async fn run(
     method: &Method,
     context: Context,
@@ -117,17 +118,18 @@ async fn run(
     abandon: &CancellationToken,
 ) -> Option<Result<Vec<u8>, Fault>> {
     let deadline = context.deadline();
-    // Made inside the scope, since a handler may look at its context before its first await.
+    // Called inside the scope, because a handler may look at its context before its first await.
     let mut handler = pin!(context.scope(async { (method.handler)(body).await }));
-    // Most handlers are done at once, and need no timer.
+    // Most handlers finish in their first poll, and need no timer.
     let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx)));
     if let Poll::Ready(result) = first.await {
         return Some(result);
     }
     let rest = async {
         tokio::select! {
-            // The deadline wins over a handler that is done at that very moment, perhaps since a call that it
-            // made has just timed out: what ends by the deadline must not depend on chance.
+            // The deadline wins over a handler that finishes at that very moment, perhaps because a
+            // call that it made has just timed out. The outcome at the deadline must not depend on
+            // chance.
             biased;
             Some(()) = OptionFuture::from(deadline.map(sleep_until)) => Some(Err(stopped(&method.name))),
             result = handler => Some(result),
@@ -155,7 +157,7 @@ fn encode_result(
     if is_awaited {
         debug!(method = name, kind = %fault.kind, "answered with an error");
     } else {
-        // Nobody else will say so.
+        // Nobody waits for the reply, so only this log reports the failure.
         warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
     }
     (Kind::Error, encode(name, &fault, size_limit))
@@ -183,20 +185,21 @@ fn abandoned(method: &str) -> Fault {
 }
 
 fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {
-    let words = panic
+    let message = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    // The words stay here: they may hold what a caller must not see.
-    error!(method, panic = words, "a handler panicked");
+    // The panic message is only logged here: it may hold what a caller must not see.
+    error!(method, panic = message, "a handler panicked");
     Fault::new(
         kind::PANICKED,
         format!("the handler of `{method}` panicked; the server's log says why"),
     )
 }
 
-/// An error's own data may be too large for a message as well; its words must still arrive.
+/// An error reply may also be too large for a message, because of its data. A shorter error takes
+/// its place, so that the caller still gets an answer.
 fn encode(method: &str, fault: &Fault, size_limit: SizeLimit) -> Vec<u8> {
     let body = fault.encode();
     match size_limit.check(&body) {
@@ -212,7 +215,8 @@ fn reply_too_large(method: &str, TooLarge { size, limit }: TooLarge) -> Fault {
     )
 }
 
-/// Whoever sent the call may have a larger limit, or none.
+/// The fault of a call that is too large for this server. Its caller may have a larger limit, or
+/// none.
 pub(crate) fn call_too_large(method: &Method, TooLarge { size, limit }: TooLarge) -> Fault {
     let name = &method.name;
     Fault::new(

@@ -3,21 +3,23 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Judges whether batches of a method are worth it: where handlers are slow, the broker is not what takes
-/// the time, and a batch would only hold what another server could run. And how many calls of a batch should
-/// share a task: as many as are over within [`SHARED_FOR`].
+/// Judges whether batches of a method are worth it. If handlers are slow, the broker is not what
+/// takes the time, and a batch would only hold calls that another server could run.
+///
+/// Also decides how many calls of a batch should share a task: as many as finish within
+/// [`SHARED_FOR`].
 #[derive(Debug)]
 pub(crate) struct HandlerLatency {
-    /// Each slow run counts [`SLOW`] up, each fast one 1 down, so that about a quarter of slow runs is what is
-    /// borne. One run that was slow by chance changes nothing.
+    /// Each slow run adds [`SLOW`] and each fast run subtracts 1, so up to about a quarter of slow
+    /// runs is tolerated. A single run that was slow by chance changes nothing.
     slow: AtomicU32,
-    /// How long a run takes, in nanoseconds: the mean of about the last [`RUNS`]. What two threads note at the same moment
-    /// may count once.
+    /// How long a run takes, in nanoseconds: the mean of about the last [`RUNS`]. Two runs that two
+    /// threads note at the same moment may count as one.
     usual: AtomicU32,
 }
 
 impl Default for HandlerLatency {
-    /// Nothing is known yet, so no run is taken for short.
+    /// Nothing is known yet, so runs are not assumed to be short.
     fn default() -> Self {
         Self {
             slow: AtomicU32::new(0),
@@ -35,7 +37,7 @@ impl HandlerLatency {
                 count.checked_sub(1)
             }
         };
-        // An error means that it was 0 already.
+        // An error means that the count was already 0.
         let _ = self
             .slow
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
@@ -49,8 +51,8 @@ impl HandlerLatency {
         self.slow.load(Ordering::Relaxed) < MOST / 2
     }
 
-    /// How many calls should share a task. A handler that computes keeps those behind it waiting, while there may be
-    /// processors that could run them.
+    /// How many calls should share a task. A handler that computes keeps the calls behind it
+    /// waiting, while other processors may be free to run them.
     pub(crate) fn together(&self) -> usize {
         let usual = self.usual.load(Ordering::Relaxed).max(1);
         let calls = nanos(SHARED_FOR) / usual;
@@ -62,7 +64,8 @@ fn nanos(time: Duration) -> u32 {
     u32::try_from(time.as_nanos()).unwrap_or(u32::MAX)
 }
 
-/// A message through a broker takes about half of that, so a batch can still gain.
+/// A run that takes at least this long is slow. A message through a broker takes about half as
+/// long, so with shorter runs a batch can still gain.
 const SLOW_FROM: Duration = Duration::from_millis(1);
 
 const SLOW: u32 = 3;
@@ -71,11 +74,12 @@ const MOST: u32 = 64;
 
 const RUNS: u32 = 16;
 
-/// For how long calls that share a task may keep each other waiting, as far as runs take what they usually do; some times
-/// what it takes to wake another thread.
+/// How long calls that share a task may keep each other waiting, if runs take their usual time.
+/// This is a few times the cost of waking another thread.
 const SHARED_FOR: Duration = Duration::from_micros(256);
 
-/// Also where runs take longer, as few of them are known to compute all that time.
+/// At least this many calls share a task, even where runs take longer, because few of those are
+/// known to compute all that time.
 const FEWEST_TOGETHER: u32 = 8;
 
 const MOST_TOGETHER: u32 = 64;
@@ -88,44 +92,48 @@ mod tests {
 
     #[test]
     fn a_slow_run_by_chance_changes_nothing() {
-        let pace = HandlerLatency::default();
+        let latency = HandlerLatency::default();
         for run in 0..1000 {
             let slow = run % 8 == 0;
-            pace.note(if slow { SLOW_FROM } else { FAST });
-            assert!(pace.is_fast(), "{run}");
+            latency.note(if slow { SLOW_FROM } else { FAST });
+            assert!(latency.is_fast(), "{run}");
         }
     }
 
     #[test]
     fn slow_handlers_are_noticed_soon_and_fast_ones_as_well() {
-        let pace = HandlerLatency::default();
+        let latency = HandlerLatency::default();
         for _ in 0..16 {
-            pace.note(SLOW_FROM);
+            latency.note(SLOW_FROM);
         }
-        assert!(!pace.is_fast());
+        assert!(!latency.is_fast());
         for _ in 0..64 {
-            pace.note(FAST);
+            latency.note(FAST);
         }
-        assert!(pace.is_fast());
+        assert!(latency.is_fast());
     }
 
     #[test]
     fn short_runs_share_a_task_and_others_do_hardly() {
-        let pace = HandlerLatency::default();
-        assert_eq!(pace.together(), 8);
+        let latency = HandlerLatency::default();
+        assert_eq!(latency.together(), 8);
         for _ in 0..200 {
-            pace.note(Duration::from_micros(2));
+            latency.note(Duration::from_micros(2));
         }
-        assert_eq!(pace.together(), 64);
+        assert_eq!(latency.together(), 64);
         for _ in 0..200 {
-            pace.note(Duration::from_micros(10));
+            latency.note(Duration::from_micros(10));
         }
-        assert!((20..30).contains(&pace.together()), "{}", pace.together());
-        pace.note(Duration::from_secs(10));
-        assert_eq!(pace.together(), 8);
+        assert!(
+            (20..30).contains(&latency.together()),
+            "{}",
+            latency.together()
+        );
+        latency.note(Duration::from_secs(10));
+        assert_eq!(latency.together(), 8);
         for _ in 0..200 {
-            pace.note(Duration::ZERO);
+            latency.note(Duration::ZERO);
         }
-        assert_eq!(pace.together(), 64);
+        assert_eq!(latency.together(), 64);
     }
 }

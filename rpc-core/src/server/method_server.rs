@@ -1,4 +1,4 @@
-//! One method on its server: runs its calls, answers and settles them.
+//! One method on its server: runs its calls, answers them and settles them.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -23,40 +23,41 @@ use crate::wire::fault::Fault;
 use crate::wire::message::{Delivery, Message};
 use crate::wire::size_limit::SizeLimit;
 
-/// Where the calls of a method are served.
+/// Serves the calls of one method.
 ///
-/// Each call that runs keeps a future of [`serve`](Self::serve), so what few calls need is in boxes of its
-/// own, and what only its arrival needs is gone before it runs.
+/// Each running call keeps a future of [`serve`](Self::serve) in memory. So what few calls need is
+/// boxed, and what only the arrival of a call needs is dropped before it runs.
 #[derive(Debug)]
 pub(crate) struct MethodServer {
     pub(crate) method: Method,
     pub(crate) batch_queue: Option<BatchQueue>,
-    /// That of calls and replies.
+    /// The largest body of a call or a reply.
     pub(crate) size_limit: SizeLimit,
-    /// A permit for each call that runs. The prefetch alone is no bound: calls of a connection that was lost
-    /// may still run, and those of batches do not count for it.
+    /// One permit per running call. The prefetch alone is no bound: calls of a lost connection may
+    /// still run, and calls in batches do not count towards the prefetch.
     slots: Semaphore,
-    /// Shared by those that put a copy in the place of a call, until the call is settled, or of its batch all
-    /// that can be. A copy that took this process with it before that would go to the next server together
-    /// with the call, and each of them count by itself.
+    /// Locked for reading while a copy replaces a call, until the call is settled, or until as much
+    /// of its batch is settled as can be. A copy waits for all these locks before it runs. If it
+    /// ran earlier and crashed this process, the next server would get both the copy and the call,
+    /// and would count each separately.
     replacing: RwLock<()>,
-    /// Tells that the server is leaving.
+    /// Cancelled when the server begins to leave.
     stop: CancellationToken,
-    /// Tells the handlers that the grace period is over.
+    /// Cancelled when the grace period of the handlers is over.
     abandon: CancellationToken,
 }
 
-/// A call that has arrived, with what settles it.
+/// A call that has arrived, with its settlement.
 #[derive(Debug)]
 pub(crate) struct ServerCall {
     pub(crate) delivery: Box<Delivery>,
-    /// Why it must not run.
+    /// Why the call must not run, if it must not.
     pub(crate) refused: Option<Box<Fault>>,
-    /// By the clock of this machine; `None` if the caller set no limit.
+    /// The deadline by this machine's clock; `None` if the caller set no limit.
     pub(crate) deadline: Option<Deadline>,
     pub(crate) settlement: Settlement,
     pub(crate) dead_letter: Option<Box<DeadLetter>>,
-    /// Counts it until it is done with.
+    /// Counts the call until it is finished.
     pub(crate) open: Arc<()>,
 }
 
@@ -79,33 +80,33 @@ impl MethodServer {
         }
     }
 
-    /// Serves calls that came together, as one task: most handlers are done at once, for which a task of
-    /// each call's own would cost more than the call.
+    /// Serves calls that arrived together, in one task. Most handlers finish in their first poll,
+    /// and a task for each of them would cost more than the call.
     ///
-    /// Handlers that are not done at once go on side by side.
+    /// Handlers that do not finish at once run concurrently.
     pub(crate) async fn serve_all(
         self: Arc<Self>,
         calls: Vec<ServerCall>,
         broken: mpsc::Sender<String>,
     ) {
         let mut running = FuturesUnordered::new();
-        // The place of a call that is done serves the next one.
-        let mut place = None;
+        // The box of a finished call is reused for the next one.
+        let mut spare = None;
         for call in calls {
             let serving = self.serve(call, &broken);
-            let mut serving = match place.take() {
+            let mut serving = match spare.take() {
                 None => Box::pin(serving),
-                Some(mut place) => {
-                    Pin::set(&mut place, serving);
-                    place
+                Some(mut reused) => {
+                    Pin::set(&mut reused, serving);
+                    reused
                 }
             };
             match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
-                Poll::Ready(()) => place = Some(serving),
+                Poll::Ready(()) => spare = Some(serving),
                 Poll::Pending => running.push(serving),
             }
         }
-        drop(place);
+        drop(spare);
         while running.next().await.is_some() {}
     }
 
@@ -116,7 +117,8 @@ impl MethodServer {
             drop(Box::pin(self.replacing.write()).await);
         }
         let slot = match self.slots.try_acquire() {
-            // One that must not run needs no place, and must not be handed back as if it were new.
+            // A call that must not run needs no slot, and must not be handed back as if it were
+            // new.
             _ if call.refused.is_some() => None,
             Ok(slot) => Some(slot),
             Err(_) => match Box::pin(self.slot(&call.delivery.message)).await {
@@ -131,7 +133,7 @@ impl MethodServer {
             }
         }
         let started = Instant::now();
-        // In a block, or what is gone after it would keep its room.
+        // In a block: otherwise the future would keep memory for variables that are no longer used.
         let (prepared, reply_to, knows_batches, settlement, _open) = {
             let ServerCall {
                 delivery,
@@ -156,7 +158,8 @@ impl MethodServer {
         );
         let answer = answer.await;
         drop(slot);
-        // Without an answer it stays unsettled, and goes to another server with the channel's end.
+        // Without an answer the call stays unsettled. The broker redelivers it when the channel
+        // ends.
         let Some(mut reply) = answer else {
             return;
         };
@@ -169,7 +172,7 @@ impl MethodServer {
         self.tell_if_broken(settled, broken);
     }
 
-    /// Puts a copy in the place of a call.
+    /// Replaces a call with a copy.
     pub(crate) async fn replace(
         &self,
         settlement: Settlement,
@@ -181,23 +184,23 @@ impl MethodServer {
         self.tell_if_broken(replaced, broken);
     }
 
-    /// Leaves a call that was not started to another server.
+    /// Hands a call that was not started back, for another server.
     async fn hand_back(&self, call: ServerCall, broken: &mpsc::Sender<String>) {
         let message = call.delivery.message.for_another();
         let handed_back = call.settlement.replace(&self.method, message);
         self.tell_if_broken(handed_back.await, broken);
     }
 
-    /// Waits until fewer calls run than may.
+    /// Waits for a free slot.
     async fn slot(&self, call: &Message) -> Result<Option<SemaphorePermit<'_>>, Leaves> {
         tokio::select! {
-            // Never closed.
+            // The semaphore is never closed.
             slot = self.slots.acquire() => Ok(slot.ok()),
             () = self.stop.cancelled(), if !is_unique(call) => Err(Leaves),
         }
     }
 
-    /// Gives the channel up on which something could not be sent.
+    /// Reports a channel as broken if something could not be sent on it, so that it is abandoned.
     pub(crate) fn tell_if_broken(
         &self,
         sent: Result<(), PublishError>,
@@ -205,11 +208,11 @@ impl MethodServer {
     ) {
         if let Err(error) = sent {
             let reason = format!("`{}`: {}", self.method.name, error.reason);
-            // Full means that the reason is known already.
+            // A full channel means that a reason is already known.
             drop(broken.try_send(reason));
         }
     }
 }
 
-/// The server leaves before it is a call's turn.
+/// The server leaves before it is the call's turn.
 struct Leaves;

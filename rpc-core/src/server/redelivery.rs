@@ -1,4 +1,4 @@
-//! What becomes of a call that a server had before.
+//! What becomes of a call that another server already had.
 
 use serde_json::Value;
 
@@ -10,24 +10,28 @@ use crate::wire::message::{Delivery, Message};
 /// What to do with a delivery.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// No server was lost with it, or few enough.
+    /// No server was lost with the call, or few enough.
     Run,
-    /// It must not run.
+    /// The call must not run.
     Refuse(Fault),
-    /// It has taken servers with it, as often as may be.
+    /// Too many servers were lost with the call.
     DeadLetter(Fault),
-    /// It may run, but first the loss must be written down: this message takes its place.
+    /// The call may run, but the loss must be recorded first: this message replaces it.
     Replace(Box<Message>),
 }
 
-/// Judges by how many servers were lost with the call.
+/// Judges a call by how many servers were lost with it.
 ///
-/// RabbitMQ says of a call in a classic queue only that it was delivered before, not how often. A quorum queue
-/// says it, but counts too what it gave to servers of a node that had gone down, for a moment when the node
-/// comes back. A caller that sends its call again counts by itself. For one that does not, a copy takes its place that
-/// bears the count of servers that had it; if its server is lost too, it comes back with both. That a copy was made cannot
-/// be told from the call itself, though: if the connection is lost before the call is acked, both are there, and count each
-/// by itself.
+/// For a call in a classic queue, RabbitMQ says only that it was delivered before, not how often. A
+/// quorum queue says how often. But when a node comes back, the queue for a moment delivers to
+/// servers that the node had before, and counts that too.
+///
+/// A caller that sends its call again counts the losses itself. Any other call is replaced by a
+/// copy, which carries the number of servers that had the call. If the server of the copy is lost
+/// too, the copy comes back with that number and marked as redelivered.
+///
+/// The call itself does not show that a copy was made, though. If the connection is lost before the
+/// call is acknowledged, both exist, and each is counted separately.
 pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     let message = &delivery.message;
     let by_broker = match message.user_id {
@@ -48,7 +52,8 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
         return Verdict::Refuse(Fault::new(
             kind::INTERRUPTED,
             format!(
-                "a server that had taken `{name}` was lost; it may have run, and is not idempotent"
+                "a server was lost while it had this call of `{name}`; the call may have run, \
+                 and the method is not idempotent"
             ),
         ));
     }
@@ -56,7 +61,7 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
         return Verdict::DeadLetter(Fault::new(
             kind::POISONED,
             format!(
-                "{lost} servers were lost while they ran this call of `{name}`; no other tries"
+                "{lost} servers were lost while they ran this call of `{name}`; it is not run again"
             ),
         ));
     }
@@ -66,15 +71,17 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     if message.reply_to.is_some() && message.marks.idempotent {
         return Verdict::Refuse(Fault::new(
             kind::INTERRUPTED,
-            format!("a server that had taken `{name}` was lost; its caller sends it again"),
+            format!(
+                "a server was lost while it had this call of `{name}`; the caller sends it again"
+            ),
         ));
     }
     if message.user_id.is_some() {
         return Verdict::Refuse(Fault::new(
             kind::INTERRUPTED,
             format!(
-                "a server that had taken `{name}` was lost; that cannot be counted for a call with a user id \
-                 in a classic queue, so it is not run again"
+                "a server was lost while it had this call of `{name}`; losses cannot be counted for a \
+                 call with a user id in a classic queue, so it is not run again"
             ),
         ));
     }
@@ -83,7 +90,7 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     Verdict::Replace(Box::new(copy))
 }
 
-/// The copy of a call that is kept for somebody to look into.
+/// The copy of a call that goes to the dead-letter queue.
 pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
     let mut letter = Message {
         reply_to: None,
@@ -99,9 +106,10 @@ pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
     letter
 }
 
-/// Whether a copy of the call would be another call: then it is not handed to another server.
+/// Whether a copy of the call would be a different call. Such a call is not handed to another
+/// server.
 pub(crate) fn is_unique(message: &Message) -> bool {
-    // Its time would start anew.
+    // The time to live of a copy would start anew.
     let foreign_limit = message.expiration.is_some() && message.limit.is_none();
     message.user_id.is_some() || foreign_limit
 }
@@ -111,7 +119,7 @@ fn count(message: &Message, header: &str) -> u64 {
     value.and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// A call that took so many servers with it is not given to another.
+/// Once this many servers were lost with a call, it is not given to another one.
 const MOST_LOST: u64 = 2;
 
 #[cfg(test)]
@@ -152,7 +160,7 @@ mod tests {
             Verdict::Run => "run",
             Verdict::Refuse(fault) if fault.kind == kind::INTERRUPTED => "interrupted",
             Verdict::Refuse(_) => "refuse",
-            Verdict::DeadLetter(_) => "bury",
+            Verdict::DeadLetter(_) => "dead-letter",
             Verdict::Replace(copy) => match copy.marks.attempts.unwrap_or_default() {
                 1 => "count one",
                 _ => "count more",
@@ -172,14 +180,14 @@ mod tests {
         assert_eq!(verdict(true, false, &[]), "run");
         assert_eq!(verdict(true, true, &[]), "count one");
         assert_eq!(verdict(true, false, &[(ATTEMPTS, 1)]), "run");
-        assert_eq!(verdict(true, true, &[(ATTEMPTS, 1)]), "bury");
+        assert_eq!(verdict(true, true, &[(ATTEMPTS, 1)]), "dead-letter");
     }
 
     #[test]
     fn absurd_counts_are_no_reason_to_run() {
         let absurd = [(ATTEMPTS, u64::MAX)];
         assert_eq!(verdict(false, true, &absurd), "interrupted");
-        assert_eq!(verdict(true, true, &absurd), "bury");
+        assert_eq!(verdict(true, true, &absurd), "dead-letter");
     }
 
     #[test]
@@ -187,7 +195,7 @@ mod tests {
         assert_eq!(verdict(true, true, &[(DELIVERY_COUNT, 2)]), "count one");
         assert_eq!(
             verdict(true, true, &[(DELIVERY_COUNT, 3), (ATTEMPTS, 1)]),
-            "bury"
+            "dead-letter"
         );
     }
 
@@ -196,7 +204,7 @@ mod tests {
         let verdict = |headers| verdict_for(None, Some("carol"), true, true, headers);
         assert_eq!(verdict(&[]), "interrupted");
         assert_eq!(verdict(&[(DELIVERY_COUNT, 1)]), "run");
-        assert_eq!(verdict(&[(DELIVERY_COUNT, 2)]), "bury");
+        assert_eq!(verdict(&[(DELIVERY_COUNT, 2)]), "dead-letter");
     }
 
     #[test]
@@ -208,7 +216,7 @@ mod tests {
         assert_eq!(again(false, 0), "run");
         assert_eq!(again(true, 0), "interrupted");
         assert_eq!(again(false, 1), "run");
-        assert_eq!(again(true, 1), "bury");
+        assert_eq!(again(true, 1), "dead-letter");
         // Nobody waits for one that is one-way.
         assert_eq!(verdict(true, true, &[(IDEMPOTENT, 1)]), "count one");
         // What a quorum queue counts makes no difference.

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::{OnceCell, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::supervisor::{ConnectionState, Supervisor, session_by};
 use crate::contract::options::FOREVER;
@@ -22,9 +23,8 @@ use crate::wire::batching::Batching;
 use crate::wire::headers::{SHORT_STRING, longest_name};
 use crate::wire::method_name;
 use crate::wire::size_limit::SizeLimit;
-use tokio_util::task::AbortOnDropHandle;
 
-/// Starts servers and shuts them down. The connection is made for the first of them.
+/// Starts servers and shuts them down. The connection is opened for the first server.
 #[derive(Debug)]
 pub(crate) struct Registry {
     transport: Arc<dyn Transport>,
@@ -33,10 +33,10 @@ pub(crate) struct Registry {
     entries: Arc<Mutex<Entries>>,
 }
 
-/// How a server ended, once it has.
+/// How a server ended, once it has ended.
 pub(crate) type Ended = watch::Receiver<Option<Result<(), ServeError>>>;
 
-/// Which methods are taken, and the tasks behind the servers.
+/// The method names in use, and the tasks of the servers.
 #[derive(Debug, Default)]
 struct Entries {
     names: HashSet<String>,
@@ -71,7 +71,7 @@ impl Registry {
         }
     }
 
-    /// Starts a server, which stops when told so by the token.
+    /// Starts a server, which stops when the token is cancelled.
     pub(crate) async fn start(
         &self,
         methods: Vec<Method>,
@@ -92,7 +92,7 @@ impl Registry {
         let first = loop {
             match worker.subscribe(&session.link).await {
                 Ok(first) => break first,
-                // The connection is gone, which was not known yet.
+                // The connection is lost, and its state did not show that yet.
                 Err(ServeError::Connect(_)) => {
                     session = up(&mut state, Some(&session), limit).await?;
                 }
@@ -102,12 +102,12 @@ impl Registry {
         let (publish, ended) = watch::channel(None);
         let (admit, admitted) = oneshot::channel::<Registration>();
         let task = AbortOnDropHandle::new(tokio::spawn(async move {
-            // Its entry must exist before the server can end, since its end removes it.
+            // The entry must exist before the server can end, because the end removes it.
             let Ok(entry) = admitted.await else {
                 return;
             };
             let result = worker.run(first).await;
-            // Before the end is told: who waits for it may register the names again.
+            // Before the result is published: whoever waits for it may register the names again.
             drop(entry);
             publish.send_replace(Some(result));
         }));
@@ -116,21 +116,21 @@ impl Registry {
             ended: ended.clone(),
             _task: task,
         };
-        // Sent outside of the lock: on a runtime that shuts down nobody receives the entry, and dropping it
-        // takes the lock.
+        // Sent outside of the lock: on a runtime that shuts down, nobody receives the entry, and
+        // dropping it takes the lock.
         let admission = self.enter(names, running).map(|entry| admit.send(entry));
         match admission {
             Some(Ok(())) => Ok(ended),
             Some(Err(_)) => Err(ConnectError::Closed.into()),
             None => {
-                // `close` may have come before there was a connection to close.
+                // `close` may have run before there was a connection to close.
                 connection.close().await;
                 Err(ConnectError::Closed.into())
             }
         }
     }
 
-    /// `None` if all was closed meanwhile.
+    /// Adds a running server; `None` if the registry was closed meanwhile.
     fn enter(&self, names: Names, running: Running) -> Option<Registration> {
         let mut entries = lock(&self.entries);
         if entries.closed {
@@ -154,7 +154,7 @@ impl Registry {
                 ends.push(running.ended.clone());
             }
         }
-        // What `wait_for` returns is a lock, which must not be held until the others have ended, too.
+        // `wait_for` returns a lock, which must not be held until the other servers have ended.
         join_all(ends.iter_mut().map(|ended| async {
             drop(ended.wait_for(Option::is_some).await);
         }))
@@ -165,7 +165,7 @@ impl Registry {
     }
 }
 
-/// A connection other than `not`, as soon as there is one.
+/// Waits for a connection other than `not`.
 async fn up(
     state: &mut watch::Receiver<ConnectionState<ServeSession>>,
     not: Option<&Arc<ServeSession>>,
@@ -184,7 +184,8 @@ async fn up(
     }
 }
 
-/// What the broker would refuse in words that do not say where it came from, or lapin cut.
+/// Refuses what the broker would refuse without saying where it came from, and what lapin would
+/// cut.
 fn check(method: &Method) -> Result<(), ServeError> {
     let name = &*method.name;
     method_name::check(name)
@@ -198,7 +199,7 @@ fn check(method: &Method) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// The names of one server, free again when it is dropped.
+/// The method names of one server. Dropping it frees them.
 #[derive(Debug)]
 struct Names {
     names: Vec<String>,
@@ -237,7 +238,7 @@ impl Drop for Names {
     }
 }
 
-/// A server's place in the registry, which it leaves at its end.
+/// A server's entry in the registry. Dropping it at the server's end removes the entry.
 #[derive(Debug)]
 struct Registration {
     id: u64,
@@ -247,8 +248,8 @@ struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(entries) = self.names.entries.upgrade() {
-            // Dropped outside of the lock. It aborts the very task that runs this, which has no await
-            // left to be stopped at.
+            // Dropped outside of the lock. This aborts the very task that runs this code, which has
+            // no await left to be stopped at.
             let running = lock(&entries).running.remove(&self.id);
             drop(running);
         }
@@ -259,8 +260,8 @@ fn lock(entries: &Mutex<Entries>) -> MutexGuard<'_, Entries> {
     entries.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a new server waits for a connection that was lost to come back.
+/// How long a new server waits for a lost connection to come back.
 const UP_LIMIT: Duration = Duration::from_secs(10);
 
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 mod tests;

@@ -1,4 +1,5 @@
-//! ReplyBatcher to calls that came in batches; those that are ready together for one caller travel together.
+//! Batches the replies to calls that came in batches: replies that are ready together for one
+//! caller travel together.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,14 +13,15 @@ use crate::wire::message::{BATCH, Kind, Message};
 
 /// Gathers replies by caller.
 ///
-/// There is no task for it: whoever comes first for a caller lets the handlers that are ready at this moment
-/// finish, and sends what there is then. So nothing waits for a handler that takes longer.
+/// It has no task of its own. Whoever adds the first reply for a caller lets the handlers that are
+/// ready at this moment finish, and then sends all replies that are there. So no reply waits for a
+/// slower handler.
 #[derive(Debug)]
 pub(crate) struct ReplyBatcher {
     channel: Arc<dyn ServeChannel>,
     max_calls: usize,
     max_bytes: usize,
-    /// By reply queue, while somebody sends to it. Bounded by the calls that run.
+    /// By reply queue, while somebody sends to it. Bounded by the running calls.
     ready: Mutex<HashMap<Arc<str>, Vec<Ready>>>,
 }
 
@@ -39,7 +41,8 @@ impl ReplyBatcher {
         }
     }
 
-    /// Adds a reply. Whether nobody is about to send those of this caller: then who adds it must.
+    /// Adds a reply. Returns whether nobody is about to send the replies of this caller: then
+    /// whoever has added this one must [`send`](Self::send) them.
     pub(crate) fn add(&self, reply_to: &Arc<str>, reply: Message, batch: Arc<OpenBatch>) -> bool {
         let ready = Ready { reply, batch };
         let mut all = self.lock();
@@ -51,7 +54,7 @@ impl ReplyBatcher {
         true
     }
 
-    /// Sends the replies to a caller until there are no more. An error is that of any of them.
+    /// Sends the replies to a caller until there are no more. An error may concern any of them.
     pub(crate) async fn send(&self, reply_to: &str) -> Result<(), PublishError> {
         loop {
             yield_now().await;
@@ -60,14 +63,14 @@ impl ReplyBatcher {
                 return Ok(());
             }
             if let Err(error) = self.send_together(reply_to, together) {
-                // The channel is given up, and all that is unsettled on it goes to another server.
+                // The channel is abandoned, and the broker redelivers all that is unsettled on it.
                 self.lock().remove(reply_to);
                 return Err(error);
             }
         }
     }
 
-    /// What goes together; the caller's entry ends with nothing.
+    /// Takes the replies of the next message. If there are none, removes the caller's entry.
     fn take(&self, reply_to: &str) -> Vec<Ready> {
         let mut all = self.lock();
         let Some(ready) = all.get_mut(reply_to) else {
@@ -102,9 +105,9 @@ impl ReplyBatcher {
                 ..Message::default()
             },
         };
-        let done = batches.iter().filter_map(|batch| batch.answer_one());
-        let done: Vec<_> = done.collect();
-        self.channel.answer(&done, reply_to, message)
+        let tags = batches.iter().filter_map(|batch| batch.answer_one());
+        let tags: Vec<_> = tags.collect();
+        self.channel.answer(&tags, reply_to, message)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Ready>>> {
@@ -113,7 +116,7 @@ impl ReplyBatcher {
     }
 }
 
-/// A batch, which is settled with the last of its calls.
+/// A batch. It is settled with the last of its calls.
 #[derive(Debug)]
 pub(crate) struct OpenBatch {
     pub(crate) channel: Arc<dyn ServeChannel>,
@@ -137,7 +140,7 @@ impl OpenBatch {
         }
     }
 
-    /// One of its calls is done with.
+    /// Finishes one call of the batch, and settles the batch if it was the last.
     pub(crate) fn close_one(&self) -> Result<(), PublishError> {
         match self.answer_one() {
             Some(tag) => self.channel.ack(tag),
@@ -145,11 +148,13 @@ impl OpenBatch {
         }
     }
 
-    /// One of its calls is answered. If it was the last, what is to be settled with the answer.
+    /// Counts one call of the batch as answered. If it was the last, returns the tag to settle with
+    /// the answer.
     pub(crate) fn answer_one(&self) -> Option<u64> {
         self.was_last().then_some(self.tag)
     }
 
+    /// Counts one call of the batch as finished. Returns whether it was the last.
     pub(crate) fn was_last(&self) -> bool {
         self.open.fetch_sub(1, Ordering::AcqRel) == 1
     }

@@ -1,4 +1,4 @@
-//! Several streams as one.
+//! Merges several streams into one.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,13 +11,15 @@ use futures_util::task::AtomicWaker;
 
 use crate::transport::Messages;
 
-/// What its streams bring, in turn; ends when all have. Only those are looked at that may have something.
+/// Yields the items of its streams in turn, and ends when all of them have ended. Polls only
+/// streams that may have an item.
 ///
-/// `SelectAll` would do too, but wakes its own task whenever it finds all streams empty, which costs each call another turn
-/// of that task. It gives up its turn in between as well; here a stream that wakes itself does so as its task's runtime has it
-/// wait.
+/// The `SelectAll` of futures-util would do too, but it wakes its own task whenever it finds all
+/// streams empty, which costs each call one more poll of that task. It also yields to the runtime
+/// by itself. Here, a stream yields when the runtime makes it wait, and is woken by the runtime
+/// then.
 pub(crate) struct SelectAll<T> {
-    /// By their place; that of one that has ended is free.
+    /// By index. The place of a stream that has ended is free.
     streams: Vec<Option<Open<T>>>,
     ready: Arc<Ready>,
 }
@@ -28,10 +30,10 @@ struct Open<T> {
     waker: Waker,
 }
 
-/// The streams that may have something.
+/// The streams that may have an item.
 #[derive(Default)]
 struct Ready {
-    /// Each at most once.
+    /// The indices of the streams, each at most once.
     places: Mutex<VecDeque<usize>>,
     task: AtomicWaker,
 }
@@ -75,7 +77,7 @@ impl<T> Stream for SelectAll<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        // Before the look, so that a stream that wakes meanwhile is not missed.
+        // Registered before any poll, so that a stream that wakes meanwhile is not missed.
         self.ready.task.register(cx.waker());
         loop {
             let Some(index) = self.ready.lock().pop_front() else {
@@ -86,16 +88,16 @@ impl<T> Stream for SelectAll<T> {
                     Poll::Pending
                 };
             };
-            // One that has ended may have been woken before.
+            // A stream that has ended may have been woken before.
             let Some(open) = &mut self.streams[index] else {
                 continue;
             };
-            // Before its look, for the same reason.
+            // Cleared before the poll, for the same reason.
             open.place.is_ready.store(false, Ordering::Release);
             let mut context = Context::from_waker(&open.waker);
             match open.stream.as_mut().poll_next(&mut context) {
                 Poll::Ready(Some(item)) => {
-                    // It may have more; the others come first.
+                    // The stream may have more items, but the others come first.
                     open.place.enter();
                     return Poll::Ready(Some(item));
                 }
@@ -114,7 +116,7 @@ impl Ready {
 }
 
 impl Place {
-    /// Whether it was not there yet.
+    /// Marks the stream as ready. Returns whether it was not yet.
     fn enter(&self) -> bool {
         let is_new = !self.is_ready.swap(true, Ordering::AcqRel);
         if is_new {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::connection::session::Session;
-use crate::connection::session::Terminated;
+use crate::connection::session::{Session, Terminated};
 use crate::error::connect::ConnectError;
 use crate::transport::{Link, Loss};
 
@@ -31,6 +30,6 @@ impl Session for ServeSession {
         self.link.lost().await
     }
 
-    /// Servers see it by the end of their streams.
+    /// Does nothing: servers see the end by the end of their streams.
     fn end(&self, _: Terminated) {}
 }

@@ -1,4 +1,4 @@
-//! How a call is settled with the broker once it is answered: by itself, or as one of a batch.
+//! How a call is settled with the broker once it is answered: alone, or as one call of a batch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::transport::backoff::Backoff;
 use crate::transport::{PublishError, Receipt, ServeChannel};
 use crate::wire::message::Message;
 
-/// What settles a call, exactly once; without that it goes to another server with its channel's end.
+/// Settles a call, exactly once. A call that is not settled is redelivered when its channel ends.
 #[derive(Debug)]
 pub(crate) enum Settlement {
     Alone {
@@ -23,7 +23,7 @@ pub(crate) enum Settlement {
     InBatch(Arc<OpenBatch>),
 }
 
-/// A call that is to be kept for somebody to look into, and the queue for it.
+/// A call to be dead-lettered, and the queue for it.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) queue: String,
@@ -31,9 +31,9 @@ pub(crate) struct DeadLetter {
 }
 
 impl Settlement {
-    /// Answers the call, if anybody waits for it, and settles it.
+    /// Answers the call, if anybody waits for the answer, and settles it.
     ///
-    /// The reply first: a call that is settled and not answered would be lost in silence.
+    /// The reply goes first: a call that is settled and not answered would be lost silently.
     pub(crate) async fn answer(
         self,
         reply_to: Option<Arc<str>>,
@@ -55,15 +55,19 @@ impl Settlement {
         }
     }
 
-    /// Puts `call` into the queue of its method, in the place of what it came in. If the connection dies between the two,
-    /// the broker redelivers what it came in, marked as it is. Returns when the settlement is written, if it is not that of a batch
-    /// with other calls: whoever starts the copy then may take the process down, and must not take the settlement with it.
+    /// Publishes `call` to the queue of its method, and then settles the delivery in which it came.
+    /// If the connection dies between the two, the broker redelivers that delivery, marked as
+    /// redelivered.
+    ///
+    /// Returns when the settlement is written, unless the delivery is a batch with other unfinished
+    /// calls. A copy that is started after that may crash the process, and must not take the
+    /// settlement with it.
     pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
         let receipt = place(self.channel(), method, call).await?;
         match (self, receipt) {
-            // The broker marks it as redelivered: "it may have run".
+            // The broker marks the call as redelivered, which means that it may have run.
             (Self::Alone { channel, tag }, Receipt::Refused) => channel.requeue(tag).await,
-            // Where the queue is gone, the call that this one replaces is gone with it.
+            // If the queue is gone, the call that this one replaces is gone with it.
             (Self::Alone { channel, tag }, Receipt::Taken | Receipt::Unroutable) => {
                 channel.ack_written(tag).await
             }
@@ -83,8 +87,9 @@ impl Settlement {
     }
 }
 
-/// Puts a copy of a call into the queue of its method, confirmed: nobody would miss one that was lost before its caller's
-/// time is over. A queue that refuses it, as while a quorum queue elects its leader, is asked again for [`REFUSED_LIMIT`].
+/// Publishes a copy of a call to the queue of its method, with confirmation: until its caller's
+/// deadline, nobody would miss a copy that was lost. If the queue refuses the copy, as a quorum
+/// queue does while it elects a leader, the copy is published again for [`REFUSED_LIMIT`].
 async fn place(
     channel: &dyn ServeChannel,
     method: &Method,
@@ -94,7 +99,8 @@ async fn place(
     let bounces = method.options.queue.bounces_new() && call.from.is_some();
     loop {
         match channel.place(&method.name, call.clone()).await? {
-            // Its caller has it, as overloaded. Placed again, it might run after all.
+            // The call has bounced to its caller as overloaded. Placed again, it might run after
+            // all.
             Receipt::Refused if bounces => return Ok(Receipt::Taken),
             Receipt::Refused if Instant::now() < limit => sleep(backoff.next_wait()).await,
             receipt => return Ok(receipt),
@@ -102,7 +108,7 @@ async fn place(
     }
 }
 
-/// Puts all calls of a batch into the queue of their method, in the place of the batch.
+/// Replaces a batch by its calls, in the queue of their method.
 pub(crate) async fn replace_batch(
     channel: &dyn ServeChannel,
     tag: u64,
@@ -112,7 +118,7 @@ pub(crate) async fn replace_batch(
     let placing = calls
         .into_iter()
         .map(|call| place(channel, method, call.for_another()));
-    // All at once: the broker confirms each.
+    // All at once, because each waits for its confirmation by the broker.
     let receipts = try_join_all(placing).await?;
     if receipts.iter().all(|receipt| *receipt == Receipt::Taken) {
         channel.ack(tag)
@@ -121,7 +127,8 @@ pub(crate) async fn replace_batch(
     }
 }
 
-/// No call of a batch can go back alone. Unsettled, all do with the channel's end, marked as redelivered.
+/// A single call of a batch cannot go back. All go back unsettled when the channel ends, and are
+/// marked as redelivered.
 fn not_placed() -> PublishError {
     PublishError {
         sent: true,
@@ -129,8 +136,8 @@ fn not_placed() -> PublishError {
     }
 }
 
-/// Puts a call aside for somebody to look into. A queue that does not take it is not asked again, since the caller waits;
-/// then what is logged is all that is left of it.
+/// Publishes a call to its dead-letter queue. If the queue refuses it, the call is not published
+/// again, because the caller waits. Then the log entry is all that is left of it.
 pub(crate) async fn keep(
     channel: &dyn ServeChannel,
     DeadLetter { queue, letter }: DeadLetter,
@@ -142,13 +149,14 @@ pub(crate) async fn keep(
     };
     error!(
         queue,
-        reason, "a call that was given up is lost: the dead-letter queue did not take it"
+        reason, "a dead-lettered call is lost: the dead-letter queue did not take it"
     );
     Ok(())
 }
 
-/// So long a queue that refuses a call that is handed back is asked again. A cluster that elects a leader may take seconds.
+/// How long a call that is handed back is published again while its queue refuses it. A cluster may
+/// take seconds to elect a leader.
 const REFUSED_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -20,20 +20,22 @@ use crate::transport::{Link, ServeChannel};
 use crate::wire::message::{Delivery, Kind};
 use crate::wire::queue_options::QueueOptions;
 
-/// Where the calls of a server come from.
+/// The channels of a server, and the calls that arrive on them.
 pub(crate) struct Subscription {
     pub(crate) channel: Arc<dyn ServeChannel>,
     arrivals: SelectAll<Arrival>,
     pub(crate) batches: BatchConsumer,
-    /// Takes the reason when a reply or an ack could not be sent. The channel is given up then, so that the
-    /// broker hands its calls to a server that can answer. One reason is enough, so it holds one.
+    /// Takes the reason when a reply or an ack could not be sent. The channel is then abandoned, so
+    /// that the broker redelivers its calls to a server that can answer. One reason is enough, so
+    /// the capacity is 1.
     pub(crate) broken: mpsc::Sender<String>,
     breaks: mpsc::Receiver<String>,
 }
 
-/// What a subscription brings.
+/// What a subscription yields.
 pub(crate) enum Arrival {
-    // Boxed, because most of a channel's arrivals wait in its streams, and the others are small.
+    // Boxed, because most deliveries of a channel wait in its streams, and the other variants are
+    // small.
     Call {
         method: Arc<MethodServer>,
         call: Box<Delivery>,
@@ -43,7 +45,7 @@ pub(crate) enum Arrival {
         batch: Box<Delivery>,
         channel: BatchChannel,
     },
-    /// The subscription of a method is over: the broker cancelled it, or the channel is gone.
+    /// The subscription of a method has ended: the broker cancelled it, or the channel is gone.
     Ended { method: Arc<MethodServer> },
     /// An answer could not be sent.
     Broken { reason: String },
@@ -75,24 +77,24 @@ impl Subscription {
     }
 
     async fn subscribe_all(&mut self, methods: &[Arc<MethodServer>]) -> Result<(), ServeError> {
-        // All are declared before the first is taken from. A server that cannot start must not have taken
-        // calls: they would count as begun.
+        // All queues are declared before the first is consumed. A server that cannot start must not
+        // have taken calls, because they would count as started.
         self.declare(methods).await?;
         for method in methods {
-            self.take_from(Arc::clone(method)).await?;
+            self.consume(Arc::clone(method)).await?;
         }
         Ok(())
     }
 
-    /// Subscribes to one method again, whose queue may be gone.
+    /// Subscribes to one method again. Its queue may be gone, so it is declared first.
     pub(crate) async fn renew(&mut self, method: Arc<MethodServer>) -> Result<(), ServeError> {
         self.declare(std::slice::from_ref(&method)).await?;
-        self.take_from(method).await
+        self.consume(method).await
     }
 
     async fn declare(&mut self, methods: &[Arc<MethodServer>]) -> Result<(), ServeError> {
         let methods = methods.iter().map(|server| &server.method);
-        // Methods may share one.
+        // Methods may share a dead-letter queue.
         let dead_letters: BTreeSet<_> = (methods.clone())
             .filter_map(|method| method.options.dead_letters.as_deref())
             .collect();
@@ -107,7 +109,7 @@ impl Subscription {
         Ok(())
     }
 
-    async fn take_from(&mut self, server: Arc<MethodServer>) -> Result<(), ServeError> {
+    async fn consume(&mut self, server: Arc<MethodServer>) -> Result<(), ServeError> {
         let method = &server.method;
         let subscribing = (self.channel).subscribe(&method.name, method.options.concurrency);
         let deliveries = subscribing.await?;
@@ -123,7 +125,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// What comes next; nothing, where there is no method. Cancel safe.
+    /// Waits for the next arrival. Waits for ever if there is no method. Cancel safe.
     pub(crate) async fn next(&mut self) -> Arrival {
         tokio::select! {
             Some(reason) = self.breaks.recv() => Arrival::Broken { reason },
@@ -136,7 +138,7 @@ impl Subscription {
         }
     }
 
-    /// What settles a call that came by itself.
+    /// The settlement of a call that arrived individually.
     pub(crate) fn settlement(&self, tag: u64) -> Settlement {
         Settlement::Alone {
             channel: Arc::clone(&self.channel),
@@ -144,7 +146,7 @@ impl Subscription {
         }
     }
 
-    /// The channel of calls that come one by one, and that of batches.
+    /// The channel of individual calls, and that of batches if there is one.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<dyn ServeChannel>> {
         [&self.channel].into_iter().chain(self.batches.channel())
     }
@@ -154,8 +156,9 @@ impl Subscription {
         join(self.channel.close(), self.batches.close()).await;
     }
 
-    /// Hands back all that has arrived and was not taken, and returns what is better run, or rejected, here.
-    /// Only after the channel's `cancel`, which ends the streams.
+    /// Hands back the calls that have arrived and were not started. Returns those that are better
+    /// run, or rejected, here. Must be called only after the channel's `cancel`, which ends the
+    /// streams.
     pub(crate) async fn hand_back(&mut self) -> Vec<(Arc<MethodServer>, Box<Delivery>)> {
         let mut kept = Vec::new();
         let mut handed_back = Vec::new();
@@ -171,7 +174,7 @@ impl Subscription {
             let settlement = self.settlement(call.tag);
             handed_back.push(async move {
                 let handed_back = if call.redelivered {
-                    // As a fresh message it would lose the mark that it may have run before.
+                    // As a new message, the call would lose the mark that it may have run before.
                     settlement.channel().requeue(call.tag).await
                 } else {
                     let copy = call.message.for_another();
@@ -183,7 +186,7 @@ impl Subscription {
                 }
             });
         }
-        // All at once: the broker confirms each.
+        // All at once, because each waits for its confirmation by the broker.
         join_all(handed_back).await;
         kept
     }

@@ -11,30 +11,31 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
-/// Runs futures side by side. Dropping it stops them.
+/// Runs futures concurrently. Dropping it stops them.
 ///
-/// A task that is done with one waits for the next, since to begin and end a task costs more than most calls do. Nobody waits
-/// for the end of one either, before all are to end: it would wake the task of the server for each call once more.
+/// A task that has finished one future waits for the next, because starting and ending a task costs
+/// more than most calls. Nor does anybody wait for the end of a single task before all are to end:
+/// that would wake the server's task once more for each call.
 #[derive(Default)]
 pub(crate) struct TaskPool {
-    /// At most as many as have run at a time, some of which may be over.
+    /// At most as many tasks as have run at the same time. Some of them may have ended.
     tasks: JoinSet<()>,
     idle: Arc<Mutex<Idle>>,
 }
 
-/// Something to run.
+/// A future to run.
 type Work = BoxFuture<'static, ()>;
 
 #[derive(Default)]
 struct Idle {
     /// At most [`MOST_IDLE`].
     tasks: Vec<oneshot::Sender<Work>>,
-    /// Whether tasks end that are done.
+    /// Whether a task that has finished its future ends, instead of waiting for another.
     is_over: bool,
 }
 
 impl TaskPool {
-    /// Runs a future, by itself.
+    /// Runs a future, in a task that is idle or in a new one.
     pub(crate) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let mut work = work.boxed();
         loop {
@@ -44,7 +45,7 @@ impl TaskPool {
             };
             match task.send(work) {
                 Ok(()) => return,
-                // It was stopped with its runtime.
+                // That task was stopped with its runtime.
                 Err(refused) => work = refused,
             }
         }
@@ -54,7 +55,7 @@ impl TaskPool {
         self.tasks.spawn(run(work, Arc::clone(&self.idle)));
     }
 
-    /// Waits until all that runs is over. Cancel safe.
+    /// Waits until all tasks have ended. Cancel safe.
     pub(crate) async fn finish(&mut self) {
         let idle = {
             let mut idle = lock(&self.idle);
@@ -67,7 +68,7 @@ impl TaskPool {
         }
     }
 
-    /// Stops all, where they next wait.
+    /// Stops all tasks where they next wait.
     pub(crate) fn abort(&mut self) {
         self.tasks.abort_all();
     }
@@ -79,11 +80,11 @@ impl fmt::Debug for TaskPool {
     }
 }
 
-/// Runs one thing after the other.
+/// The body of a task: runs one future after the other.
 async fn run(mut work: Work, idle: Arc<Mutex<Idle>>) {
     loop {
         (&mut work).await;
-        // What it holds goes before the wait.
+        // What the future holds is dropped before the wait.
         drop(work);
         let next = {
             let mut idle = lock(&idle);
@@ -96,7 +97,7 @@ async fn run(mut work: Work, idle: Arc<Mutex<Idle>>) {
         };
         match next.await {
             Ok(next) => work = next,
-            // All are to end.
+            // All tasks are to end.
             Err(_) => return,
         }
     }
@@ -107,7 +108,7 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Handlers' panics are caught where they run; this is for a defect of the library.
+/// Panics of handlers are caught where handlers run, so a panic here is a defect of the library.
 fn log_if_panicked(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
@@ -116,8 +117,8 @@ fn log_if_panicked(ended: Result<(), JoinError>) {
     }
 }
 
-/// How many tasks wait for work at most. Where there are more calls at a time, they are in no lack of others to share the
-/// costs with.
+/// How many tasks may wait for work. With more calls at a time, each call has enough others to
+/// share the costs with.
 const MOST_IDLE: usize = 16;
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::transport::{PublishError, ServeChannel};
 use crate::wire::headers::UNREADABLE;
 use crate::wire::message::Delivery;
 
-/// Rejects it. Nobody is answered: whom it names is as doubtful as the rest. Requeued, it would come back for ever.
+/// Rejects the message. Nobody is answered, because the caller that the message names is as
+/// doubtful as the rest of it. Requeued, the message would come back for ever.
 pub(crate) async fn reject(
     channel: &dyn ServeChannel,
     method: &Method,
@@ -19,17 +20,17 @@ pub(crate) async fn reject(
 ) -> Result<(), PublishError> {
     let Delivery { message, tag, .. } = delivery;
     let reason = message.headers.get(UNREADABLE).and_then(Value::as_str);
-    // Any peer may send a message that looks like one of these, with what text it likes.
+    // Any peer may send a message that looks like this, with any text.
     let reason: String = reason
-        .unwrap_or("it says so")
+        .unwrap_or("no reason given")
         .chars()
         .take(MOST_SHOWN)
         .collect();
     warn!(
         queue,
         ?reason,
-        "rejected a message that cannot be read; whoever sent it must mend it. What it was is kept in the queue of \
-         `Serve::dead_letter_queue`, if that is set"
+        "rejected a message that cannot be read; its sender must be fixed. What can be shown of it is \
+         published to the queue of `Serve::dead_letter_queue`, if that is set"
     );
     if let Some(queue) = method.options.dead_letters.clone() {
         let letter = dead_letter_of(method, &message);
@@ -38,4 +39,5 @@ pub(crate) async fn reject(
     channel.reject(tag)
 }
 
+/// How many characters of the reason are logged at most.
 const MOST_SHOWN: usize = 200;

@@ -1,4 +1,5 @@
-//! The task behind a server: runs what arrives, comes back after losses, and leaves in order.
+//! The task of a server: runs the calls that arrive, subscribes again after losses, and shuts down
+//! in order.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,31 +30,33 @@ use crate::wire::batching::Batching;
 use crate::wire::message::{Delivery, Kind, Message};
 use crate::wire::size_limit::SizeLimit;
 
-/// What a server is and how it stops.
+/// A server: its methods, its limits, and how it stops.
 #[derive(Debug)]
 pub(crate) struct Worker {
     methods: Vec<Arc<MethodServer>>,
     limits: ServerLimits,
     state: watch::Receiver<ConnectionState<ServeSession>>,
     stop: CancellationToken,
-    /// Tells the handlers that the grace period is over.
+    /// Cancelled when the grace period of the handlers is over.
     abandon: CancellationToken,
     admission: Admission,
-    /// The tasks of the calls that run or wait for their turn, over all connections: at most what the
-    /// prefetches allow for each connection that was lost meanwhile, and one.
+    /// The tasks of the calls that run or wait for their turn, over all connections. They are at
+    /// most what the prefetches allow, for the current connection and for each one that was lost
+    /// meanwhile.
     calls: TaskPool,
 }
 
-/// What bounds a server.
+/// The limits of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerLimits {
-    /// That of calls and replies.
+    /// The largest body of a call or a reply.
     pub(crate) message_size: SizeLimit,
-    /// How long running calls may go on after a shutdown began.
+    /// How long running calls may go on after a shutdown has begun.
     pub(crate) grace: Duration,
     pub(crate) batching: Batching,
 }
 
+/// Why a subscription is not served any more.
 enum Pause {
     Stopped,
     Lost,
@@ -94,7 +97,7 @@ impl Worker {
         Subscription::open(link, &self.methods, batches).await
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until the server is stopped.
     pub(crate) async fn run(mut self, first: Subscription) -> Result<(), ServeError> {
         let mut backoff = Backoff::default();
         let mut subscription = Some(first);
@@ -104,8 +107,8 @@ impl Worker {
                 Pause::Stopped => return self.drain(Some(current)).await,
                 Pause::Lost => {
                     current.close().await;
-                    // A channel that breaks again and again, as where the broker refuses every reply, is
-                    // not opened in a hurry.
+                    // A channel that breaks again and again, for example because the broker refuses
+                    // every reply, is reopened ever more slowly.
                     if since.elapsed() > STABLE {
                         backoff = Backoff::default();
                     }
@@ -147,7 +150,7 @@ impl Worker {
         }
     }
 
-    /// Starts a call that came by itself.
+    /// Starts a call that arrived individually.
     fn start(
         &mut self,
         subscription: &Subscription,
@@ -191,19 +194,19 @@ impl Worker {
         } = batch;
         let calls = match unpack(&message) {
             Ok(calls) if !calls.is_empty() && calls.iter().all(is_call) => calls,
-            // Nobody can be answered: the ids are in what cannot be read.
+            // Nobody can be answered: the correlation ids are in the part that cannot be read.
             unreadable => {
-                let reason = unreadable.err().unwrap_or("it is no batch of calls");
-                warn!(method = %method.method.name, reason, "dropped a batch");
+                let reason = unreadable.err().unwrap_or("it is not a batch of calls");
+                warn!(method = %method.method.name, reason, "dropped a batch that cannot be read");
                 return method.tell_if_broken(channel.ack(tag), broken);
             }
         };
         let batch = Arc::new(OpenBatch::new(channel, tag, calls.len(), replies));
-        let share = queue.latency.together();
+        let calls_per_task = queue.latency.together();
         let mut calls = calls.into_iter();
         while calls.len() > 0 {
-            let mut together = Vec::with_capacity(share.min(calls.len()));
-            for message in calls.by_ref().take(share) {
+            let mut together = Vec::with_capacity(calls_per_task.min(calls.len()));
+            for message in calls.by_ref().take(calls_per_task) {
                 let call = Box::new(Delivery {
                     message,
                     redelivered,
@@ -217,7 +220,7 @@ impl Worker {
         }
     }
 
-    /// Rejects what cannot be read.
+    /// Rejects a message that cannot be read.
     fn reject(
         &mut self,
         broken: mpsc::Sender<String>,
@@ -232,7 +235,7 @@ impl Worker {
         });
     }
 
-    /// Judges a call that has arrived; `None` if only a copy of it is to run.
+    /// Judges a call that has arrived; `None` if a copy replaces it.
     fn admit(
         &mut self,
         broken: &mpsc::Sender<String>,
@@ -242,16 +245,24 @@ impl Worker {
     ) -> Option<ServerCall> {
         match self.admission.admit(method, call, settlement) {
             Admitted::Call(call) => Some(call),
-            Admitted::Copy(copy, settlement) => {
+            Admitted::Copy {
+                copy,
+                settlement,
+                open,
+            } => {
                 let (method, broken) = (Arc::clone(method), broken.clone());
-                self.calls
-                    .spawn(async move { method.replace(settlement, *copy, &broken).await });
+                self.calls.spawn(async move {
+                    // Until the copy has its place, a shutdown leaves a call behind.
+                    let _open = open;
+                    method.replace(settlement, *copy, &broken).await;
+                });
                 None
             }
         }
     }
 
-    /// Waits for the connection to come back and subscribes again; `None` if told to stop first.
+    /// Waits for the connection to come back and subscribes again; `None` if the server is stopped
+    /// first.
     async fn subscribe_again(&self, backoff: &mut Backoff) -> Option<Subscription> {
         tokio::select! {
             () = self.stop.cancelled() => None,
@@ -280,12 +291,12 @@ impl Worker {
         }
     }
 
-    /// Stops taking calls, hands back what was not started, and finishes what was.
+    /// Stops taking calls, hands back calls that were not started, and finishes those that were.
     async fn drain(&mut self, mut subscription: Option<Subscription>) -> Result<(), ServeError> {
         let end = Instant::now() + self.limits.grace;
         if let Some(subscription) = &mut subscription {
             subscription.channel.cancel().await;
-            // Streams end soon after a cancel; those of a broker that is stuck may not.
+            // Streams end soon after a cancel, but those of a stuck broker may not.
             match timeout(HAND_BACK_LIMIT, subscription.hand_back()).await {
                 Ok(kept) => {
                     for (method, call) in kept {
@@ -304,7 +315,8 @@ impl Worker {
                 let unsettled: usize = channels.map(|channel| channel.unsettled()).sum();
                 let unfinished = self.admission.open() + unsettled;
                 self.abandon.cancel();
-                // Time to say so; a handler that blocks its thread is beyond reach, and goes with the task.
+                // The abandoned calls get time to answer their callers. A handler that blocks its
+                // thread is out of reach, and ends with the task.
                 if timeout(ABANDON_LIMIT, self.calls.finish()).await.is_err() {
                     self.calls.abort();
                 }
@@ -314,14 +326,14 @@ impl Worker {
         if let Some(mut subscription) = subscription {
             subscription.close().await;
         }
-        // None may run any more while only batches were waited for.
+        // The time may have run out while only batches were awaited, and no call ran any more.
         if unfinished == 0 {
             return Ok(());
         }
         Err(ServeError::grace_exceeded(unfinished, self.limits.grace))
     }
 
-    /// Leaves the batch queues and finishes the calls that run.
+    /// Leaves the batch queues and finishes the running calls.
     async fn finish(&mut self, subscription: Option<&mut Subscription>) {
         let Some(subscription) = subscription else {
             return self.calls.finish().await;
@@ -337,11 +349,16 @@ fn is_call(message: &Message) -> bool {
     message.kind == Kind::Call
 }
 
-/// A subscription that stood this long had no trouble of its own; its loss is met without delay.
+/// A subscription that stood this long had no trouble of its own. After its loss, the server
+/// subscribes again without delay.
 const STABLE: Duration = Duration::from_secs(1);
 
-/// How long a shutdown waits for the broker to end the subscriptions and take back what was not started.
+/// How long a shutdown waits for the broker to end the subscriptions and take back what was not
+/// started.
 const HAND_BACK_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long calls that were abandoned at the end of the grace period have to tell their callers.
+/// How long calls that are abandoned at the end of the grace period have to answer their callers.
 const ABANDON_LIMIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

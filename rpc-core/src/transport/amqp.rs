@@ -65,6 +65,9 @@ struct Failure {
     error: lapin::Error,
     /// Whether it was after a handshake of TLS.
     after_handshake: bool,
+    /// Whether the broker asked for a certificate in it.
+    #[cfg(feature = "tls")]
+    certificate_asked: bool,
 }
 
 /// How to connect.
@@ -115,6 +118,8 @@ impl AmqpTransport {
         Box::pin(connecting.map_err(|error| Failure {
             error,
             after_handshake: false,
+            #[cfg(feature = "tls")]
+            certificate_asked: false,
         }))
     }
 
@@ -266,6 +271,9 @@ const BROKER_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+    use std::io;
+
     use tokio::net::TcpListener;
     use tokio::time::sleep;
 
@@ -313,6 +321,9 @@ mod tests {
         for _ in 0..20 {
             let error = transport.connect(0, Purpose::Calling).await.unwrap_err();
             assert!(error.to_string().contains("is RabbitMQ running"), "{error}");
+            let source = error.source().and_then(|source| source.downcast_ref());
+            let kind = source.map(io::Error::kind);
+            assert_eq!(kind, Some(io::ErrorKind::ConnectionRefused));
         }
         assert_eq!(tasks(), before);
     }

@@ -1,4 +1,4 @@
-//! Several messages as the body of one; `PROTOCOL.md` is its spec. Pure: no I/O.
+//! Packs several messages into the body of one. Specified in `PROTOCOL.md`. Pure: no I/O.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::wire::headers::{
 };
 use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 
-/// Puts calls, or replies, into one body, in their order.
+/// Packs calls, or replies, into one body, in their order.
 pub(crate) fn pack(messages: &[Message]) -> Bytes {
     let bodies: usize = messages.iter().map(|message| message.body.len()).sum();
     let mut body = Vec::with_capacity(bodies + messages.len() * RECORD);
@@ -35,10 +35,10 @@ pub(crate) fn pack(messages: &[Message]) -> Bytes {
     body.into()
 }
 
-/// Takes a batch apart. What its messages share is in its own properties; each gets a copy, so that a call
-/// is as if it had come by itself.
+/// Unpacks a batch. What its messages share is in the properties of the batch. Each message gets a
+/// copy, so that a call is as if it had arrived individually.
 ///
-/// An error is what is wrong with the bytes; nothing of the batch is used then.
+/// An error says what is wrong with the bytes. Nothing of the batch is used then.
 pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
     let mut rest = Rest(&batch.body);
     let mut messages = Vec::new();
@@ -64,14 +64,15 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
             });
             headers = rest.take_headers()?;
             marks = Marks::take_from(&mut headers);
-            // Why it came back, if it did. Not all that the broker or a stranger has added: there may be many calls.
+            // The reason why the batch came back, if it did. Other headers that the broker or a
+            // stranger has added are not copied, because there may be many calls.
             if let Some(reason) = batch.headers.get(DEATH_REASON) {
                 headers.insert(DEATH_REASON.into(), reason.clone());
             }
         }
         let body = rest.take_long()?;
         if messages.is_empty() {
-            // Most are alike. One that lies is bounded, and so is what it takes.
+            // Most records are of similar size. A misleading one reserves at most `MOST`.
             let size = batch.body.len() - rest.0.len();
             messages.reserve((batch.body.len() / size).min(MOST));
         }
@@ -94,7 +95,7 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
 }
 
 fn push(body: &mut Vec<u8>, bytes: &[u8]) {
-    // A body that long was refused before.
+    // A body that does not fit was refused before.
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     body.extend(length.to_be_bytes());
     body.extend(bytes);
@@ -106,7 +107,7 @@ fn push_short(body: &mut Vec<u8>, text: &str) {
     body.extend(&text.as_bytes()[..usize::from(length)]);
 }
 
-/// As JSON, or nothing if there are none.
+/// Pushes the headers as JSON, or no bytes if there are none.
 fn push_headers(body: &mut Vec<u8>, message: &Message) {
     let mut headers = message.headers.clone();
     for (name, value) in message.marks.headers() {
@@ -115,11 +116,11 @@ fn push_headers(body: &mut Vec<u8>, message: &Message) {
     if headers.is_empty() {
         return push(body, &[]);
     }
-    // JSON values with names that are strings are always JSON.
+    // JSON values with names that are strings can always be encoded.
     push(body, &serde_json::to_vec(&headers).unwrap_or_default());
 }
 
-/// What is left of a body.
+/// The part of a body that is still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
@@ -153,7 +154,7 @@ impl<'a> Rest<'a> {
             [] => Ok(Headers::new()),
             headers => {
                 let headers =
-                    serde_json::from_slice(headers).map_err(|_| "headers are no JSON object")?;
+                    serde_json::from_slice(headers).map_err(|_| "headers are not a JSON object")?;
                 if longest_name(&headers) > SHORT_STRING || headers_size(&headers) > MOST_HEADERS {
                     return Err("headers are too long");
                 }
@@ -163,7 +164,7 @@ impl<'a> Rest<'a> {
     }
 
     fn take_array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        // As long as was asked for.
+        // `take` returns as many bytes as it was asked for.
         self.take(N).map(|bytes| bytes.try_into().unwrap_or([0; N]))
     }
 }
@@ -172,14 +173,16 @@ const CALL: u8 = b'C';
 const RESULT: u8 = b'R';
 const ERROR: u8 = b'E';
 
-/// About what a record takes besides its body.
+/// About how many bytes a record takes besides its body.
 const RECORD: usize = 64;
 
-/// More than a frame holds by default; a call with more could not go by itself.
+/// How many bytes of headers a call may have. A frame holds less by default, so a call with more
+/// could not travel individually.
 const MOST_HEADERS: usize = 128 * 1024;
 
-/// A batch with more was not made by this library. Records can be so much smaller than messages that the
-/// size of the body alone would not bound the memory they take.
+/// How many messages a batch may have. A batch with more was not made by this library. Records can
+/// be so much smaller than messages that the size of the body alone would not bound the memory that
+/// the messages take.
 const MOST: usize = 4096;
 
 #[cfg(test)]
@@ -223,7 +226,7 @@ mod tests {
             prop_assert_eq!(unpack(&batch(&messages)), Ok(messages));
         }
 
-        /// Only between two records nothing tells that there were more.
+        /// A cut between two records is the only one that cannot be noticed.
         #[test]
         fn cut_bytes_are_an_error(messages in vec(any::batched(), 1..4), at in any::<Index>()) {
             let mut cut = batch(&messages);
@@ -236,8 +239,8 @@ mod tests {
             }
         }
 
-        /// A flipped bit may make another text or number of one, but no message of what was before it, and none that
-        /// could not have been sent like that.
+        /// A flipped bit may change a text or a number. It changes no message before it, and makes
+        /// no message that could not have been sent like that.
         #[test]
         fn flipped_bits_change_nothing_before_them(
             messages in vec(any::batched(), 1..4),

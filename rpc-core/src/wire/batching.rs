@@ -37,6 +37,7 @@ impl Batching {
 
     /// Each call travels in a batch, even a lone one, whether or not a server is known that takes it. For
     /// tests of that way; it gains nothing.
+    #[doc(hidden)]
     pub fn always() -> Self {
         Self {
             mode: Mode::Always,

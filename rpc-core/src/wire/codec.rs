@@ -1,4 +1,4 @@
-//! Values to JSON bodies and back. No I/O.
+//! Encodes values as JSON bodies, and decodes them. No I/O.
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -8,7 +8,7 @@ use crate::error::reason::Reason;
 use crate::error::shorten::{shorten, shorten_words};
 use crate::wire::fault::{Fault, kind};
 
-/// The body of a call: a JSON object. `null`, which is also what `()` becomes, stands for no arguments.
+/// Encodes the body of a call: a JSON object. `null`, which `()` also becomes, means no arguments.
 pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Reason> {
     let body = serde_json::to_vec(args)
         .map_err(|error| Reason::new(error.to_string(), Cause::new(error)))?;
@@ -23,7 +23,7 @@ pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Re
     }
 }
 
-/// Reads the arguments of a call; what is wrong with them becomes the caller's error.
+/// Decodes the arguments of a call. What is wrong with them becomes the caller's error.
 pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
     check_object(body)?;
     serde_json::from_slice(body).map_err(|error| {
@@ -32,7 +32,7 @@ pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> 
         }
         let mut again = serde_json::Deserializer::from_slice(body);
         let words = match path_to_error::<A>(&mut again) {
-            // An unknown argument is not in the path, and a missing one cannot be.
+            // The path does not contain an unknown argument, and cannot contain a missing one.
             None => words(&error),
             Some(path) => format!("`{}`: {}", shorten(&path), words(&error)),
         };
@@ -45,7 +45,7 @@ pub(crate) fn check_object(body: &[u8]) -> Result<(), Fault> {
         .iter()
         .copied()
         .find(|byte| !byte.is_ascii_whitespace());
-    // Structs also decode from JSON arrays; arguments have names, so an array is refused before.
+    // Structs also decode from JSON arrays. Arguments have names, so an array is refused here.
     if first == Some(b'{') {
         return Ok(());
     }
@@ -61,7 +61,7 @@ pub(crate) fn check_object(body: &[u8]) -> Result<(), Fault> {
     })
 }
 
-/// Decodes once more, which is done only where it has failed, to learn at which place.
+/// Decodes again what could not be decoded, to find the path to the mistake.
 pub(crate) fn path_to_error<'de, T: DeserializeOwned>(
     json: &mut serde_json::Deserializer<impl serde_json::de::Read<'de>>,
 ) -> Option<String> {
@@ -70,8 +70,8 @@ pub(crate) fn path_to_error<'de, T: DeserializeOwned>(
     (!path.is_empty() && path != ".").then_some(path)
 }
 
-/// What is wrong, without the position, which is one in a text that the caller has not seen. serde quotes what it
-/// did not expect, however long that is.
+/// The text of an error without its position, which refers to JSON that the caller has not seen.
+/// Shortened, because serde quotes what it did not expect, however long that is.
 pub(crate) fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text
@@ -80,7 +80,7 @@ pub(crate) fn words(error: &serde_json::Error) -> String {
     shorten_words(text).replace("there are no fields", "the method takes none")
 }
 
-/// The body of a result: the bare JSON value.
+/// Encodes the body of a result: the bare JSON value.
 pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec(value).map_err(|error| {
         Fault::new(
@@ -90,13 +90,13 @@ pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
     })
 }
 
-/// Reads the value of a result.
+/// Decodes the value of a result.
 pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
     serde_json::from_slice(body).map_err(unreadable)
 }
 
-/// Why a peer's JSON cannot be read. The error itself is kept only where it quotes nothing: one about a value has the
-/// whole value in it, however long that is.
+/// Why a peer's JSON cannot be read. The error itself is kept only if it quotes nothing: an error
+/// about a value contains the whole value, however long that is.
 pub(crate) fn unreadable(error: serde_json::Error) -> Reason {
     let words = shorten_words(&error.to_string());
     if error.is_data() {
@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    /// serde quotes what it did not expect.
+    /// serde quotes what it did not expect, so its texts are shortened.
     #[test]
     fn no_error_grows_with_what_a_peer_sent() {
         let long = "é".repeat(100_000);
@@ -222,5 +222,17 @@ mod tests {
             decode_result::<Value>(body.as_bytes()).unwrap_err();
             Fault::parse(body.as_bytes()).unwrap_err();
         }
+    }
+
+    /// An error about a value quotes it.
+    #[test]
+    fn a_cause_holds_nothing_of_a_message() {
+        let reason = |body: &str| decode_result::<u8>(body.as_bytes()).unwrap_err();
+        let two = reason("1 2");
+        assert_eq!(two.source.map(|cause| cause.to_string()), Some(two.words));
+        let text = format!("\"{}\"", "hunter2 ".repeat(1000));
+        let other_type = reason(&text);
+        assert!(other_type.words.contains("expected u8") && other_type.words.len() < 500);
+        assert_eq!(other_type.source, None);
     }
 }

@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// Names one call among all that are in flight.
+use crate::wire::random_uuid::random_uuid;
+
+/// Identifies one call among all that are in flight.
 ///
-/// Those of this library are random, so that nobody can guess another's. Peers may use any text, and get it back as
-/// it was.
+/// The ids of this library are random, so that nobody can guess the id of another's call. Peers may
+/// use any text, and get it back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CorrelationId {
-    /// A UUID in its usual form, which needs no memory of its own.
+    /// A UUID in its usual form, which needs no allocation.
     Uuid(Uuid),
     Text(Arc<str>),
 }
 
 impl CorrelationId {
     pub(crate) fn random() -> Self {
-        Self::Uuid(Uuid::new_v4())
+        Self::Uuid(random_uuid())
     }
 
-    /// The id as it travels, for which `buffer` may be the place.
+    /// The id as text, as it travels. A UUID is written to `buffer`.
     pub(crate) fn encode<'a>(&'a self, buffer: &'a mut Buffer) -> &'a str {
         match self {
             Self::Uuid(uuid) => uuid.hyphenated().encode_lower(buffer),
@@ -33,7 +35,7 @@ impl CorrelationId {
 /// Room for a UUID.
 pub(crate) type Buffer = [u8; uuid::fmt::Hyphenated::LENGTH];
 
-/// Room for a UUID, to [`CorrelationId::encode`] in.
+/// An empty buffer for [`CorrelationId::encode`].
 pub(crate) fn buffer() -> Buffer {
     [0; uuid::fmt::Hyphenated::LENGTH]
 }
@@ -42,7 +44,7 @@ impl From<&str> for CorrelationId {
     fn from(text: &str) -> Self {
         if text.len() == uuid::fmt::Hyphenated::LENGTH
             && let Ok(uuid) = Uuid::try_parse(text)
-            // The parser takes other forms too, such as one in capitals.
+            // The parser also accepts other forms, such as upper case.
             && uuid.hyphenated().encode_lower(&mut buffer()) == text
         {
             return Self::Uuid(uuid);

@@ -1,25 +1,26 @@
-//! The headers of a message: the protocol's own, what a user may set, and how large they are.
+//! The headers of a message: the protocol's own, those that a user may set, and how large they are.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Headers of a message. A JSON string travels as an AMQP long string, an integer as a 64-bit one.
+/// Headers of a message. A JSON string travels as an AMQP long string, an integer as a 64-bit
+/// integer.
 pub(crate) type Headers = BTreeMap<String, Value>;
 
-/// What the protocol's headers say of a call, beside its time limit.
+/// What the protocol's headers say about a call, besides its time limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
-    /// [`IDEMPOTENT`]: its caller sends it again itself if its server is lost.
+    /// [`IDEMPOTENT`]: the caller itself sends the call again if its server is lost.
     pub(crate) idempotent: bool,
-    /// [`IN_TIME`]: it is sent again because a server wrongly judged it expired.
+    /// [`IN_TIME`]: the call is sent again because a server wrongly judged it expired.
     pub(crate) in_time: bool,
-    /// [`ATTEMPTS`]: how many servers were lost while they ran it.
+    /// [`ATTEMPTS`]: how many servers were lost while they ran the call.
     pub(crate) attempts: Option<u64>,
 }
 
 impl Marks {
-    /// Takes the marks out of headers that came. A mark of a strange type counts as set.
+    /// Removes the marks from received headers. A mark of an unexpected type counts as set.
     pub(crate) fn take_from(headers: &mut Headers) -> Self {
         if headers.is_empty() {
             return Self::default();
@@ -32,7 +33,7 @@ impl Marks {
         }
     }
 
-    /// The headers that travel for them.
+    /// The headers that carry the marks.
     pub(crate) fn headers(self) -> impl Iterator<Item = (&'static str, Value)> {
         let flag = |name, is_set: bool| is_set.then(|| (name, true.into()));
         let attempts = self.attempts.map(|count| (ATTEMPTS, count.into()));
@@ -57,7 +58,7 @@ pub(crate) enum BadHeader {
     Reserved,
 }
 
-/// The one rule for headers that users set.
+/// Checks a header that a user sets. The only place that does.
 pub(crate) fn check_user_header(name: &str, value: &Value) -> Result<(), BadHeader> {
     let bytes = name.len().max(longest_name_in(value));
     if bytes > SHORT_STRING {
@@ -71,12 +72,12 @@ pub(crate) fn check_user_header(name: &str, value: &Value) -> Result<(), BadHead
     }
 }
 
-/// Whether the protocol or RabbitMQ gives a header of this name a meaning, in any case: a peer or a
-/// gateway may compare names without it.
+/// Whether the protocol or RabbitMQ gives a header of this name a meaning. Upper and lower case
+/// count as the same, because a peer or a gateway may ignore case.
 ///
-/// `CC` and `BCC` have RabbitMQ send the call to further queues, and close the channel if they are no
-/// lists. The broker writes the others itself: dead-lettering (`x-death` and its kin), quorum queues
-/// (`x-delivery-count`, `x-acquired-count`), federation and shovels.
+/// `CC` and `BCC` make RabbitMQ send the call to further queues, and close the channel if they are
+/// not lists. The broker itself writes the others: dead-lettering (`x-death` and its kin), quorum
+/// queues (`x-delivery-count`, `x-acquired-count`), federation and shovels.
 fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     RESERVED.contains(&&*name)
@@ -99,7 +100,8 @@ const RESERVED: [&str; 9] = [
 
 const RESERVED_PREFIXES: [&str; 3] = ["rpc-", "x-first-death-", "x-last-death-"];
 
-/// The header by which [`DEAD_LETTER_EXCHANGE`] finds the caller: the name of its reply queue.
+/// The header by which [`DEAD_LETTER_EXCHANGE`](crate::wire::message::DEAD_LETTER_EXCHANGE) finds
+/// the caller: the name of its reply queue.
 pub(crate) const FROM: &str = "From";
 
 /// The header with the caller's deadline: milliseconds since the Unix epoch on the caller's clock.
@@ -108,10 +110,10 @@ pub(crate) const DEADLINE: &str = "rpc-deadline";
 /// The header with what was left of the caller's time limit when it published, in milliseconds.
 pub(crate) const TIMEOUT: &str = "rpc-timeout";
 
-/// The header of a call that is sent again since a server took it for late, which it was not.
+/// The header of a call that is sent again because a server wrongly judged it expired.
 pub(crate) const IN_TIME: &str = "rpc-in-time";
 
-/// The header of a call that its caller sends again itself if its server is lost.
+/// The header of a call whose caller itself sends it again if its server is lost.
 pub(crate) const IDEMPOTENT: &str = "rpc-idempotent";
 
 /// The header with how many servers were lost while they ran the call, if any.
@@ -120,29 +122,30 @@ pub(crate) const ATTEMPTS: &str = "rpc-attempts";
 /// The header in which a quorum queue says how often it has delivered the call before.
 pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// The header that says of a reply whether its server takes batches of the method.
+/// The header of a reply that says whether its server accepts batches of the method.
 pub(crate) const LANE: &str = "rpc-lane";
 
 /// The header in which the broker says why a message came back.
 pub(crate) const DEATH_REASON: &str = "x-first-death-reason";
 
-/// The header with the name of the method, of a batch and of a call in a dead-letter queue.
+/// The header with the name of the method, in a batch and in a call in a dead-letter queue.
 pub(crate) const METHOD: &str = "rpc-method";
 
 /// The header that says why a message cannot be read.
 pub(crate) const UNREADABLE: &str = "rpc-unreadable";
 
-/// The header with the properties of a message that cannot be read: their bytes, with escapes where they are not ASCII.
+/// The header with the properties of a message that cannot be read: their bytes, with escapes for
+/// those that are not ASCII.
 pub(crate) const PROPERTIES: &str = "rpc-properties";
 
 /// The longest AMQP short string, in bytes: queue names, header names, correlation ids.
 pub(crate) const SHORT_STRING: usize = 255;
 
-/// How many levels of tables and arrays headers may have, with the table of all headers as the first. As deep as JSON
-/// is read, and far from what lapin's stack is too small for.
+/// How many levels of tables and arrays headers may have, counting the table of all headers as the
+/// first. JSON is read to the same depth. lapin's stack overflows only at a far greater depth.
 pub(crate) const DEEPEST: usize = 127;
 
-/// How many bytes headers take on the wire, by AMQP's encoding of a field table.
+/// How many bytes headers take on the wire, encoded as an AMQP field table.
 pub(crate) fn headers_size(headers: &Headers) -> usize {
     LENGTH + headers.iter().map(field_size).sum::<usize>()
 }
@@ -160,18 +163,18 @@ fn value_size(value: &Value) -> usize {
         Value::Array(values) => LENGTH + values.iter().map(value_size).sum::<usize>(),
         Value::Object(fields) => LENGTH + fields.iter().map(field_size).sum::<usize>(),
     };
-    // A byte says which of them it is.
+    // One more byte holds the type.
     1 + content
 }
 
-/// The length of the longest name in a table and all that is in it; AMQP's limit is [`SHORT_STRING`].
+/// The length of the longest name in a table, at any depth. AMQP's limit is [`SHORT_STRING`].
 pub(crate) fn longest_name(table: &Headers) -> usize {
     let fields = table.iter();
     let longest = fields.map(|(name, value)| name.len().max(longest_name_in(value)));
     longest.max().unwrap_or_default()
 }
 
-/// The same for what may be in a table.
+/// The same for a value in a table.
 pub(crate) fn longest_name_in(value: &Value) -> usize {
     let longest = match value {
         Value::Array(values) => values.iter().map(longest_name_in).max(),
@@ -196,7 +199,7 @@ pub(crate) fn depth_of(value: &Value) -> usize {
     1 + inside.unwrap_or_default()
 }
 
-/// The length that goes before strings, arrays and tables.
+/// How many bytes the length of a string, an array or a table takes.
 const LENGTH: usize = 4;
 
 #[cfg(test)]

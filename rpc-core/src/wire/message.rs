@@ -1,4 +1,4 @@
-//! The messages of the wire as plain data: no I/O, no AMQP library. `PROTOCOL.md` is their spec.
+//! Messages as plain data: no I/O, no AMQP library. Specified in `PROTOCOL.md`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,40 +22,42 @@ pub(crate) struct Message {
     /// The headers `rpc-timeout` and `rpc-deadline` of a call.
     pub(crate) limit: Option<TimeLimit>,
     pub(crate) content_type: Option<Cow<'static, str>>,
-    /// 0 to 255; acts only on queues declared with `x-max-priority`.
+    /// 0 to 255. Takes effect only in queues that were declared with `x-max-priority`.
     pub(crate) priority: Option<u8>,
-    /// Delivery mode 2. Calls and replies of this crate are transient (mode 1).
+    /// Delivery mode 2. Calls and replies of this crate are transient (mode 1), except one-way
+    /// calls.
     pub(crate) persistent: bool,
     /// How long the message may wait in a queue, in whole milliseconds on the wire.
     pub(crate) expiration: Option<Duration>,
     /// The publisher's user name, which RabbitMQ has verified if it is present.
     pub(crate) user_id: Option<String>,
-    /// In a reply, the header `rpc-lane`: whether its server takes batches of the method at this time.
+    /// In a reply, the header `rpc-lane`: whether its server accepts batches of the method at this
+    /// time.
     pub(crate) takes_batches: Option<bool>,
-    /// What else the protocol's headers of a call say.
+    /// What the protocol's other headers say about a call.
     pub(crate) marks: Marks,
-    /// None of these is the protocol's own.
+    /// The other headers. None of these is the protocol's own.
     pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
 
-/// The time limit of a call, as its caller has it.
+/// The time limit of a call, as its caller has set it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeLimit {
     /// What was left when the call was published, in milliseconds.
     pub(crate) timeout: u64,
-    /// When it is over, in milliseconds since the Unix epoch on the caller's clock.
+    /// When the limit is over, in milliseconds since the Unix epoch on the caller's clock.
     pub(crate) deadline: Option<u64>,
 }
 
 impl Message {
-    /// The same call for another server, which takes its place in the queue.
+    /// The same call for another server, to replace this one in the queue.
     pub(crate) fn for_another(mut self) -> Self {
-        // It has been on its way for longer.
+        // The mark does not hold for the copy, which has been in transit for longer.
         self.marks.in_time = false;
-        // The queues it names have their copies already.
+        // The queues that this header names already have their copies.
         self.headers.remove("CC");
-        // The broker's, of the original.
+        // The broker's count is that of the original.
         self.headers.remove(DELIVERY_COUNT);
         self
     }
@@ -64,7 +66,7 @@ impl Message {
 /// The AMQP property `type`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A request; on a reply queue it is one that bounced.
+    /// A request. On a reply queue, a call that bounced.
     Call,
     /// A reply that carries the value a handler returned.
     Result,
@@ -72,7 +74,7 @@ pub(crate) enum Kind {
     Error,
     /// Several calls, or several replies, as one message.
     Batch,
-    /// A message whose properties could not be read: nothing of it counts but its body, and why.
+    /// A message whose properties could not be read. Only its body counts, and the reason.
     Unreadable,
     /// No type at all, as foreign peers send.
     #[default]
@@ -124,7 +126,7 @@ pub(crate) enum Incoming {
     Reply(Message),
     /// A call that the broker could not route: its method has no queue.
     Returned(Message),
-    /// Nothing more comes, for this reason.
+    /// Nothing more arrives, for this reason.
     Ended(Reason),
 }
 
@@ -137,7 +139,7 @@ pub(crate) enum Bounce {
 }
 
 impl Bounce {
-    /// A bounce without a reason, or with one that is not known, counts as a rejection.
+    /// A bounce without a reason, or with an unknown one, counts as a rejection.
     pub(crate) fn of(headers: &Headers) -> Self {
         match headers.get(DEATH_REASON).and_then(Value::as_str) {
             Some("expired") => Self::Expired,
@@ -150,13 +152,13 @@ impl Bounce {
 /// The exchange that brings expired, rejected and overflowed calls back to their callers.
 pub(crate) const DEAD_LETTER_EXCHANGE: &str = "rpc.dlx";
 
-/// What goes before the name of a method in that of the queue for its batches.
+/// The name of a method's batch queue is this prefix and the name of the method.
 pub(crate) const LANE_PREFIX: &str = "rpc.lane.";
 
-/// The type of what stands in for a message whose properties cannot be read.
+/// The type of the message that replaces one whose properties cannot be read.
 pub(crate) const UNREADABLE_TYPE: &str = "rpc.unreadable";
 
-/// The content type of every body but that of a batch.
+/// The content type of every body, except that of a batch.
 pub(crate) const JSON: &str = "application/json";
 
 /// The content type of a batch.

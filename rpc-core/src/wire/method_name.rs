@@ -1,4 +1,4 @@
-//! Which names a method may have. The name of a method is that of its queue.
+//! Which names a method may have. The name of a method is also the name of its queue.
 
 use std::fmt;
 
@@ -12,10 +12,11 @@ pub(crate) enum BadName {
     Reserved,
 }
 
-/// The one rule for the names of methods that are called or served, with their prefixes.
+/// Checks the name of a method that is called or served, including its prefix. This is the only
+/// rule for such names.
 ///
-/// A name that starts with `amq.` is the broker's: a publish to one of its pseudo queues with a made-up
-/// name costs the connection (RabbitMQ 3.10), and a declaration of one is refused.
+/// Names that start with `amq.` belong to the broker. It refuses to declare a queue of such a name.
+/// A publish to a made-up name among its pseudo queues costs the connection (RabbitMQ 3.10).
 pub(crate) fn check(name: &str) -> Result<(), BadName> {
     if name.is_empty() {
         Err(BadName::Empty)

@@ -12,7 +12,7 @@ use serde_json::Value;
 ///
 /// The argument `x-dead-letter-exchange: rpc.dlx` is always there; it brings expired and rejected calls
 /// back to their callers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct QueueOptions {
     pub(crate) durable: bool,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// How many bytes a body may have: that of a call or a reply, on its way out and on its way in.
+/// How many bytes the body of a call or a reply may have, both when it is sent and when it is
+/// received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SizeLimit(usize);
 

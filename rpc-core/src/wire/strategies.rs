@@ -1,4 +1,4 @@
-//! Any values, for the tests of properties.
+//! Strategies for property tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::wire::headers::{ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, Marks, TIMEOUT};
 use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 
-/// Any JSON value that is not too large to be tried often.
+/// Any JSON value that is small enough to be tried often.
 pub(crate) fn json() -> BoxedStrategy<Value> {
     tree(prop_oneof![
         any::<i64>().prop_map(Value::from),
@@ -17,7 +17,7 @@ pub(crate) fn json() -> BoxedStrategy<Value> {
     ])
 }
 
-/// The same, with such numbers only as AMQP has.
+/// The same, but only with numbers that AMQP has.
 fn amqp() -> BoxedStrategy<Value> {
     tree(any::<i64>().prop_map(Value::from))
 }
@@ -43,12 +43,12 @@ fn tree(integer: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value>
     prop_oneof![leaf.clone(), leaf.prop_recursive(4, 16, 4, deeper)].boxed()
 }
 
-/// Any AMQP short string, though most of them shorter.
+/// Any AMQP short string. Most of them are far shorter than the limit.
 pub(crate) fn short() -> BoxedStrategy<String> {
     prop_oneof![9 => "\\PC{0,20}", 1 => "[\\x00-\\x7f]{255}"].boxed()
 }
 
-/// Numbers of which sums and differences overflow, among others.
+/// Any number, often one whose sums and differences overflow.
 pub(crate) fn number() -> BoxedStrategy<u64> {
     let edges = [
         0,
@@ -67,7 +67,7 @@ pub(crate) fn number() -> BoxedStrategy<u64> {
     .boxed()
 }
 
-/// Any message that can be sent. Its integers, also those of its limit, are AMQP's.
+/// Any message that can be sent. Its integers, including those of its time limit, are AMQP's.
 pub(crate) fn message() -> BoxedStrategy<Message> {
     let signed = || number().prop_map(|number| number >> 1);
     let kind = prop_oneof![
@@ -119,11 +119,11 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
         .boxed()
 }
 
-/// A call or a reply, as it can go in a batch.
+/// A call or a reply that can travel in a batch.
 pub(crate) fn batched() -> BoxedStrategy<Message> {
     let body = prop_oneof![
         9 => prop::collection::vec(any::<u8>(), 0..100),
-        // Its length takes more than two bytes.
+        // The length of this one takes more than two bytes.
         1 => Just(vec![b' '; 70_000]),
     ];
     let call = (
@@ -175,7 +175,7 @@ fn marks() -> BoxedStrategy<Marks> {
 }
 
 fn headers() -> BoxedStrategy<BTreeMap<String, Value>> {
-    // Those have fields of their own.
+    // These headers have fields of their own.
     let name = short().prop_filter("a field of its own", |name| {
         ![FROM, TIMEOUT, DEADLINE, LANE, ATTEMPTS, IN_TIME, IDEMPOTENT].contains(&&**name)
     });

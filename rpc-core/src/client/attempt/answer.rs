@@ -1,4 +1,4 @@
-//! What came back of a call, and how it ends by that.
+//! How a call ends, by what came back.
 
 use std::time::Duration;
 
@@ -52,7 +52,9 @@ impl Attempt<'_> {
         }
     }
 
-    /// Errors of this library's own servers that are outcomes of their own, not the remote's.
+    /// Turns an error reply into the end of the call. Some errors that this library's servers
+    /// report themselves have an `RpcError` of their own; all others are errors of the remote
+    /// method.
     async fn fault(&mut self, session: &CallSession, fault: Fault) -> Result<Published, RpcError> {
         match &*fault.kind {
             kind::INTERRUPTED => Err(RpcError::interrupted(self.method())),
@@ -69,8 +71,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Broker and server go by their own clocks, and a little early; a call never ends for lack of time
-    /// before its deadline.
+    /// The error of a call that expired. Broker and server expire a call by their own clocks, and a
+    /// little early, but a call never ends for lack of time before its deadline.
     async fn expired(&self, session: &CallSession) -> RpcError {
         let by = self.deadline + PATIENCE;
         let look = session
@@ -79,7 +81,7 @@ impl Attempt<'_> {
         let (progress, ()) = join(look, sleep_until(self.deadline)).await;
         let (servers, waiting) = match progress {
             Progress::Queued { calls, servers } => (Some(servers), Some(calls)),
-            // It is no longer there itself.
+            // This call itself is no longer in the queue.
             Progress::Taken { servers } => (Some(servers), Some(0)),
             _ => (None, None),
         };
@@ -87,13 +89,13 @@ impl Attempt<'_> {
     }
 }
 
-/// What a message on the reply queue says of its call. Pure: nothing is done about it.
+/// What a message on the reply queue means for its call. Pure: it has no side effects.
 #[derive(Debug)]
 pub(crate) enum ReplyKind {
     Value(Bytes),
     Fault(Fault),
     Bounced(Bounce),
-    /// Nothing that can be read.
+    /// A message that cannot be understood.
     Nothing {
         expected: &'static str,
         reason: Reason,
@@ -126,8 +128,9 @@ impl ReplyKind {
     }
 }
 
-/// A call that a server takes for late so shortly before its deadline is late: clocks are not more exact.
+/// A call that a server judges expired this shortly before its deadline counts as expired, because
+/// clocks are not more exact.
 const LAST_MOMENT: Duration = Duration::from_millis(10);
 
-/// Why a call bounces that finds no room.
+/// Why a call is refused by a full queue.
 pub(super) const FULL: &str = "its queue is full";

@@ -23,7 +23,7 @@ impl Attempt<'_> {
     ) -> Result<Published, RpcError> {
         let call = Message {
             persistent: true,
-            // The broker's confirmation is found by the id.
+            // The id identifies the call in the broker's confirmation.
             ..self.message(session, CorrelationId::random())
         };
         self.check_headers(&call, session.channel.header_limit())?;

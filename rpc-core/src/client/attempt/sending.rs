@@ -1,6 +1,6 @@
 //! Sends a call, and waits for what comes back.
 //!
-//! Each call in flight keeps one such future, so what few calls need is in boxes of its own.
+//! Each call in flight keeps one of these futures in memory, so what few calls need is boxed.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl Attempt<'_> {
         else {
             return Ok(Published::NotSent(CLOSING.into()));
         };
-        // A call that goes with others is sent when it matters, or taken back.
+        // A call in a batcher counts as sent. Where that matters, it either was sent by then or is
+        // withdrawn.
         let sent = AtomicBool::new(handed_over);
         let sending = async {
             if let Some(handing_over) = handing_over {
@@ -56,18 +57,18 @@ impl Attempt<'_> {
                     Err(error) => return self.unpublished(session, error),
                 }
             }
-            // Its answer is what ends it.
+            // From here on, only the answer ends the call.
             pending().await
         };
         let late = async {
-            // A little before, so that the broker's answer is there by the deadline.
+            // A little early, so that the broker has answered by the deadline.
             sleep_until(self.deadline - early / 2).await;
             Box::pin(self.time_out(session, ticket.as_mut(), &sent)).await
         };
         let outcome = tokio::select! {
             biased;
             outcome = entry.outcome() => outcome,
-            // Beside the answer, which may come before the confirmation.
+            // Polled together with the answer, which may arrive before the confirmation.
             ended = sending => return ended,
             progress = late => return Err(self.timed_out(progress)),
         };
@@ -89,7 +90,7 @@ impl Attempt<'_> {
             {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }
-            // The network takes no more, and the transport has held the call up.
+            // The transport has held the call back, because the network accepted no more.
             Outcome::Terminated(Terminated::Lost(reason))
                 if !self.request.options.confirmed && !sent.load(Ordering::Relaxed) =>
             {
@@ -99,11 +100,11 @@ impl Attempt<'_> {
         }
     }
 
-    /// Starts the call on its way: by itself, unless it is to wait for others; `None` if the connection
-    /// takes no more calls.
+    /// Starts to send the call: individually, or through its batcher. `None` if nothing can be sent any
+    /// more.
     ///
-    /// Not a part of [`publish`](Self::publish), whose future would keep room for each place the call
-    /// passes.
+    /// Not part of [`publish`](Self::publish), whose future would otherwise reserve memory for every
+    /// variable that the call passes through.
     fn depart<'s>(
         &'s self,
         session: &'s CallSession,
@@ -126,8 +127,8 @@ impl Attempt<'_> {
         self.check_headers(&call, session.channel.header_limit())?;
         let method = &*self.request.method;
         let confirmed = self.request.options.confirmed;
-        // A batch has one place in its queue and one confirmation, and a server that hands calls back sends
-        // those of a batch in its own name.
+        // What a batch cannot give: a batch has one place in its queue and one confirmation, and a server
+        // that hands back the calls of a batch sends them in its own name.
         let travels_alone = confirmed
             || call.priority.is_some()
             || call.user_id.is_some()
@@ -154,7 +155,7 @@ impl Attempt<'_> {
         } else {
             let publishing = session.channel.publish(method, call);
             let handed_over = matches!(publishing, Either::Left(_));
-            // Without a confirmation it counts as taken when the transport has it.
+            // An unconfirmed call counts as taken as soon as the transport has it.
             (
                 Either::Right(publishing.map_ok(|()| Receipt::Taken)),
                 handed_over,
@@ -167,7 +168,7 @@ impl Attempt<'_> {
         }))
     }
 
-    /// Waits until the call is over for lack of time, and says how far it got.
+    /// Waits until the call has timed out, and returns how far it got.
     async fn time_out(
         &self,
         session: &CallSession,
@@ -188,15 +189,16 @@ impl Attempt<'_> {
             .progress(&self.request.method, batch_queue, by);
         let end = async {
             sleep_until(self.deadline).await;
-            // From now rather than from the deadline: a process that was stalled wakes late, and what came
-            // meanwhile is still to be read.
+            // Counted from now, not from the deadline: a stalled process wakes up late, and must
+            // still read what arrived meanwhile.
             sleep(GRACE).await;
         };
         let (progress, ()) = join(look, end).await;
         if sent.load(Ordering::Relaxed) {
             progress
         } else if self.request.options.confirmed {
-            // What was begun may still be written later, also where the broker blocks publishers.
+            // A publish that has begun may still be written later, even if the broker blocks
+            // publishers.
             Progress::Unknown
         } else {
             Progress::NotSent
@@ -214,22 +216,23 @@ struct Departure<F> {
     ticket: Option<Ticket>,
 }
 
-/// What comes of a call that is handed to the transport.
+/// The result of publishing a call.
 type HandedOver = Result<Receipt, PublishError>;
 
-/// Why a call is not sent that comes while its connection ends.
-const CLOSING: &str = "the connection is being given up";
+/// Why a call that starts while its connection ends is not sent.
+const CLOSING: &str = "the connection is closing";
 
-/// An expiration of 0 would mean "only if a server is free at this moment".
+/// The shortest expiration. To the broker, 0 means "only if a server is free at this moment".
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// A call expires in its queue by a sixteenth of its time, and at most this, before its deadline, so that
-/// the bounce is usually here by then and tells an expired call from an unanswered one.
+/// A call expires in its queue before its deadline: earlier by a sixteenth of its time, and by at
+/// most this. The bounce has then usually arrived by the deadline, and tells an expired call from
+/// an unanswered one.
 const EXPIRES_EARLY: Duration = Duration::from_millis(500);
 
-/// How long after its deadline a call still waits for that bounce. Together with the timers' own delay it
-/// stays well below the 50 ms within which a call promises to end.
+/// How long a call still waits for that bounce after its deadline. Together with the delay of the
+/// timers, this stays well below the 50 ms within which a call promises to end.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// How long after its deadline a call waits for a look at its queue.
+/// How long a call waits for the inspection of its queue after its deadline.
 pub(super) const PATIENCE: Duration = Duration::from_millis(25);

@@ -1,4 +1,4 @@
-//! What a call waits for before it is sent: its turn, a connection, its next attempt.
+//! What a call waits for before it is sent: a permit, a connection, its next attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::connection::supervisor::{ConnectionState, session_by};
 use crate::error::call::RpcError;
 
 impl Attempt<'_> {
-    /// Waits until one more call may be in flight.
+    /// Waits for a permit: until one more call may be in flight.
     pub(crate) async fn permit<'s>(
         &self,
         in_flight: &'s Semaphore,
@@ -23,7 +23,7 @@ impl Attempt<'_> {
         }
         match Box::pin(timeout_at(self.patience(), in_flight.acquire())).await {
             Ok(Ok(permit)) => Ok(permit),
-            // Never closed.
+            // The semaphore is never closed.
             Ok(Err(_)) => Err(self.over(Terminated::Closed, false)),
             Err(_) => {
                 let most = self.limits.in_flight;
@@ -34,7 +34,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Until when the call waits for what it needs to be sent.
+    /// The time until which the call waits for what it needs before it can be sent.
     fn patience(&self) -> Instant {
         if self.limits.fail_fast {
             Instant::now()
@@ -43,16 +43,16 @@ impl Attempt<'_> {
         }
     }
 
-    /// Waits before another attempt, until the deadline at most.
+    /// Waits before another attempt, but not beyond the deadline.
     pub(crate) async fn wait(&self, pause: Duration) {
         sleep_until(self.deadline.min(Instant::now() + pause)).await;
     }
 
-    /// Waits before a call is sent again that its queue did not take, if there is time left.
+    /// Waits before a call that its queue refused is sent again. Fails if no time is left.
     pub(crate) async fn wait_for_queue(&self, pause: Duration) -> Result<(), RpcError> {
         let (again, patience) = (Instant::now() + pause, self.patience());
         sleep_until(again.min(patience)).await;
-        // As it is now: a process that was stalled wakes late.
+        // The clock is read again, because a stalled process wakes up late.
         if Instant::now() < patience {
             Ok(())
         } else {
@@ -60,13 +60,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// Waits before a call is sent again that was taken for late, and leaves it most of its time.
+    /// Waits before a call that was wrongly judged expired is sent again. Leaves it most of its time.
     pub(crate) async fn wait_in_time(&self, pause: Duration) {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.wait(pause.min(left / 4)).await;
     }
 
-    /// A session that takes calls, other than `not`.
+    /// Returns a session that accepts calls, other than `not`.
     pub(crate) async fn session(
         &self,
         not: Option<&Arc<CallSession>>,
@@ -108,7 +108,7 @@ impl Attempt<'_> {
         }
         tokio::select! {
             () = session.link.unblocked() => Ok(()),
-            // The supervisor, which publishes the loss, has a new session for the call, or none.
+            // The call then finds its session ended, and waits for the next one, if there is one.
             _ = session.link.lost() => Ok(()),
             () = sleep_until(self.deadline) => Err(self.blocked(reason)),
         }

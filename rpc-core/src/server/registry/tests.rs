@@ -1,4 +1,4 @@
-//! When a server tries to subscribe again, with the clock stopped.
+//! When a server subscribes again, with the clock stopped.
 
 use serde_json::Value;
 use tokio::time::sleep;
@@ -8,7 +8,7 @@ use crate::transport::watched::{LONGEST, TICK, Watched, assert_backs_off};
 
 /// A server of one method, which takes no batches.
 async fn serve(transport: &Watched) -> (Registry, Ended) {
-    // What is random in the pauses is the same in each run.
+    // Makes the random pauses the same in each run.
     fastrand::seed(7);
     let servers = Registry::new(
         Arc::new(transport.clone()),
@@ -50,7 +50,7 @@ async fn channels_that_do_not_stand_are_replaced_ever_more_slowly_until_one_does
     let transport = Watched::new("channels", 1);
     let (servers, _) = serve(&transport).await;
     transport.channels();
-    // Breaks the channel and waits for the next.
+    // Breaks the channel and waits for the next one.
     let next = async || {
         let broken = Instant::now();
         transport.break_channel().await;
@@ -74,7 +74,7 @@ async fn channels_that_do_not_stand_are_replaced_ever_more_slowly_until_one_does
     servers.close().await;
 }
 
-/// The supervisor has waited already; the server does not wait once more.
+/// The supervisor has already waited, so the server does not wait again.
 #[tokio::test(start_paused = true)]
 async fn a_server_is_back_with_its_connection() {
     let transport = Watched::new("with it", 1);

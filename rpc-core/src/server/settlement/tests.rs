@@ -1,4 +1,4 @@
-//! Calls that are handed back, on a channel that answers as told.
+//! Calls that are handed back, on a channel whose answers are scripted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -13,16 +13,16 @@ use crate::transport::Messages;
 use crate::wire::message::Delivery;
 use crate::wire::queue_options::QueueOptions;
 
-/// Writes down what is done on it.
+/// Records what is done on the channel.
 #[derive(Debug, Default)]
-struct Scripted {
-    /// What the broker says, and then that it has taken all.
+pub(crate) struct Scripted {
+    /// What the broker answers, in order. After these, it takes everything.
     receipts: Mutex<VecDeque<Receipt>>,
     done: Mutex<Vec<&'static str>>,
 }
 
 impl Scripted {
-    fn new(receipts: impl IntoIterator<Item = Receipt>) -> Arc<Self> {
+    pub(crate) fn new(receipts: impl IntoIterator<Item = Receipt>) -> Arc<Self> {
         Arc::new(Self {
             receipts: Mutex::new(receipts.into_iter().collect()),
             done: Mutex::default(),
@@ -33,7 +33,7 @@ impl Scripted {
         lock(&self.done).push(what);
     }
 
-    fn done(&self) -> Vec<&'static str> {
+    pub(crate) fn done(&self) -> Vec<&'static str> {
         lock(&self.done).clone()
     }
 }
@@ -97,7 +97,7 @@ fn call() -> Message {
     }
 }
 
-fn alone(channel: &Arc<Scripted>) -> Settlement {
+pub(crate) fn alone(channel: &Arc<Scripted>) -> Settlement {
     Settlement::Alone {
         channel: Arc::clone(channel) as Arc<dyn ServeChannel>,
         tag: 1,

@@ -16,7 +16,6 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
 use super::write_backpressure::WriteBackpressure;
@@ -26,6 +25,7 @@ use crate::error::reason::Reason;
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
 use crate::wire::headers::{FROM, headers_size};
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Incoming, Message};
+use crate::wire::random_uuid::random_uuid;
 
 /// Opens a calling channel with a reply queue of a fresh name. The old name could still be locked by a
 /// connection that the broker has not missed yet.
@@ -52,7 +52,7 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
 
 /// An error is what could not be set up, and why.
 async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> {
-    let queue = format!("rpc.reply.{}", Uuid::new_v4());
+    let queue = format!("rpc.reply.{}", random_uuid());
     let refused =
         |what: String, needs: Needs| move |error: lapin::Error| (what, refused(&error, needs));
     let queue_named = format!("the reply queue `{queue}`");

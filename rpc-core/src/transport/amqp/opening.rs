@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use async_rs::Runtime;
+use async_rs::traits::Reactor;
 use futures_util::future::BoxFuture;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
@@ -43,6 +44,7 @@ pub(super) fn plain(uri: AMQPUri) -> Connecting {
     Box::pin(async move {
         let runtime = Runtime::tokio_current();
         let address = runtime.to_socket_addrs((authority.host, authority.port));
-        Socket::connect(&runtime, address).await
+        let stream = runtime.tcp_connect(address).await?;
+        Ok(Box::new(stream) as Socket)
     })
 }

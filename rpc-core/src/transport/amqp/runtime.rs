@@ -9,12 +9,16 @@ use async_rs::util::Task;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::{Stream, TryFutureExt};
-use lapin::AsyncTcpStream;
 
 use super::sanitizer::FrameSanitizer;
 
 /// A connection, with TLS or without.
-pub(super) type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+pub(super) type Socket = Box<dyn Duplex>;
+
+/// What can be read and written.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// The runtime in which it is made.
 #[derive(Clone, Debug)]
@@ -75,6 +79,6 @@ impl Reactor for SanitizedTokio {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        connecting.map_ok(|stream| FrameSanitizer::new(Socket::Plain(stream)))
+        connecting.map_ok(|stream| FrameSanitizer::new(Box::new(stream) as Socket))
     }
 }

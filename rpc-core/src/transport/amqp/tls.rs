@@ -1,23 +1,28 @@
 //! TLS: whom a client trusts, and as whom it shows itself.
 //!
-//! The connector is made here rather than by lapin, whose own options only add to the roots of the platform, are
-//! read afresh for each connection, and show the key in their `Debug`.
+//! It is done here rather than by lapin, whose own options only add to the roots of the platform, are read afresh for
+//! each connection, and show the key in their `Debug`.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_rustls::TlsConnector;
 use futures_util::TryFutureExt;
-use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
+use rustls::client::ResolvesClientCert;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{AlertDescription, CertificateError, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::Failure;
 use super::opening::{Connecting, open, plain};
+use super::runtime::Socket;
 use super::url::Host;
 use crate::error::connect::ConnectError;
 
@@ -58,7 +63,7 @@ impl fmt::Debug for TlsOptions {
 
 /// The options, read and checked.
 pub(super) struct Tls {
-    connector: RustlsConnector,
+    config: ClientConfig,
     private_ca: bool,
     identity: bool,
 }
@@ -90,26 +95,30 @@ impl Tls {
 
     fn new(options: &TlsOptions) -> Result<Self, ConnectError> {
         let private_ca = !options.ca.is_empty();
-        let mut config = RustlsConnectorConfig::default();
-        if private_ca {
-            config.add_parsable_certificates(roots(&options.ca)?);
+        let installed = CryptoProvider::get_default().cloned();
+        let provider = installed.unwrap_or_else(|| Arc::new(ring::default_provider()));
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| refuse(PROVIDER, error.to_string()))?;
+        let config = if private_ca {
+            config.with_root_certificates(roots(&options.ca)?)
         } else {
-            config = config.with_platform_verifier();
-        }
-        let connector = match &options.identity {
+            config.with_platform_verifier().map_err(|error| {
+                let reason = format!("this machine's root certificates cannot be used: {error}");
+                refuse(CA, reason)
+            })?
+        };
+        let config = match &options.identity {
             Some(PemIdentity { certificate, key }) => {
                 let chain = certificates(IDENTITY, certificate)?;
                 config
-                    .connector_with_single_cert(chain, private_key(key)?)
+                    .with_client_auth_cert(chain, private_key(key)?)
                     .map_err(|error| refuse(IDENTITY, mismatch(&error)))?
             }
-            None => config.connector_with_no_client_auth().map_err(|error| {
-                let reason = format!("this machine's root certificates cannot be used: {error}");
-                refuse(CA, reason)
-            })?,
+            None => config.with_no_client_auth(),
         };
         Ok(Self {
-            connector,
+            config,
             private_ca,
             identity: options.identity.is_some(),
         })
@@ -121,21 +130,29 @@ impl Tls {
         uri: AMQPUri,
         properties: ConnectionProperties,
     ) -> impl Future<Output = Result<Connection, Failure>> + Send + use<> {
-        let connector = self.connector.clone();
-        let shaken = Arc::new(AtomicBool::new(false));
-        let tell_shaken = Arc::clone(&shaken);
+        let handshake = Arc::new(Handshake::default());
+        // Cheap: what is large in it is shared, and so are the sessions that can be resumed.
+        let mut config = self.config.clone();
+        config.client_auth_cert_resolver = Arc::new(Asked {
+            resolver: config.client_auth_cert_resolver,
+            handshake: Arc::clone(&handshake),
+        });
+        let connector = TlsConnector::from(Arc::new(config));
+        let noted = Arc::clone(&handshake);
         let connect = move |uri: AMQPUri| -> Connecting {
-            let (connector, tell_shaken) = (connector.clone(), Arc::clone(&tell_shaken));
+            let (connector, handshake) = (connector.clone(), Arc::clone(&handshake));
             Box::pin(async move {
-                let host = uri.authority.host.clone();
-                let stream = plain(uri).await?.into_rustls(&connector, &host).await?;
-                tell_shaken.store(true, Ordering::Relaxed);
-                Ok(stream)
+                let host = ServerName::try_from(uri.authority.host.clone())
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+                let stream = connector.connect(host, plain(uri).await?).await?;
+                handshake.is_over.store(true, Ordering::Relaxed);
+                Ok(Box::new(stream) as Socket)
             })
         };
         open(uri, properties, connect).map_err(move |error| Failure {
             error,
-            after_handshake: shaken.load(Ordering::Relaxed),
+            after_handshake: noted.is_over.load(Ordering::Relaxed),
+            certificate_asked: noted.certificate_asked.load(Ordering::Relaxed),
         })
     }
 
@@ -160,7 +177,9 @@ impl Tls {
         match error {
             rustls::Error::InvalidMessage(_) => None,
             rustls::Error::InvalidCertificate(reason) => Some(self.untrusted(reason)),
-            rustls::Error::AlertReceived(alert) => Some(self.alert(*alert)),
+            rustls::Error::AlertReceived(alert) => {
+                Some(self.alert(*alert, failure.certificate_asked))
+            }
             error => Some(error.to_string()),
         }
     }
@@ -189,7 +208,13 @@ impl Tls {
     }
 
     /// The broker's word on us.
-    fn alert(&self, alert: AlertDescription) -> String {
+    fn alert(&self, alert: AlertDescription, certificate_asked: bool) -> String {
+        // In TLS 1.2 it is also what is said of a certificate.
+        if alert == AlertDescription::HandshakeFailure && !certificate_asked {
+            return format!(
+                "the broker and this have no version of TLS, cipher suite or kind of key in common: {alert:?}"
+            );
+        }
         let ours = matches!(
             alert,
             AlertDescription::CertificateRequired
@@ -210,15 +235,44 @@ impl Tls {
     }
 }
 
-fn roots(given: &[Vec<u8>]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let mut roots = Vec::new();
+/// How far a handshake got.
+#[derive(Debug, Default)]
+struct Handshake {
+    certificate_asked: AtomicBool,
+    is_over: AtomicBool,
+}
+
+/// Notes that the broker asks for a certificate.
+#[derive(Debug)]
+struct Asked {
+    resolver: Arc<dyn ResolvesClientCert>,
+    handshake: Arc<Handshake>,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.handshake
+            .certificate_asked
+            .store(true, Ordering::Relaxed);
+        self.resolver.resolve(hints, schemes)
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.resolver.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}
+
+fn roots(given: &[Vec<u8>]) -> Result<RootCertStore, ConnectError> {
+    let mut roots = RootCertStore::empty();
     for pem in given {
         for root in certificates(CA, pem)? {
-            // The connector would leave out one that it cannot read, without a word.
-            RootCertStore::empty()
-                .add(root.clone())
+            roots
+                .add(root)
                 .map_err(|error| refuse(CA, format!("a certificate cannot be read: {error}")))?;
-            roots.push(root);
         }
     }
     Ok(roots)
@@ -266,13 +320,12 @@ fn broken(what: &str, error: &pem::Error) -> String {
     }
 }
 
-fn mismatch(error: &io::Error) -> String {
-    let inner = error.get_ref();
-    match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InconsistentKeys(_)) => {
+fn mismatch(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
             "its private key is not that of its first certificate".into()
         }
-        Some(rustls::Error::InvalidCertificate(_)) => "its first certificate cannot be read".into(),
+        rustls::Error::InvalidCertificate(_) => "its first certificate cannot be read".into(),
         // These say which kinds of keys there are, not what is in this one.
         _ => error.to_string(),
     }
@@ -282,6 +335,7 @@ fn refuse(option: &str, reason: String) -> ConnectError {
     ConnectError::tls_options(option, reason)
 }
 
+const PROVIDER: &str = "CryptoProvider::install_default";
 const CA: &str = "tls_ca";
 const IDENTITY: &str = "tls_identity";
 const REFUSES: &str = "refuses the certificate of `tls_identity`";

@@ -12,7 +12,6 @@ use futures_util::future::Either;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::broker::Broker;
 use super::replies::Replies;
@@ -25,6 +24,7 @@ use crate::transport::{
 };
 use crate::wire::message::{Delivery, Message};
 use crate::wire::queue_options::QueueOptions;
+use crate::wire::random_uuid::random_uuid;
 
 /// What both ends know of the connection they belong to.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open_calls(&self) -> Result<OpenCalls, ConnectError> {
-        let reply_queue = format!("rpc.reply.{}", Uuid::new_v4());
+        let reply_queue = format!("rpc.reply.{}", random_uuid());
         // Unbounded because the calls in flight bound it: each brings one message back.
         let (sender, receiver) = mpsc::unbounded_channel();
         let opened = self

@@ -1,4 +1,12 @@
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::super::{AmqpOptions, AmqpTransport};
 use super::*;
+use crate::transport::{Purpose, Transport};
 
 /// What stands for a key must be in no error.
 const SECRET: &str = "hunter2";
@@ -65,4 +73,56 @@ fn what_is_wrong_with_an_identity_is_said_without_the_key() {
     assert!(text.contains("key"), "{text}");
     let text = error(&[], Some((SECRET, &pem("PRIVATE KEY", SECRET))));
     assert!(text.contains("no certificate in it"), "{text}");
+}
+
+/// What a broker says that takes nothing of what it was offered: a fatal alert, handshake_failure.
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+#[tokio::test]
+async fn a_broker_without_a_common_cipher_suite_does_not_seem_to_ask_for_a_certificate() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let broker = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = [0; 5];
+        stream.read_exact(&mut hello).await.unwrap();
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([hello[3], hello[4]]))];
+        stream.read_exact(&mut hello).await.unwrap();
+        stream.write_all(&HANDSHAKE_FAILURE).await.unwrap();
+        // Until the other side has read it.
+        let _ = stream.read(&mut [0; 64]).await;
+    });
+    let options = AmqpOptions {
+        name: None,
+        connect_timeout: Duration::from_secs(10),
+        send_user_id: false,
+        tls: TlsOptions::default(),
+    };
+    let transport = AmqpTransport::from_url(&format!("amqps://{address}"), options).unwrap();
+    let error = transport.connect(0, Purpose::Calling).await.unwrap_err();
+    broker.await.unwrap();
+    let text = error.to_string();
+    assert!(
+        text.contains("cipher suite") && text.contains("HandshakeFailure"),
+        "{text}"
+    );
+    assert!(!text.contains("certificate"), "{text}");
+    let source = error.source().and_then(|source| source.downcast_ref());
+    let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+    assert_eq!(source, Some(&alert));
+}
+
+#[test]
+fn a_failure_after_the_broker_asked_for_a_certificate_is_about_that() {
+    let tls = Tls::new(&TlsOptions::default()).unwrap();
+    let handshake = Arc::new(Handshake::default());
+    let asked = Asked {
+        resolver: Arc::clone(&tls.config.client_auth_cert_resolver),
+        handshake: Arc::clone(&handshake),
+    };
+    assert!(!asked.has_certs() && !asked.only_raw_public_keys());
+    assert!(asked.resolve(&[], &[]).is_none());
+    let certificate_asked = handshake.certificate_asked.load(Ordering::Relaxed);
+    let text = tls.alert(AlertDescription::HandshakeFailure, certificate_asked);
+    assert!(text.contains("asks for a client certificate"), "{text}");
 }
