@@ -161,5 +161,6 @@ fn is_worth_repeating(error: &RpcError) -> bool {
     )
 }
 
-#[cfg(all(test, feature = "memory"))]
+#[cfg(test)]
+#[cfg(feature = "memory")]
 mod tests;

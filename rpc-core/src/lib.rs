@@ -131,8 +131,9 @@ pub use wire::batching::Batching;
 pub use wire::queue_options::QueueOptions;
 
 #[cfg(doc)]
-#[doc = include_str!("../docs/permissions.md")]
-pub mod permissions {}
+pub mod guide;
+#[cfg(doc)]
+pub use guide::permissions;
 
 #[doc = include_str!("../docs/rpc_service.md")]
 pub use rpc_macros::rpc_service;

@@ -24,7 +24,8 @@ pub(crate) mod amqp;
 pub(crate) mod backoff;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
-#[cfg(all(test, feature = "memory"))]
+#[cfg(test)]
+#[cfg(feature = "memory")]
 pub(crate) mod watched;
 
 /// A way to reach one broker, which may have several hosts.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::options::QueueDeclareOptions;
 use rpc_core::{QueueOptions, Rpc, RpcError};
+use rpc_tests::{RawPeer, long, table};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
@@ -12,6 +14,7 @@ use crate::probe::{Nap, Tally};
 use crate::site::{Site, builder, eventually, on_both};
 
 on_both! {
+    /// END-6
     async fn a_call_that_no_server_takes_in_time_expires_and_never_runs(site) {
         let (client, server, tally) = busy(site).await;
         let limit = Duration::from_secs(4);
@@ -29,6 +32,7 @@ on_both! {
         assert_eq!((tally.started(), tally.finished()), (1, 1));
     }
 
+    /// END-6
     async fn a_call_expires_while_its_servers_are_away(site) {
         let client = site.rpc().await;
         let server = client.register("nap", |_: Value| async { Ok::<_, String>(0) }).await.unwrap();
@@ -43,6 +47,7 @@ on_both! {
         assert_eq!(waiting.await.unwrap().unwrap(), json!(7));
     }
 
+    /// END-7
     async fn a_full_queue_gives_overloaded_at_once(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -64,6 +69,7 @@ on_both! {
         assert_eq!(tally.started(), 2);
     }
 
+    /// QUORUM-1
     async fn a_confirmed_call_waits_for_room_in_its_queue(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -145,6 +151,7 @@ on_both! {
 }
 
 /// It cannot refuse the new call, so the one that has waited longest has to go.
+/// END-7, QUORUM-1, QUORUM-2
 #[tokio::test]
 async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
     let site = Site::rabbitmq().await;
@@ -183,6 +190,38 @@ async fn a_full_quorum_queue_gives_the_oldest_call_overloaded_at_once() {
         assert_eq!(newest.await.unwrap().unwrap(), json!(2));
         assert_eq!(tally.started(), before + 2);
     }
+}
+
+/// END-9
+#[tokio::test]
+async fn a_call_that_its_quorum_queue_gives_up_is_rejected() {
+    let site = Site::rabbitmq().await;
+    let client = site.rpc().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let arguments = table(&[
+        ("x-queue-type", long("quorum")),
+        ("x-delivery-limit", 1.into()),
+        ("x-dead-letter-exchange", long("rpc.dlx")),
+    ]);
+    peer.declare("nap", options, arguments).await.unwrap();
+    let call = tokio::spawn(client.call("nap", ()));
+    // Servers that are lost with it.
+    for _ in 0..2 {
+        let server = RawPeer::connect(site.url()).await.unwrap();
+        server.consume("nap").await.unwrap().next().await.unwrap();
+        server.close().await.unwrap();
+    }
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(
+        error,
+        RpcError::Rejected {
+            method: "nap".into()
+        }
+    );
 }
 
 /// A client, and the one server of `nap`, which runs one call at a time and is at it.

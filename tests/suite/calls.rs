@@ -25,6 +25,7 @@ async fn serve_long(site: &Site, server: &Rpc) {
 
 on_both! {
     /// Typed and untyped calls of the same methods.
+    /// BODY-2, BODY-3
     async fn a_value_comes_back(site) {
         let (client, _server) = site.client_and_server().await;
         let probe = ProbeClient::new(&client);
@@ -36,6 +37,7 @@ on_both! {
         assert_eq!(sum, 3);
     }
 
+    /// BODY-6
     async fn values_of_every_json_type_come_back_unchanged(site) {
         let (client, _server) = site.client_and_server().await;
         let probe = ProbeClient::new(&client);
@@ -59,6 +61,7 @@ on_both! {
         assert_eq!(client.in_flight(), 0);
     }
 
+    /// ERR-1, ERR-3, END-2
     async fn a_service_error_comes_back_as_the_equal_value(site) {
         let (client, _server) = site.client_and_server().await;
         let probe = ProbeClient::new(&client);
@@ -76,6 +79,7 @@ on_both! {
         assert_eq!(remote.data, Some(serde_json::to_value(error).unwrap()));
     }
 
+    /// KIND-8, SERVE-5
     async fn a_panic_is_the_callers_error_and_the_server_goes_on(site) {
         let (client, _server) = site.client_and_server().await;
         let probe = ProbeClient::new(&client);
@@ -89,6 +93,7 @@ on_both! {
         assert_eq!(probe.add(1, 2).await.unwrap(), 3);
     }
 
+    /// KIND-3, BODY-8
     async fn wrong_arguments_are_named(site) {
         let (client, _server) = site.client_and_server().await;
         for (arguments, words) in [
@@ -123,6 +128,7 @@ on_both! {
         }
     }
 
+    /// END-1
     async fn a_result_of_another_type_is_a_decode_error(site) {
         let (client, _server) = site.client_and_server().await;
         let call: Call<String> = client.call("add", json!({"a": 1, "b": 2})).returning();
@@ -131,6 +137,7 @@ on_both! {
         assert!(error.to_string().contains("String"), "{error}");
     }
 
+    /// END-10
     async fn a_method_that_nobody_registered_is_no_such_method(site) {
         let client = site.rpc().await;
         let error = client.call("nobody", ()).await.unwrap_err();
@@ -142,6 +149,7 @@ on_both! {
         assert_eq!(client.in_flight(), 0);
     }
 
+    /// END-12, END-15
     async fn a_late_answer_is_a_timeout_and_dropped_quietly(site) {
         let (client, _server) = site.client_and_server().await;
         let probe = ProbeClient::new(&client);
@@ -179,6 +187,7 @@ on_both! {
         }
     }
 
+    /// HEAD-1, LIMIT-1, LIMIT-2, LIMIT-3, LIMIT-4, LIMIT-5, LIMIT-8
     async fn what_is_too_large_is_a_clear_local_error(site) {
         let client = builder(site.url()).max_message_size(1000).connect().await.unwrap();
         let too_large = |error: RpcError| match error {
@@ -215,6 +224,7 @@ on_both! {
         assert_eq!(call.header("deep", nested(126)).await.unwrap(), json!(1));
     }
 
+    /// KIND-10, LIMIT-8
     async fn a_reply_larger_than_the_limit_is_the_callers_error(site) {
         let client = site.rpc().await;
         let server = small(site).await;
@@ -223,11 +233,12 @@ on_both! {
         let RpcError::Remote(remote) = client.call("long", ()).await.unwrap_err() else {
             panic!("not remote");
         };
-        assert_eq!(remote.kind, "rpc.ReplyTooLarge");
+        assert_eq!(remote.kind, "rpc.TooLarge");
         assert_eq!(ProbeClient::new(&client).add(1, 2).await.unwrap(), 3);
         server.shutdown().await.unwrap();
     }
 
+    /// KIND-2, LIMIT-9
     async fn what_others_send_is_held_to_the_limit(site) {
         let (client, server) = (site.rpc().await, small(site).await);
         serve(&server, Real).await;
@@ -245,6 +256,7 @@ on_both! {
         assert!(error.contains("it is 2002 bytes and the limit is 1000"), "{error}");
     }
 
+    /// HEAD-2
     async fn handlers_see_the_call_and_its_deadline(site) {
         let (client, _server) = site.client_and_server().await;
         let context = client
@@ -282,6 +294,7 @@ on_both! {
         eventually("the nested call has ended", || async { server.in_flight() == 0 }).await;
     }
 
+    /// TIME-5
     async fn a_handler_is_dropped_at_the_deadline(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -293,6 +306,7 @@ on_both! {
         assert_eq!((tally.started(), tally.finished()), (2, 1));
     }
 
+    /// TIME-2
     async fn a_limit_below_a_millisecond_fails_without_sending(site) {
         let (client, _server) = site.client_and_server().await;
         let error = client.call("add", json!({"a": 1, "b": 2})).timeout(Duration::ZERO).await.unwrap_err();

@@ -98,6 +98,7 @@ async fn serve(url: String, book: Book) -> Server {
     rpc.serve(BankServer::new(book)).await.unwrap()
 }
 
+/// QUORUM-1, QUORUM-2
 #[tokio::test]
 async fn calls_go_on_while_one_node_at_a_time_is_killed() {
     let mut cluster = Cluster::start().await.unwrap();

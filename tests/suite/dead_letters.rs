@@ -48,6 +48,7 @@ async fn give_up(site: &Site, spoil: impl AsyncFnOnce(&RawPeer)) -> String {
     log.text()
 }
 
+/// LOST-6
 #[tokio::test]
 async fn a_call_whose_dead_letter_queue_is_gone_is_told_and_logged() {
     let site = Site::rabbitmq().await;
@@ -59,6 +60,7 @@ async fn a_call_whose_dead_letter_queue_is_gone_is_told_and_logged() {
     assert!(log.contains("nap.lost"), "{log}");
 }
 
+/// LOST-6
 #[tokio::test]
 async fn a_call_whose_dead_letter_queue_is_full_is_told_and_logged() {
     let site = Site::rabbitmq().await;

@@ -86,6 +86,7 @@ fn assert_soon_after(at: Instant, due: Instant) {
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// TIME-5, KIND-6, END-5
 #[tokio::test(start_paused = true)]
 async fn a_handler_is_dropped_at_the_deadline_of_its_call_which_ends_then() {
     let (_broker, client, server) = scene("endless").await;
@@ -120,6 +121,7 @@ async fn a_call_that_is_done_before_its_deadline_has_its_value() {
     assert!(Instant::now() < due);
 }
 
+/// END-15
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_never_answered_ends_a_moment_after_its_deadline() {
     let (broker, client, server) = scene("never answered").await;
@@ -138,6 +140,7 @@ async fn a_call_that_is_never_answered_ends_a_moment_after_its_deadline() {
     assert_eq!((*after, progress), (LIMIT, &Progress::Taken { servers: 1 }));
 }
 
+/// END-6
 #[tokio::test(start_paused = true)]
 async fn a_call_that_nobody_takes_expires_at_its_deadline() {
     let (_broker, client, server) = scene("nobody").await;
@@ -241,6 +244,7 @@ async fn a_call_waits_for_a_connection_until_its_deadline() {
     assert!(took <= Duration::from_secs(1), "{took:?}");
 }
 
+/// END-14
 #[tokio::test(start_paused = true)]
 async fn a_call_waits_for_a_blocked_broker_until_its_deadline() {
     let (broker, client, server) = scene("blocked").await;

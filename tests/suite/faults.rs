@@ -163,6 +163,7 @@ async fn a_connection_that_is_closed_by_half_is_lost() {
     scene.works_again().await;
 }
 
+/// LIMIT-7
 #[tokio::test]
 async fn a_network_that_is_silent_for_two_heartbeats_is_lost() {
     let scene = Scene::new("?heartbeat=1").await;
@@ -173,6 +174,7 @@ async fn a_network_that_is_silent_for_two_heartbeats_is_lost() {
     scene.works_again().await;
 }
 
+/// END-13
 #[tokio::test]
 async fn a_reply_queue_that_is_deleted_ends_the_calls_that_wait_on_it() {
     let scene = Scene::new("").await;
@@ -196,6 +198,7 @@ async fn a_reply_queue_that_is_deleted_ends_the_calls_that_wait_on_it() {
 }
 
 /// The channel dies alone: the broker closes it for a message that is larger than it takes.
+/// END-13
 #[tokio::test]
 async fn a_channel_that_the_broker_closes_ends_its_calls_and_no_others() {
     let mut node = RabbitNode::start_with(&[("max_message_size", "100000")])

@@ -63,6 +63,7 @@ async fn rust_who(rpc: &Rpc) -> Server {
         .unwrap()
 }
 
+/// TOPO-11, PIKA-2
 #[tokio::test]
 async fn two_servers_of_both_languages_share_one_queue() {
     let site = Site::rabbitmq().await;
@@ -100,6 +101,7 @@ async fn two_servers_of_both_languages_share_one_queue() {
 }
 
 /// aio-pika's own defaults make a transient queue.
+/// TOPO-13, PIKA-2
 #[tokio::test]
 async fn a_queue_with_aio_pikas_default_flags_is_shared_too() {
     let site = Site::rabbitmq().await;
@@ -129,6 +131,7 @@ async fn a_queue_with_aio_pikas_default_flags_is_shared_too() {
     assert_eq!(*answers[19].as_ref().unwrap(), json!("rust"));
 }
 
+/// PIKA-1
 #[tokio::test]
 async fn a_python_caller_survives_a_rust_server_that_comes_and_goes() {
     let site = Site::rabbitmq().await;

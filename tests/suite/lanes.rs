@@ -28,6 +28,7 @@ fn naps(client: &Rpc, count: u64, millis: u64) -> Vec<JoinHandle<Outcome>> {
 type Outcome = Result<Value, RpcError>;
 
 on_both! {
+    /// BATCH-15
     async fn batches_that_no_server_takes_go_as_calls(site) {
         let client = rpc(site, Batching::always()).await;
         let error = client.call("nap", json!({"millis": 1})).await.unwrap_err();
@@ -43,6 +44,7 @@ on_both! {
     }
 
     /// Calls of batches and others share the places of a method.
+    /// TOPO-9, BATCH-10
     async fn no_more_calls_run_at_a_time_than_the_server_allows(site) {
         let server = rpc(site, Batching::default()).await;
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -66,6 +68,7 @@ on_both! {
         assert_eq!(most.load(Ordering::SeqCst), 64);
     }
 
+    /// BATCH-9
     async fn each_call_of_a_batch_has_its_own_end(site) {
         let (client, server) = (rpc(site, Batching::always()).await, rpc(site, Batching::default()).await);
         crate::site::serve(&server, crate::probe::Real).await;
@@ -95,6 +98,7 @@ on_both! {
         assert_eq!(context["redelivered"], json!(false), "{context}");
     }
 
+    /// BATCH-9, END-13
     async fn a_connection_that_is_lost_ends_each_call_of_its_batches(site) {
         let line = Line::to(site).await;
         let builder = Rpc::builder(line.url(site)).batching(Batching::always());
@@ -113,6 +117,7 @@ on_both! {
     }
 
     /// The batch goes to another server, which runs none of it again.
+    /// BATCH-12
     async fn a_server_that_is_lost_interrupts_each_call_of_its_batches(site) {
         let client = rpc(site, Batching::always()).await;
         let tally = Tally::default();
@@ -138,6 +143,7 @@ on_both! {
     }
 
     /// It is told to its caller though all places are taken, and so cannot be handed back as if it were new.
+    /// BATCH-12
     async fn a_call_that_must_not_run_needs_no_place(site) {
         let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
         let tally = Tally::default();
@@ -166,6 +172,7 @@ on_both! {
     }
 
     /// Batches keep all places of a server that leaves, so that calls which came by themselves wait for one.
+    /// LEAVE-2, LEAVE-7
     async fn a_server_that_leaves_hands_back_what_waits_for_a_place(site) {
         let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
         let builder = Rpc::builder(site.url()).shutdown_grace(Duration::from_millis(100));
@@ -194,6 +201,7 @@ on_both! {
     }
 
     /// The only server that takes batches leaves under load, while one that takes none stays.
+    /// BATCH-13
     async fn a_server_that_leaves_hands_back_its_batches(site) {
         let client = rpc(site, Batching::default()).await;
         let (stays, leaves) = (rpc(site, Batching::off()).await, rpc(site, Batching::default()).await);

@@ -71,6 +71,7 @@ impl Apart {
 }
 
 on_both! {
+    /// TIME-3, TIME-4, TIME-7
     async fn a_server_that_was_busy_starts_no_late_call_of_a_caller_that_it_does_not_know(site) {
         site.uses(&["block"]).await;
         let tally = Tally::default();
@@ -97,6 +98,7 @@ async fn behind_a_relay(site: &Site, concurrency: u16) -> (TcpRelay, Rpc, Tally)
     (relay, server, tally)
 }
 
+/// TIME-3, TIME-4, TIME-7
 #[tokio::test]
 async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_not_know() {
     let site = Site::rabbitmq().await;
@@ -111,6 +113,7 @@ async fn a_server_that_was_cut_off_starts_no_late_call_of_a_caller_that_it_does_
 }
 
 /// A call waits for its turn on a server that knows no quicker way of its caller's than the one it came by.
+/// TIME-7
 #[tokio::test]
 async fn a_call_whose_deadline_passes_while_it_waits_for_its_turn_is_not_started() {
     const PLACES: u16 = 128;
@@ -224,6 +227,7 @@ async fn pass_on(
 
 const HOUR: i64 = 3_600_000;
 
+/// TIME-8, TIME-9
 #[tokio::test]
 async fn clocks_that_differ_cost_a_first_call_another_round_trip_and_no_more() {
     for (behind, messages) in [(HOUR, 2), (-HOUR, 2), (1_000, 2), (-10_000, 2), (0, 1)] {
@@ -242,6 +246,7 @@ async fn clocks_that_differ_cost_a_first_call_another_round_trip_and_no_more() {
     }
 }
 
+/// TIME-7
 #[tokio::test]
 async fn where_clocks_differ_late_calls_of_a_caller_that_is_not_known_are_not_started_either() {
     for behind in [HOUR, -HOUR] {
@@ -260,6 +265,7 @@ async fn where_clocks_differ_late_calls_of_a_caller_that_is_not_known_are_not_st
     }
 }
 
+/// TIME-9
 #[tokio::test]
 async fn a_clock_that_is_set_while_calls_are_made_fails_none() {
     let way = OtherClock::new(0).await;

@@ -54,6 +54,7 @@ on_both! {
         .await;
     }
 
+    /// LEAVE-1
     async fn shutdown_finishes_what_was_started(site) {
         let client = site.rpc().await;
         let server = site.rpc().await;
@@ -70,6 +71,7 @@ on_both! {
         assert_eq!(client.in_flight(), 0);
     }
 
+    /// LEAVE-7, KIND-4
     async fn shutdown_drops_what_outlives_the_grace_period(site) {
         let client = site.rpc().await;
         let rpc = builder(site.url()).shutdown_grace(Duration::from_millis(50)).connect().await.unwrap();
@@ -91,6 +93,7 @@ on_both! {
     }
 
     /// As above, but the server is gone without a word.
+    /// SERVE-2, KIND-4, END-3
     async fn a_call_whose_server_was_lost_is_interrupted_by_the_next_one(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -154,6 +157,7 @@ on_both! {
         server.shutdown().await.unwrap();
     }
 
+    /// LEAVE-7
     async fn an_idempotent_call_of_a_lost_server_runs_again(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -171,6 +175,7 @@ on_both! {
     }
 
     /// Both servers take calls all the time; one leaves and comes back, again and again.
+    /// LEAVE-1, LEAVE-2
     async fn a_rolling_restart_fails_no_call(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -223,6 +228,7 @@ on_both! {
         assert!(started.iter().all(|started| *started >= 50), "{started:?}");
     }
 
+    /// LIMIT-1
     async fn a_method_is_registered_once_for_each_handle(site) {
         let rpc = site.rpc().await;
         let server = rpc.register("nap", |_: Value| async { Ok::<_, String>(1) }).await.unwrap();

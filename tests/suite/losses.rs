@@ -42,6 +42,7 @@ fn all_lost(errors: &[RpcError]) {
     errors.iter().for_each(assert_lost);
 }
 
+/// END-13
 #[tokio::test]
 async fn a_killed_broker_fails_every_call_and_the_same_handles_work_after_its_restart() {
     let mut node = RabbitNode::start().await.unwrap();
@@ -105,6 +106,7 @@ async fn a_stopped_memory_broker_fails_every_call_and_the_same_handles_work_afte
     .await;
 }
 
+/// END-14
 #[tokio::test]
 async fn calls_fail_at_once_without_a_connection_if_the_user_wants_so() {
     let broker = MemoryBroker::named("fail-fast");
@@ -170,6 +172,7 @@ async fn calls_of_a_lost_connection_count_for_the_concurrency() {
 
 /// A broker that is short of memory reads from no connection that publishes: it takes no calls from
 /// clients, and no answers from servers.
+/// TOPO-15, END-14
 #[tokio::test]
 async fn a_memory_alarm_fails_no_call_that_was_sent_and_starts_none_that_is_late() {
     let node = RabbitNode::start().await.unwrap();
@@ -257,6 +260,7 @@ async fn another_host_takes_over_from_one_that_falls_silent() {
     assert!(time < Duration::from_secs(5), "{time:?}");
 }
 
+/// SERVE-10
 #[tokio::test]
 async fn a_server_whose_queue_is_deleted_declares_it_again() {
     let site = Site::rabbitmq().await;
@@ -271,6 +275,7 @@ async fn a_server_whose_queue_is_deleted_declares_it_again() {
     .await;
 }
 
+/// SERVE-2, END-3
 #[tokio::test]
 async fn a_lost_server_connection_interrupts_what_was_not_idempotent() {
     let broker = MemoryBroker::named("interrupted");

@@ -86,11 +86,13 @@ on_both! {
         assert_eq!(site.depth("note").await, 0);
     }
 
+    /// ONEWAY-2
     async fn a_one_way_call_of_a_method_that_nobody_serves_is_told_so(site) {
         let no_such_method = RpcError::no_such_method("note");
         assert_eq!(note(&site.rpc().await, 1).await, Err(no_such_method));
     }
 
+    /// ONEWAY-2
     async fn a_one_way_call_to_a_full_queue_is_told_so(site) {
         is_full(site, "reject-publish").await;
     }
@@ -112,6 +114,7 @@ on_both! {
         notes.are(&[3]).await;
     }
 
+    /// SERVE-8
     async fn a_one_way_call_that_fails_is_told_to_nobody_and_harms_nobody(site) {
         let (client, server) = site.client_and_server().await;
         site.uses(&["note"]).await;
@@ -151,6 +154,7 @@ on_both! {
     }
 
     /// Served, full and absent in turn, all at the same time.
+    /// ONEWAY-2
     async fn of_many_one_way_calls_each_is_told_its_own_truth(site) {
         site.uses(&["full"]).await;
         let (client, server) = (site.rpc().await, site.rpc().await);
@@ -176,6 +180,7 @@ on_both! {
         assert_eq!((tally.started(), site.depth("note").await), (400, 1));
     }
 
+    /// ONEWAY-3
     async fn a_one_way_call_of_a_lost_server_does_not_run_again(site) {
         let (client, tally) = (site.rpc().await, Tally::default());
         let first = site.rpc().await;
@@ -193,6 +198,7 @@ on_both! {
         assert_eq!((tally.started(), tally.finished(), site.depth("nap").await), (2, 1, 0));
     }
 
+    /// ONEWAY-3
     async fn a_one_way_call_of_a_lost_server_runs_again_if_it_may(site) {
         let (client, tally) = (site.rpc().await, Tally::default());
         let first = site.rpc().await;

@@ -1,4 +1,4 @@
-//! The permissions that `docs/permissions.md` names are enough, and none of them is too much.
+//! The permissions that `docs/guide/permissions.md` names are enough, and none of them is too much.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::site::{Site, connect, eventually};
 
 mod missing;
 
-const PAGE: &str = include_str!("../../rpc-core/docs/permissions.md");
+const PAGE: &str = include_str!("../../rpc-core/docs/guide/permissions.md");
 const PASSWORD: &str = "hunter2";
 
 const REPLY: &str = r"rpc\.reply\..*";
@@ -138,6 +138,7 @@ async fn takes_batches(bank: &Bank) -> bool {
     reply.header("rpc-lane").unwrap().as_bool().unwrap()
 }
 
+/// PERM-2
 #[tokio::test]
 async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
     let bank = Bank::open().await;
@@ -169,6 +170,7 @@ async fn a_server_takes_batches_where_it_may_and_serves_where_it_may_not() {
     }
 }
 
+/// PERM-1, PERM-2
 #[tokio::test]
 async fn calls_of_every_kind_need_no_more_than_the_page_says() {
     let bank = Bank::open().await;

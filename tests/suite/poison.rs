@@ -116,28 +116,33 @@ async fn poison(queue: &str, with: impl Fn(Call<Value>) -> Call<Value>) {
     .await;
 }
 
+/// LOST-1, LOST-3, KIND-7
 #[tokio::test]
 async fn a_call_in_a_classic_queue_kills_two_processes() {
     poison("classic", |call| call).await;
 }
 
+/// LOST-1, LOST-3, QUORUM-3
 #[tokio::test]
 async fn a_call_in_a_quorum_queue_kills_two_processes() {
     poison("quorum", |call| call).await;
 }
 
 /// Its caller keeps the count.
+/// LOST-1, LOST-2
 #[tokio::test]
 async fn an_idempotent_call_in_a_classic_queue_kills_two_processes() {
     poison("classic", |call| call.idempotent(true)).await;
 }
 
+/// LOST-1, LOST-2
 #[tokio::test]
 async fn an_idempotent_call_in_a_quorum_queue_kills_two_processes() {
     poison("quorum", |call| call.idempotent(true).confirmed(true)).await;
 }
 
 /// Nobody is there to be told, or to count.
+/// LOST-1, LOST-3, LOST-6
 #[tokio::test]
 async fn a_one_way_call_kills_two_processes() {
     for queue in ["classic", "quorum"] {
@@ -156,6 +161,7 @@ async fn a_one_way_call_kills_two_processes() {
 }
 
 /// Each server is alone, so that the one that counts for the caller is the one that is killed next.
+/// LOST-1, LOST-3
 #[tokio::test]
 async fn a_call_kills_two_processes_one_after_the_other() {
     for queue in ["classic", "quorum"] {

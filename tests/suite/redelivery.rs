@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lapin::types::AMQPValue;
 use rpc_core::{Call, QueueOptions, Rpc, RpcError};
-use rpc_tests::{RawPeer, reply_properties};
+use rpc_tests::{RawPeer, call_properties, reply_properties};
 use serde_json::{Value, json};
 
 use crate::probe::{METHODS, Nap, Tally};
@@ -62,16 +62,19 @@ async fn lose_two_servers_with(
 }
 
 on_both! {
+    /// LOST-1, LOST-3, KIND-7
     async fn a_call_that_takes_its_servers_with_it_is_given_up(site) {
         lose_two_servers(site, QueueOptions::default()).await;
     }
 
     /// The count is kept by the caller here.
+    /// LOST-1, LOST-2
     async fn a_call_that_is_sent_again_takes_no_more_servers_with_it(site) {
         lose_two_servers_with(site, QueueOptions::default(), |call| call.idempotent(true)).await;
     }
 
     /// Two servers, ten restarts, 200 calls in flight at any time.
+    /// LEAVE-1, LEAVE-2
     async fn a_rolling_restart_fails_no_call(site) {
         let client = site.rpc().await;
         let tally = Tally::default();
@@ -112,6 +115,7 @@ on_both! {
     }
 }
 
+/// LOST-1, LOST-3, QUORUM-3
 #[tokio::test]
 async fn a_call_in_a_quorum_queue_that_takes_its_servers_with_it_is_given_up() {
     let site = Site::rabbitmq().await;
@@ -119,6 +123,7 @@ async fn a_call_in_a_quorum_queue_that_takes_its_servers_with_it_is_given_up() {
 }
 
 /// As where a server is lost after it has told the caller, and before it has acked.
+/// LOST-2
 #[tokio::test]
 async fn an_interrupted_call_that_was_not_acked_runs_as_the_one_that_was_sent_again_only() {
     let site = Site::rabbitmq().await;
@@ -156,6 +161,7 @@ async fn an_interrupted_call_that_was_not_acked_runs_as_the_one_that_was_sent_ag
     assert_eq!((tally.started(), tally.finished()), (1, 1));
 }
 
+/// LOST-6
 #[tokio::test]
 async fn a_dead_letter_says_what_it_was() {
     let site = Site::rabbitmq().await;
@@ -170,6 +176,7 @@ async fn a_dead_letter_says_what_it_was() {
     assert!(letter.reply_to().is_none());
 }
 
+/// CALL-6
 #[tokio::test]
 async fn the_broker_vouches_for_the_caller() {
     let site = Site::rabbitmq().await;
@@ -186,7 +193,29 @@ async fn the_broker_vouches_for_the_caller() {
     assert_eq!(context["user_id"], json!(null), "{context}");
 }
 
+/// LOST-5
+#[tokio::test]
+async fn a_call_that_cannot_be_copied_does_not_run_again() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    peer.method_queue("nap").await.unwrap();
+    let replies = peer.reply_queue().await.unwrap();
+    let mut replied = peer.consume_no_ack(&replies).await.unwrap();
+    let call = call_properties(&replies, "id").with_user_id("guest".into());
+    peer.publish("nap", call, r#"{"millis": 1}"#).await.unwrap();
+    let lost = RawPeer::connect(site.url()).await.unwrap();
+    lost.consume("nap").await.unwrap().next().await.unwrap();
+    lost.close().await.unwrap();
+
+    let (server, tally) = (site.rpc().await, Tally::default());
+    serve_again(&server, &tally, QueueOptions::default()).await;
+    let reply = replied.next().await.unwrap();
+    assert_eq!(reply.json().unwrap()["error"]["type"], "rpc.Interrupted");
+    assert_eq!(tally.started(), 0);
+}
+
 /// Such a call cannot be given to another server as a new one, so it runs on the one that leaves.
+/// LEAVE-6
 #[tokio::test]
 async fn a_call_with_a_user_id_outlives_a_rolling_restart() {
     let site = Site::rabbitmq().await;

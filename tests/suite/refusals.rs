@@ -226,6 +226,7 @@ async fn a_server_that_may_not_answer_tries_again_without_hurry() {
     assert!(attempts < 80, "{attempts} channels in four seconds");
 }
 
+/// TOPO-13
 #[tokio::test]
 async fn a_queue_that_exists_with_other_flags() {
     let site = Site::rabbitmq().await;
@@ -257,6 +258,7 @@ async fn a_queue_that_exists_with_other_flags() {
     peer.delete("other").await.unwrap();
 }
 
+/// TOPO-13
 #[tokio::test]
 async fn options_of_the_queue_must_be_those_of_all_servers() {
     for site in [Site::memory().await, Site::rabbitmq().await] {

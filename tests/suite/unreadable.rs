@@ -151,18 +151,21 @@ async fn endure(site: &Site, queue: &str) {
     letters(site, flaws).await;
 }
 
+/// CALL-5, UNREAD-1, UNREAD-2, UNREAD-3
 #[tokio::test]
 async fn a_method_queue() {
     let site = Site::rabbitmq().await;
     endure(&site, "nap").await;
 }
 
+/// UNREAD-1, UNREAD-2, UNREAD-3
 #[tokio::test]
 async fn a_lane() {
     let site = Site::rabbitmq().await;
     endure(&site, "rpc.lane.nap").await;
 }
 
+/// UNREAD-4
 #[tokio::test]
 async fn a_reply_queue() {
     let site = Site::rabbitmq().await;
@@ -191,6 +194,7 @@ async fn a_reply_queue() {
 }
 
 /// It is rejected: nobody is answered, and the broker's dead letters have it as it was.
+/// UNREAD-2
 #[tokio::test]
 async fn the_broker_takes_it_for_a_dead_letter() {
     let site = Site::rabbitmq().await;
@@ -252,6 +256,7 @@ async fn the_broker_takes_it_for_a_dead_letter() {
 }
 
 /// The call is as good as any: nothing of it depends on the key.
+/// UNREAD-5
 #[tokio::test]
 async fn a_routing_key() {
     let site = Site::rabbitmq().await;
@@ -300,6 +305,7 @@ async fn a_routing_key() {
 }
 
 /// RabbitMQ cuts the text of a refusal at 252 bytes, which may be within a letter.
+/// UNREAD-5
 #[tokio::test]
 async fn a_refusal_that_names_a_queue() {
     let site = Site::rabbitmq().await;

@@ -1,6 +1,10 @@
 //! The wire itself, held against a peer driven by hand: what we send, and what we do with anything.
 
-mod calling;
 mod batches;
+mod calling;
+mod errors;
+mod headers;
+mod leaving;
 mod one_way;
 mod serving;
+mod topology;

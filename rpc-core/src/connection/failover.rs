@@ -197,5 +197,6 @@ impl<S: Session> fmt::Debug for Failover<S> {
 /// As RFC 8305 recommends. Longer than most handshakes, and short beside the second within which all is to be back.
 const STAGGER: Duration = Duration::from_millis(250);
 
-#[cfg(all(test, feature = "memory"))]
+#[cfg(test)]
+#[cfg(feature = "memory")]
 mod tests;

@@ -192,5 +192,6 @@ const STABLE: Duration = Duration::from_secs(1);
 /// The transport bounds its own closing; this bounds the supervisor's.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-#[cfg(all(test, feature = "memory"))]
+#[cfg(test)]
+#[cfg(feature = "memory")]
 mod tests;

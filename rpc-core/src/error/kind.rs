@@ -23,7 +23,7 @@
 //! | [`rpc.Poisoned`](POISONED) | yes | Servers were lost while they ran the call. |
 //! | [`rpc.Panicked`](PANICKED) | yes | The handler panicked. |
 //! | [`rpc.EncodeFailed`](ENCODE_FAILED) | yes | The handler's result cannot be encoded. |
-//! | [`rpc.ReplyTooLarge`](REPLY_TOO_LARGE) | yes | The reply is larger than a message may be. |
+//! | [`rpc.TooLarge`](REPLY_TOO_LARGE) | yes | The reply is larger than a message may be. |
 //! | [`rpc.DeadlineExceeded`](DEADLINE_EXCEEDED) | yes | The handler was stopped at the deadline. |
 //!
 //! The last is sent to callers in other languages; one of this library ends as [`TIMEOUT`] then.
@@ -94,7 +94,7 @@ pub const PANICKED: &str = "rpc.Panicked";
 /// The handler ran, and its result cannot be encoded.
 pub const ENCODE_FAILED: &str = "rpc.EncodeFailed";
 /// The handler ran, and its reply is larger than a message may be.
-pub const REPLY_TOO_LARGE: &str = "rpc.ReplyTooLarge";
+pub const REPLY_TOO_LARGE: &str = "rpc.TooLarge";
 
 /// The kind of a service's own error, as it travels: `&bank::Error<u8>` as `Error`, as Python names classes without their
 /// modules.

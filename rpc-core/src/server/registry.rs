@@ -263,5 +263,6 @@ fn lock(entries: &Mutex<Entries>) -> MutexGuard<'_, Entries> {
 /// How long a new server waits for a lost connection to come back.
 const UP_LIMIT: Duration = Duration::from_secs(10);
 
-#[cfg(all(test, feature = "memory"))]
+#[cfg(test)]
+#[cfg(feature = "memory")]
 mod tests;

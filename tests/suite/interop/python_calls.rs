@@ -36,16 +36,19 @@ async fn everything(options: &[&str]) {
     client.stop().await.unwrap();
 }
 
+/// PIKA-1, TOPO-11
 #[tokio::test]
 async fn over_a_plain_connection() {
     everything(&["--plain"]).await;
 }
 
+/// PIKA-1
 #[tokio::test]
 async fn over_a_robust_connection() {
     everything(&["--robust"]).await;
 }
 
+/// PIKA-1, ERR-1
 #[tokio::test]
 async fn errors_are_json_rpc_errors_with_type_message_args_and_data() {
     let site = Site::rabbitmq().await;
@@ -87,6 +90,7 @@ async fn errors_are_json_rpc_errors_with_type_message_args_and_data() {
     client.stop().await.unwrap();
 }
 
+/// PIKA-1
 #[tokio::test]
 async fn a_call_that_expires_is_a_timeout_error() {
     let site = Site::rabbitmq().await;

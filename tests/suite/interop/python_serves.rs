@@ -48,16 +48,19 @@ async fn everything(options: &[&str]) {
     server.stop().await.unwrap();
 }
 
+/// PIKA-1
 #[tokio::test]
 async fn over_a_plain_connection() {
     everything(&["--plain"]).await;
 }
 
+/// PIKA-1
 #[tokio::test]
 async fn over_a_robust_connection() {
     everything(&["--robust"]).await;
 }
 
+/// PIKA-1, ERR-2, ERR-3
 #[tokio::test]
 async fn exceptions_are_remote_errors() {
     let site = Site::rabbitmq().await;
@@ -103,6 +106,7 @@ async fn exceptions_are_remote_errors() {
     server.stop().await.unwrap();
 }
 
+/// BODY-4, BODY-5
 #[tokio::test]
 async fn values_that_json_cannot_hold_end_the_call() {
     let site = Site::rabbitmq().await;
@@ -124,6 +128,7 @@ async fn values_that_json_cannot_hold_end_the_call() {
     server.stop().await.unwrap();
 }
 
+/// END-6, END-8, END-10, END-15
 #[tokio::test]
 async fn calls_that_python_never_answers_end_too() {
     let site = Site::rabbitmq().await;

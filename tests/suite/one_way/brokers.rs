@@ -26,6 +26,7 @@ async fn two_queues(rpc: &Rpc, again: &Rpc) {
     }
 }
 
+/// ONEWAY-1, ONEWAY-3
 #[tokio::test]
 async fn one_way_calls_survive_their_broker() {
     let mut node = RabbitNode::start().await.unwrap();
@@ -96,6 +97,7 @@ async fn a_one_way_call_waits_while_the_broker_blocks() {
 }
 
 /// Whether the broker has the call is not known then.
+/// ONEWAY-2
 #[tokio::test]
 async fn a_one_way_call_that_is_not_confirmed_ends_by_its_limit_or_with_its_connection() {
     let mut node = RabbitNode::start().await.unwrap();

@@ -45,6 +45,7 @@ fn assert_words(text: &str, words: &[&str]) {
     assert!(!text.contains(PASSWORD), "{text}");
 }
 
+/// PERM-1
 #[tokio::test]
 async fn a_caller_needs_each_of_them() {
     let bank = Bank::open().await;
@@ -69,6 +70,7 @@ async fn a_caller_needs_each_of_them() {
     }
 }
 
+/// PERM-2
 #[tokio::test]
 async fn a_server_needs_each_of_them() {
     let bank = Bank::open().await;

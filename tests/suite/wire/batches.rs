@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
-use rpc_core::{Batching, Rpc};
+use rpc_core::{Batching, Rpc, RpcError};
 use rpc_tests::{RawConsumer, RawPeer, call_properties, long, reply_properties, table};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -104,6 +104,7 @@ async fn server_and_caller(site: &Site) -> (Rpc, RawPeer, String, RawConsumer) {
 }
 
 /// The first is alone, and so is a call after all are answered; those between go as one.
+/// BATCH-4, BATCH-5, BATCH-7, BATCH-8
 #[tokio::test]
 async fn calls_of_ours_travel_together_where_a_server_says_that_it_takes_batches() {
     let site = Site::rabbitmq().await;
@@ -194,6 +195,7 @@ async fn calls_of_ours_travel_together_where_a_server_says_that_it_takes_batches
     assert_eq!(call.json().unwrap(), json!({"a": 11, "b": 1}));
 }
 
+/// BATCH-1, BATCH-7, BATCH-8, BATCH-10, BATCH-11
 #[tokio::test]
 async fn a_server_of_ours_takes_batches_and_says_so() {
     let site = Site::rabbitmq().await;
@@ -266,6 +268,7 @@ async fn a_server_of_ours_takes_batches_and_says_so() {
     assert_eq!(peer.counts(LANE).await.unwrap(), (0, 0), "all is acked");
 }
 
+/// BATCH-2
 #[tokio::test]
 async fn a_server_with_slow_handlers_wants_no_batches() {
     let site = Site::rabbitmq().await;
@@ -286,6 +289,33 @@ async fn a_server_with_slow_handlers_wants_no_batches() {
         );
     }
     assert!(told[15..].iter().all(|takes| !takes), "{told:?}");
+}
+
+/// BATCH-14
+#[tokio::test]
+async fn each_call_of_a_batch_that_bounces_has_bounced() {
+    let site = Site::rabbitmq().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    for queue in ["add", LANE] {
+        peer.method_queue(queue).await.unwrap();
+    }
+    let mut batches = peer.consume(LANE).await.unwrap();
+    let client = Rpc::builder(site.url()).batching(Batching::always());
+    let client = client.connect().await.unwrap();
+    let calls: Vec<_> = (0..20)
+        .map(|_| tokio::spawn(client.call("add", json!({"a": 1, "b": 1}))))
+        .collect();
+    let mut rejected = 0;
+    while rejected < calls.len() {
+        let batch = batches.next().await.unwrap();
+        rejected += Record::read_all(&batch.0.data).len();
+        batch.reject(false).await.unwrap();
+    }
+    for call in calls {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error, RpcError::Rejected { .. }), "{error:?}");
+    }
+    assert_eq!(client.in_flight(), 0);
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ impl Taken {
     }
 }
 
+/// CALL-1, TIME-1, BODY-2, END-1
 #[tokio::test]
 async fn a_call_is_what_aio_pika_sends() {
     let taken = Taken::new().await;
@@ -105,6 +106,7 @@ async fn a_call_is_what_aio_pika_sends() {
     assert_eq!(taken.end().await.unwrap(), json!(3));
 }
 
+/// REPLY-2, END-1
 #[tokio::test]
 async fn a_reply_needs_no_more_than_its_type_and_its_id() {
     let taken = Taken::new().await;
@@ -115,6 +117,7 @@ async fn a_reply_needs_no_more_than_its_type_and_its_id() {
     assert_eq!(taken.end().await.unwrap(), json!({"x": 1}));
 }
 
+/// REPLY-4, BODY-4, BODY-7, END-1, END-2, END-11
 #[tokio::test]
 async fn replies_that_make_no_sense_are_decode_errors() {
     for (kind, body) in [
@@ -143,6 +146,7 @@ async fn replies_that_make_no_sense_are_decode_errors() {
     }
 }
 
+/// ERR-2, END-2
 #[tokio::test]
 async fn error_bodies_of_any_shape_are_remote_errors() {
     for (body, kind, message) in [
@@ -181,6 +185,7 @@ async fn error_bodies_of_any_shape_are_remote_errors() {
     }
 }
 
+/// END-12
 #[tokio::test]
 async fn foreign_messages_on_the_reply_queue_harm_nothing() {
     let taken = Taken::new().await;
@@ -216,6 +221,7 @@ async fn foreign_messages_on_the_reply_queue_harm_nothing() {
     );
 }
 
+/// END-12, END-15
 #[tokio::test]
 async fn a_reply_that_comes_late_is_dropped_quietly() {
     let site = Site::rabbitmq().await;
@@ -244,6 +250,7 @@ async fn a_reply_that_comes_late_is_dropped_quietly() {
     assert_eq!(client.in_flight(), 0);
 }
 
+/// TOPO-8, END-8
 #[tokio::test]
 async fn a_rejected_call_is_rejected() {
     let taken = Taken::new().await;
@@ -251,6 +258,7 @@ async fn a_rejected_call_is_rejected() {
     assert_eq!(taken.end().await.unwrap_err(), RpcError::rejected("add"));
 }
 
+/// ERR-3
 #[tokio::test]
 async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
     let site = Site::rabbitmq().await;
@@ -281,6 +289,7 @@ fn expired() -> String {
     json!({"error": {"type": "rpc.Expired", "message": "late", "args": []}}).to_string()
 }
 
+/// TIME-8, END-4
 #[tokio::test]
 async fn a_call_that_a_server_takes_for_late_is_sent_again_and_says_that_it_is_not() {
     let mut taken = Taken::new().await;
@@ -296,6 +305,7 @@ async fn a_call_that_a_server_takes_for_late_is_sent_again_and_says_that_it_is_n
     assert_eq!(taken.end().await.unwrap(), json!(3));
 }
 
+/// TIME-8, END-4
 #[tokio::test]
 async fn a_server_that_never_believes_its_caller_makes_it_expire_at_its_deadline() {
     let site = Site::rabbitmq().await;

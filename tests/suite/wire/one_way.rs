@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::probe::{Nap, Tally};
 use crate::site::{Site, eventually};
 
+/// ONEWAY-1
 #[tokio::test]
 async fn a_one_way_call_is_persistent_and_asks_for_no_answer() {
     let site = Site::rabbitmq().await;
@@ -38,6 +39,7 @@ async fn a_one_way_call_is_persistent_and_asks_for_no_answer() {
 }
 
 /// The broker confirms it before anybody takes it.
+/// ONEWAY-2
 #[tokio::test]
 async fn a_one_way_call_ends_before_it_is_taken_and_whatever_is_done_with_it() {
     let site = Site::rabbitmq().await;
@@ -62,6 +64,7 @@ async fn a_one_way_call_ends_before_it_is_taken_and_whatever_is_done_with_it() {
 }
 
 /// Any peer can send one: a call without `reply_to`.
+/// SERVE-8
 #[tokio::test]
 async fn a_one_way_call_of_another_peer_runs() {
     let site = Site::rabbitmq().await;

@@ -109,6 +109,7 @@ impl Caller {
     }
 }
 
+/// REPLY-1, REPLY-3, BODY-3, SERVE-6
 #[tokio::test]
 async fn a_reply_is_what_aio_pika_expects() {
     let mut caller = Caller::new().await;
@@ -140,6 +141,7 @@ async fn a_reply_is_what_aio_pika_expects() {
 }
 
 /// Those that are answered are acked several at once.
+/// SERVE-7, SERVE-8
 #[tokio::test]
 async fn what_is_answered_is_acked_and_what_runs_is_not() {
     let mut caller = Caller::new().await;
@@ -160,6 +162,7 @@ async fn what_is_answered_is_acked_and_what_runs_is_not() {
     caller.replies.nothing_for(time).await.unwrap();
 }
 
+/// KIND-1, KIND-3, ERR-1, BODY-1, BODY-4, SERVE-4, SERVE-9
 #[tokio::test]
 async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
     let mut caller = Caller::new().await;
@@ -220,6 +223,7 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
     caller.all_is_settled().await;
 }
 
+/// BODY-7, KIND-1
 #[tokio::test]
 async fn deep_nesting_into_an_untyped_handler_is_an_error_reply() {
     let mut caller = Caller::new().await;
@@ -239,6 +243,7 @@ async fn deep_nesting_into_an_untyped_handler_is_an_error_reply() {
     caller.all_is_settled().await;
 }
 
+/// CALL-2, CALL-3, REPLY-3, REPLY-6, BODY-1, SERVE-1, SERVE-8
 #[tokio::test]
 async fn foreign_callers_may_send_bare_messages() {
     let mut caller = Caller::new().await;
@@ -267,6 +272,7 @@ async fn foreign_callers_may_send_bare_messages() {
     caller.all_is_settled().await;
 }
 
+/// TIME-4, TIME-7, TIME-9, KIND-5, SERVE-3
 #[tokio::test]
 async fn a_call_that_seems_late_is_refused_until_its_caller_says_that_it_is_not() {
     for deadline in [1_000, i64::MAX / 2] {
@@ -296,6 +302,7 @@ async fn a_call_that_seems_late_is_refused_until_its_caller_says_that_it_is_not(
     }
 }
 
+/// REPLY-5
 #[tokio::test]
 async fn direct_reply_to_callers_are_answered() {
     let site = Site::rabbitmq().await;

@@ -111,6 +111,7 @@ on_both! {
         .await;
     }
 
+    /// LIMIT-6
     async fn calls_of_a_method_may_go_before_others(site) {
         let (client, server) = site.client_and_server(&PressClient::DESCRIPTOR).await;
         let gutenberg = Gutenberg::default();
