@@ -9,20 +9,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
-use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
-use lapin::types::ShortString;
-use lapin::{Connection, ConnectionProperties, ErrorKind};
+use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
-use crate::error::cause::Cause;
 use crate::error::connect::ConnectError;
-use crate::error::reason::Reason;
 use crate::transport::{Link, Purpose, Transport};
 
 mod acks;
 mod calls;
 mod confirm_correlator;
 mod confirms;
+mod failure;
+mod limits;
 mod link;
 mod loss;
 mod opening;
@@ -38,6 +36,7 @@ pub(crate) mod tls;
 pub(crate) mod url;
 mod write_backpressure;
 
+use failure::{Failure, cause};
 use link::AmqpLink;
 use opening::{open, plain};
 use refusal::{refusal, tls_hint};
@@ -60,16 +59,6 @@ pub(crate) struct AmqpTransport {
 }
 
 type Connecting = BoxFuture<'static, Result<Connection, Failure>>;
-
-/// Why an attempt failed.
-struct Failure {
-    error: lapin::Error,
-    /// Whether it failed after a TLS handshake.
-    after_handshake: bool,
-    /// Whether the broker asked for a certificate in it.
-    #[cfg(feature = "tls")]
-    certificate_asked: bool,
-}
 
 /// The options of a connection.
 #[derive(Clone, Debug)]
@@ -214,61 +203,6 @@ fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
 }
-
-/// The text of a lapin error: the broker's own text if there is one.
-fn words(error: &lapin::Error) -> String {
-    match error.kind() {
-        ErrorKind::ProtocolError(error) => error.get_message().to_string(),
-        _ => error.to_string(),
-    }
-}
-
-/// The same with the error behind it.
-fn reason(error: &lapin::Error) -> Reason {
-    Reason::new(words(error), cause(error))
-}
-
-/// What is behind lapin's error, or the error itself. rustls puts its own into one of the system, which does not show it.
-fn cause(error: &lapin::Error) -> Cause {
-    let ErrorKind::IOError(io) = error.kind() else {
-        return Cause::new(error.clone());
-    };
-    #[cfg(feature = "tls")]
-    if let Some(rustls) = io
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
-        return Cause::new(rustls.clone());
-    }
-    Cause::shared(Arc::clone(io))
-}
-
-/// A name for the wire. The callers have checked the length, or have it from the wire.
-fn short(name: &str) -> ShortString {
-    ShortString::try_new(name).unwrap_or_default()
-}
-
-/// The same options with which aio-pika declares the exchange.
-const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {
-    passive: false,
-    durable: false,
-    auto_delete: true,
-    internal: false,
-    nowait: false,
-};
-
-/// The queue is exclusive: only its own connection may use it, so its name need not be secret.
-const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
-    passive: false,
-    durable: false,
-    exclusive: true,
-    auto_delete: true,
-    nowait: false,
-};
-
-/// The limit for each answer of the broker while something is set up or torn down. A live broker
-/// answers within milliseconds. A cluster that is electing a leader may take seconds.
-const BROKER_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

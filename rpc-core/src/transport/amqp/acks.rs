@@ -20,8 +20,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::calls::hand_over;
+use super::failure::words;
+use super::limits::short;
 use super::loss::lost;
-use super::{properties, short, words};
+use super::properties;
 use crate::transport::Loss;
 use crate::wire::message::Message;
 

@@ -11,15 +11,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::Either;
 use futures_util::{StreamExt, stream};
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::limits::{BROKER_LIMIT, short};
 use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
+use super::properties;
 use super::write_backpressure::WriteBackpressure;
-use super::{BROKER_LIMIT, DEAD_LETTER_OPTIONS, REPLY_QUEUE_OPTIONS, properties, short};
 use crate::error::connect::ConnectError;
 use crate::error::reason::Reason;
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
@@ -290,3 +294,21 @@ const MAX_RETURN_POLL: Duration = Duration::from_millis(250);
 
 /// No broker takes longer to return a call.
 const RETURN_WINDOW: Duration = Duration::from_secs(60);
+
+/// The same options with which aio-pika declares the exchange.
+const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: false,
+    auto_delete: true,
+    internal: false,
+    nowait: false,
+};
+
+/// The queue is exclusive: only its own connection may use it, so its name need not be secret.
+const REPLY_QUEUE_OPTIONS: QueueDeclareOptions = QueueDeclareOptions {
+    passive: false,
+    durable: false,
+    exclusive: true,
+    auto_delete: true,
+    nowait: false,
+};

@@ -15,8 +15,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::publish_error;
 use super::confirm_correlator::{ConfirmCorrelator, Confirmed};
+use super::failure::reason;
+use super::limits::{BROKER_LIMIT, short};
 use super::permission::{PUBLISH, refused};
-use super::{BROKER_LIMIT, properties, reason, short};
+use super::properties;
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
 use crate::wire::message::Message;
 

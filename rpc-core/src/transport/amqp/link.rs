@@ -12,11 +12,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
+use super::calls;
 use super::confirms::AmqpConfirms;
+use super::failure::reason;
+use super::limits::BROKER_LIMIT;
 use super::loss::lost;
 use super::queue_probe::AmqpQueueProbe;
 use super::serving::AmqpServing;
-use super::{BROKER_LIMIT, calls, reason};
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeChannel};

@@ -1,7 +1,7 @@
 //! Which permission a user lacks when the broker refuses an operation. Older brokers name only the
 //! queue or the exchange, not the permission.
 
-use super::{cause, words};
+use super::failure::{cause, words};
 use crate::error::reason::Reason;
 
 /// The permissions that an operation needs on a queue and on an exchange.

@@ -11,7 +11,7 @@ use lapin::protocol::basic::parse_properties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
 
-use super::short;
+use super::limits::short;
 use crate::wire::correlation_id;
 use crate::wire::headers::{DEADLINE, FROM, Headers, LANE, Marks, TIMEOUT};
 use crate::wire::message::{JSON, Kind, Message, TimeLimit};

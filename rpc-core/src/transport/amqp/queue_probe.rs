@@ -9,7 +9,8 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 
-use super::{short, words};
+use super::failure::words;
+use super::limits::short;
 use crate::transport::{QueueProbe, QueueStatus};
 
 pub(super) struct AmqpQueueProbe {

@@ -7,8 +7,8 @@ use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::uri::AMQPScheme;
 
+use super::failure::{cause, words};
 use super::url::Host;
-use super::{cause, words};
 use crate::error::connect::ConnectError;
 
 /// Why connecting failed, when TLS is not the reason.

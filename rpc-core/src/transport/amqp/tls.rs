@@ -20,7 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::Failure;
+use super::failure::Failure;
 use super::opening::{Connecting, open, plain};
 use super::runtime::Socket;
 use super::url::Host;
