@@ -23,6 +23,7 @@ mod installation;
 mod log;
 mod nats;
 mod node;
+mod percent;
 mod port;
 mod python;
 mod raw_frames;
