@@ -14,6 +14,17 @@ pub(crate) struct Greeting {
     pub(crate) cluster: String,
 }
 
+impl Greeting {
+    /// The first two numbers of the version.
+    pub(crate) fn major_minor(&self) -> Result<(u32, u32)> {
+        let mut numbers = self.version.split('.').map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+            _ => bail!("the broker calls its version {:?}", self.version),
+        }
+    }
+}
+
 /// Connects, says the protocol's header, and reads the broker's greeting.
 pub(crate) async fn greeting(port: u16, limit: Duration) -> Result<Greeting> {
     timeout(limit, greet(port))

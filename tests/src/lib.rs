@@ -25,6 +25,7 @@ mod log;
 mod nats;
 mod node;
 mod peer;
+mod percent;
 mod port;
 mod python;
 mod raw_frames;

@@ -18,6 +18,7 @@ use crate::epmd::epmd_port;
 use crate::guard::Guard;
 use crate::handshake::{Greeting, greeting};
 use crate::installation::Installation;
+use crate::percent::percent_encoded;
 use crate::port::free_port;
 
 const START: Duration = Duration::from_secs(60);
@@ -181,11 +182,7 @@ impl RabbitNode {
     /// # Errors
     /// If the version is not numbers.
     pub fn major_minor(&self) -> Result<(u32, u32)> {
-        let mut numbers = self.version().split('.').map(str::parse);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
-            _ => bail!("the broker calls its version {:?}", self.version()),
-        }
+        self.greeting.major_minor()
     }
 
     /// Runs `rabbitmqctl` of the same installation on this node, and returns what it printed.
@@ -350,15 +347,4 @@ impl RabbitNode {
         }
         Ok(())
     }
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
 }
