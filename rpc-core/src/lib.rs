@@ -81,7 +81,7 @@
 //! # Other crates in the interface
 //!
 //! Untyped values are [`serde_json::Value`], and the deadline of a call ([`Context::deadline`]) is a
-//! [`tokio::time::Instant`](Instant), so that it stands still with a paused clock in tests. Both are exported from
+//! [`tokio::time::Instant`], so that it stands still with a paused clock in tests. Both are exported from
 //! here, so a program need not depend on the same versions to name them. A new major version of either is one of this
 //! crate.
 //!

@@ -36,7 +36,8 @@ use registry::{Ended, Registry};
 /// Methods that are being served.
 ///
 /// Dropping it does not stop the server: that goes on until [`shutdown`](Self::shutdown), until
-/// [`Rpc::close`], or until the last clone of its [`Rpc`] and every `Server` of it are dropped.
+/// [`Rpc::close`](crate::Rpc::close), or until the last clone of its [`Rpc`](crate::Rpc) and every `Server` of it are
+/// dropped.
 #[derive(Debug)]
 pub struct Server {
     stop: CancellationToken,
