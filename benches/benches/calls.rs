@@ -1,7 +1,7 @@
 //! What a call and its parts take, without a broker: `cargo bench -p benches --bench calls`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rpc_core::__internals::{FrameSanitizer, Pending, delivery, dispatch};
+use rpc_core::__internals::{Pending, Sanitizer, delivery, dispatch};
 use rpc_core::{Rpc, Service, rpc_service};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -128,7 +128,7 @@ fn sanitizer(criterion: &mut Criterion) {
     for bytes in [64, 1024, 32 * 1024] {
         let call = delivery(&vec![b'x'; bytes]);
         let mut out = vec![0; call.len()];
-        let mut sanitizer = FrameSanitizer::default();
+        let mut sanitizer = Sanitizer::default();
         group.throughput(Throughput::Bytes(call.len() as u64));
         group.bench_function(bytes.to_string(), |bencher| {
             bencher.iter(|| assert_eq!(sanitizer.pass(black_box(&call), &mut out), out.len()));

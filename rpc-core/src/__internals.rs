@@ -21,7 +21,7 @@ use crate::wire::size_limit::SizeLimit;
 
 mod wire;
 
-pub use wire::{Arrival, End, Wire, check_url};
+pub use wire::{End, Judgement, Wire, check_url};
 
 /// A table of pending calls, in which some wait for ever.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ pub fn whatever_comes_can_be_read(bytes: &[u8]) {
 
 /// What stands between a connection and lapin.
 #[derive(Debug, Default)]
-pub struct FrameSanitizer(Frames);
+pub struct Sanitizer(Frames);
 
-impl FrameSanitizer {
+impl Sanitizer {
     /// Lets through what can be read of what has come, of which there may be 64 KiB; how much that is.
     pub fn pass(&mut self, stream: &[u8], out: &mut [u8]) -> usize {
         self.0.space()[..stream.len()].copy_from_slice(stream);

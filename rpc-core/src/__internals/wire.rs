@@ -24,7 +24,7 @@ pub struct Wire(pub(super) Message);
 
 /// What a server makes of a call before it runs it.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct Judgement {
     /// Whether it may run.
     pub runs: bool,
     /// What is left of its time limit; `None` if it has none, or one of centuries.
@@ -125,7 +125,7 @@ impl Wire {
 
     /// What a server makes of it that has seen one like it before.
     #[must_use]
-    pub fn arrive(&self, method: &Method, redelivered: bool) -> Arrival {
+    pub fn arrive(&self, method: &Method, redelivered: bool) -> Judgement {
         let delivery = Delivery {
             message: self.0.clone(),
             redelivered,
@@ -134,7 +134,7 @@ impl Wire {
         let mut clocks = ClockSkew::default();
         clocks.deadline(&delivery);
         let deadline = clocks.deadline(&delivery);
-        Arrival {
+        Judgement {
             runs: matches!(judge(method, &delivery), Verdict::Run),
             left: deadline
                 .map(|deadline| deadline.ends_by.saturating_duration_since(Instant::now())),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
-use crate::client::batcher::{Admission, Batcher};
+use crate::client::batcher::{Batcher, Entered};
 use crate::client::pending::{Outcome, PendingCalls};
 use crate::connection::session::SessionEnd;
 use crate::error::reason::Reason;
@@ -27,24 +27,24 @@ use crate::wire::message::{BATCH, Kind, Message, unix_millis};
 /// The batchers of one calling connection, and the task that flushes them.
 #[derive(Debug)]
 pub(crate) struct BatchSender {
-    shared: Arc<Shared>,
+    shared: Arc<Batchers>,
     _task: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Batchers {
     channel: Arc<dyn CallChannel>,
     pending: Arc<PendingCalls>,
     end: Arc<SessionEnd>,
     options: Batching,
     /// By method. At most [`MAX_BATCHERS`]; calls of further methods are sent individually.
     batchers: Mutex<FxHashMap<String, Arc<Batcher>>>,
-    work: Mutex<Work>,
+    work: Mutex<Backlog>,
     wake: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Work {
+struct Backlog {
     /// Batchers in which calls wait.
     filled: Vec<Arc<Batcher>>,
     /// Calls of returned batches, which no queue took. They did not run, and are sent again
@@ -67,7 +67,7 @@ pub(crate) enum Sending {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     batcher: Arc<Batcher>,
-    shared: Arc<Shared>,
+    shared: Arc<Batchers>,
     /// The id of the call, while the call may still wait.
     waits: Option<CorrelationId>,
 }
@@ -79,7 +79,7 @@ impl BatchSender {
         end: &Arc<SessionEnd>,
         options: &Batching,
     ) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Batchers {
             channel: Arc::clone(channel),
             pending: Arc::clone(pending),
             end: Arc::clone(end),
@@ -116,8 +116,8 @@ impl BatchSender {
         };
         let id = call.correlation_id.clone();
         match batcher.enter(call, &shared.options) {
-            Admission::Goes(call) => Sending::Goes(call, Some(ticket)),
-            Admission::Waits { wake } => {
+            Entered::Goes(call) => Sending::Goes(call, Some(ticket)),
+            Entered::Waits { wake } => {
                 ticket.waits = id;
                 if wake && !shared.schedule(batcher) {
                     return Sending::Terminated;
@@ -173,7 +173,7 @@ impl BatchSender {
     }
 }
 
-impl Shared {
+impl Batchers {
     /// The batcher of a method, made on first use; `None` if the method cannot have one.
     fn batcher(&self, method: &str) -> Option<Arc<Batcher>> {
         let mut batchers = lock(&self.batchers);
@@ -326,7 +326,7 @@ impl Drop for Ticket {
     }
 }
 
-async fn send_all(shared: Arc<Shared>) {
+async fn send_all(shared: Arc<Batchers>) {
     loop {
         let due = shared.due();
         tokio::select! {

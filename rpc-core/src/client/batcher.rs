@@ -41,7 +41,7 @@ struct Waiting {
 
 /// What becomes of a call that enters a batcher.
 #[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
-pub(crate) enum Admission {
+pub(crate) enum Entered {
     /// It is sent individually, at once.
     Goes(Message),
     /// It waits for others. `wake` says whether the sending task must be woken.
@@ -61,7 +61,7 @@ impl Batcher {
     }
 
     /// Adds a call, which counts as inside until it [`leave`](Self::leave)s.
-    pub(crate) fn enter(&self, call: Message, options: &Batching) -> Admission {
+    pub(crate) fn enter(&self, call: Message, options: &Batching) -> Entered {
         let mut state = self.lock();
         state.inside += 1;
         let now = Instant::now();
@@ -70,7 +70,7 @@ impl Batcher {
             _ => !state.is_open(now) || (state.is_lone && state.inside == 1),
         };
         if goes {
-            return Admission::Goes(call);
+            return Entered::Goes(call);
         }
         state.bytes += call.body.len();
         state.waiting.push(call);
@@ -78,7 +78,7 @@ impl Batcher {
         if first {
             state.since = Some(now);
         }
-        Admission::Waits {
+        Entered::Waits {
             wake: first || state.is_due(now, options),
         }
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn goes(batcher: &Batcher, options: &Batching) -> bool {
-        matches!(batcher.enter(call(0, 10), options), Admission::Goes(_))
+        matches!(batcher.enter(call(0, 10), options), Entered::Goes(_))
     }
 
     fn counts(batcher: &Batcher, options: &Batching) -> Vec<usize> {

@@ -24,7 +24,7 @@ pub(crate) struct Failover<S: Session> {
     options: Arc<S::Options>,
     last: usize,
     /// The attempts in progress, at most one for each host.
-    attempts: FuturesUnordered<BoxFuture<'static, Opened<S>>>,
+    attempts: FuturesUnordered<BoxFuture<'static, OpenedSession<S>>>,
     /// Indexed by host.
     states: Vec<HostAttempts>,
 }
@@ -38,7 +38,7 @@ struct HostAttempts {
 }
 
 /// An attempt that has ended.
-struct Opened<S> {
+struct OpenedSession<S> {
     host: usize,
     result: Result<S, ConnectError>,
 }
@@ -155,7 +155,7 @@ impl<S: Session> Failover<S> {
                 }
             };
             let result = opening.await;
-            Opened { host, result }
+            OpenedSession { host, result }
         }));
     }
 
@@ -166,7 +166,7 @@ impl<S: Session> Failover<S> {
             .for_each(|state| state.failure = None);
     }
 
-    fn end(&mut self, opened: Opened<S>) -> Result<S, ()> {
+    fn end(&mut self, opened: OpenedSession<S>) -> Result<S, ()> {
         let state = &mut self.states[opened.host];
         state.begun = None;
         opened.result.map_err(|error| state.failure = Some(error))

@@ -41,14 +41,14 @@ pub(crate) struct BatchConsumer {
     undeclared: Vec<Arc<MethodServer>>,
     /// Methods whose batch queues must still be opened.
     closed: VecDeque<Arc<MethodServer>>,
-    opening: Option<BoxFuture<'static, Result<Opened, ServeError>>>,
+    opening: Option<BoxFuture<'static, Result<OpenedQueue, ServeError>>>,
     arrivals: SelectAll<BatchEvent>,
     /// Whether the server is leaving: then no queue counts as open any more.
     leaving: bool,
 }
 
 /// A batch queue that has just been opened.
-struct Opened {
+struct OpenedQueue {
     channel: BatchChannel,
     method: Arc<MethodServer>,
     batches: Messages<Delivery>,
@@ -168,7 +168,7 @@ impl BatchConsumer {
                 }
                 None => Box::pin(stream::empty()),
             };
-            Ok(Opened {
+            Ok(OpenedQueue {
                 channel,
                 method,
                 batches,
@@ -176,8 +176,8 @@ impl BatchConsumer {
         }));
     }
 
-    fn enter(&mut self, opened: Result<Opened, ServeError>) {
-        let Opened {
+    fn enter(&mut self, opened: Result<OpenedQueue, ServeError>) {
+        let OpenedQueue {
             channel,
             method,
             batches,

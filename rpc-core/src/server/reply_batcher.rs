@@ -22,11 +22,11 @@ pub(crate) struct ReplyBatcher {
     max_calls: usize,
     max_bytes: usize,
     /// By reply queue, while somebody sends to it. Bounded by the running calls.
-    ready: Mutex<HashMap<Arc<str>, Vec<Ready>>>,
+    ready: Mutex<HashMap<Arc<str>, Vec<ReadyReply>>>,
 }
 
 #[derive(Debug)]
-struct Ready {
+struct ReadyReply {
     reply: Message,
     batch: Arc<OpenBatch>,
 }
@@ -44,7 +44,7 @@ impl ReplyBatcher {
     /// Adds a reply. Returns whether nobody is about to send the replies of this caller: then
     /// whoever has added this one must [`send`](Self::send) them.
     pub(crate) fn add(&self, reply_to: &Arc<str>, reply: Message, batch: Arc<OpenBatch>) -> bool {
-        let ready = Ready { reply, batch };
+        let ready = ReadyReply { reply, batch };
         let mut all = self.lock();
         if let Some(others) = all.get_mut(reply_to) {
             others.push(ready);
@@ -71,7 +71,7 @@ impl ReplyBatcher {
     }
 
     /// Takes the replies of the next message. If there are none, removes the caller's entry.
-    fn take(&self, reply_to: &str) -> Vec<Ready> {
+    fn take(&self, reply_to: &str) -> Vec<ReadyReply> {
         let mut all = self.lock();
         let Some(ready) = all.get_mut(reply_to) else {
             return Vec::new();
@@ -81,7 +81,7 @@ impl ReplyBatcher {
             return Vec::new();
         }
         let mut bytes = 0;
-        let fits = |ready: &&Ready| {
+        let fits = |ready: &&ReadyReply| {
             bytes += ready.reply.body.len();
             bytes <= self.max_bytes
         };
@@ -90,10 +90,10 @@ impl ReplyBatcher {
         std::mem::replace(ready, rest)
     }
 
-    fn send_together(&self, reply_to: &str, together: Vec<Ready>) -> Result<(), PublishError> {
+    fn send_together(&self, reply_to: &str, together: Vec<ReadyReply>) -> Result<(), PublishError> {
         let (mut replies, batches): (Vec<_>, Vec<_>) = together
             .into_iter()
-            .map(|Ready { reply, batch }| (reply, batch))
+            .map(|ReadyReply { reply, batch }| (reply, batch))
             .unzip();
         let message = match replies.len() {
             1 => replies.remove(0),
@@ -110,7 +110,7 @@ impl ReplyBatcher {
         self.channel.answer(&tags, reply_to, message)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Ready>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<ReadyReply>>> {
         // No code that can panic runs under the lock.
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ use crate::transport::Messages;
 pub(crate) struct SelectAll<T> {
     /// By index. The place of a stream that has ended is free.
     streams: Vec<Option<Open<T>>>,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyStreams>,
 }
 
 struct Open<T> {
@@ -32,7 +32,7 @@ struct Open<T> {
 
 /// The streams that may have an item.
 #[derive(Default)]
-struct Ready {
+struct ReadyStreams {
     /// The indices of the streams, each at most once.
     places: Mutex<VecDeque<usize>>,
     task: AtomicWaker,
@@ -41,7 +41,7 @@ struct Ready {
 struct Place {
     index: usize,
     is_ready: AtomicBool,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyStreams>,
 }
 
 impl<T> SelectAll<T> {
@@ -108,7 +108,7 @@ impl<T> Stream for SelectAll<T> {
     }
 }
 
-impl Ready {
+impl ReadyStreams {
     fn lock(&self) -> MutexGuard<'_, VecDeque<usize>> {
         // No code that can panic runs under the lock.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)

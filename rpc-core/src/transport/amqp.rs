@@ -36,7 +36,7 @@ pub(crate) mod tls;
 pub(crate) mod url;
 mod write_backpressure;
 
-use failure::{Failure, cause};
+use failure::{ConnectFailure, cause};
 use link::AmqpLink;
 use opening::{open, plain};
 use refusal::{refusal, tls_hint};
@@ -55,10 +55,10 @@ pub(crate) struct AmqpTransport {
     /// holds a thread and a socket for as long as a host that accepted the connection stays
     /// silent. So the next attempt continues this one, and there is at most one for each host and
     /// purpose.
-    unfinished: Mutex<HashMap<(usize, Purpose), Connecting>>,
+    unfinished: Mutex<HashMap<(usize, Purpose), ConnectionAttempt>>,
 }
 
-type Connecting = BoxFuture<'static, Result<Connection, Failure>>;
+type ConnectionAttempt = BoxFuture<'static, Result<Connection, ConnectFailure>>;
 
 /// The options of a connection.
 #[derive(Clone, Debug)]
@@ -98,14 +98,14 @@ impl AmqpTransport {
         })
     }
 
-    fn start(&self, host: &Host, purpose: Purpose) -> Connecting {
+    fn start(&self, host: &Host, purpose: Purpose) -> ConnectionAttempt {
         let properties = self.properties(purpose);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return Box::pin(tls.connect(host.uri.clone(), properties));
         }
         let connecting = open(host.uri.clone(), properties, plain);
-        Box::pin(connecting.map_err(|error| Failure {
+        Box::pin(connecting.map_err(|error| ConnectFailure {
             error,
             after_handshake: false,
             #[cfg(feature = "tls")]
@@ -115,17 +115,17 @@ impl AmqpTransport {
 
     /// Why connecting to a host that speaks TLS failed; `None` if TLS is not the reason.
     #[cfg(feature = "tls")]
-    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+    fn tls_failure(&self, failure: &ConnectFailure) -> Option<String> {
         self.tls.as_ref()?.explain(failure)
     }
 
     #[cfg(not(feature = "tls"))]
-    fn tls_failure(&self, failure: &Failure) -> Option<String> {
+    fn tls_failure(&self, failure: &ConnectFailure) -> Option<String> {
         debug_assert!(!failure.after_handshake);
         None
     }
 
-    fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), Connecting>> {
+    fn unfinished(&self) -> MutexGuard<'_, HashMap<(usize, Purpose), ConnectionAttempt>> {
         self.unfinished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

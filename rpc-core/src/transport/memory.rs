@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::broker::{Broker, keep_time};
-use self::channel::Connection;
+use self::channel::MemoryConnection;
 use self::confirms::Confirms;
 use super::{ConfirmChannel, Link, Loss, OpenCalls, Purpose, QueueProbe, ServeChannel, Transport};
 use crate::error::connect::ConnectError;
@@ -72,7 +72,7 @@ impl Transport for MemoryTransport {
         let Some(id) = self.broker.lock().connect(sender) else {
             return Err(unreachable("the broker is stopped"));
         };
-        let connection = Connection {
+        let connection = MemoryConnection {
             broker: Arc::clone(&self.broker),
             id,
             loss,
@@ -88,13 +88,13 @@ impl Transport for MemoryTransport {
 /// A connection to an in-process broker. Dropping it closes it.
 #[derive(Debug)]
 struct MemoryLink {
-    connection: Connection,
+    connection: MemoryConnection,
     janitor: JoinHandle<()>,
 }
 
 impl MemoryLink {
     fn end(&self, reason: &str) {
-        let Connection { broker, id, .. } = &self.connection;
+        let MemoryConnection { broker, id, .. } = &self.connection;
         broker.lock().disconnect(&[*id], reason, Instant::now());
         broker.gate.notify_waiters();
         self.janitor.abort();

@@ -13,24 +13,24 @@ use crate::transport::memory::MemoryTransport;
 
 /// How a host answers an attempt.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
+enum ScriptedAnswer {
     Up,
     UpAfter(u64),
     Refuses,
     RefusesAfter(u64),
 }
-use Answer::{Refuses, RefusesAfter, Up, UpAfter};
+use ScriptedAnswer::{Refuses, RefusesAfter, Up, UpAfter};
 
 /// A broker whose hosts answer as the test sets them.
 #[derive(Debug)]
-struct Scripted {
-    answers: Mutex<Vec<Answer>>,
+struct ScriptedTransport {
+    answers: Mutex<Vec<ScriptedAnswer>>,
     attempts: Vec<AtomicUsize>,
     broker: MemoryTransport,
 }
 
-impl Scripted {
-    fn new(answers: &[Answer]) -> Arc<Self> {
+impl ScriptedTransport {
+    fn new(answers: &[ScriptedAnswer]) -> Arc<Self> {
         Arc::new(Self {
             answers: Mutex::new(answers.to_vec()),
             attempts: answers.iter().map(|_| AtomicUsize::new(0)).collect(),
@@ -43,13 +43,13 @@ impl Scripted {
         counts.map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
-    fn answer(&self, host: usize, answer: Answer) {
+    fn answer(&self, host: usize, answer: ScriptedAnswer) {
         self.answers.lock().unwrap()[host] = answer;
     }
 }
 
 #[async_trait]
-impl Transport for Scripted {
+impl Transport for ScriptedTransport {
     fn hosts(&self) -> usize {
         self.attempts.len()
     }
@@ -70,7 +70,7 @@ impl Transport for Scripted {
     }
 }
 
-fn hosts(broker: &Arc<Scripted>) -> Failover<ServeSession> {
+fn hosts(broker: &Arc<ScriptedTransport>) -> Failover<ServeSession> {
     Failover::new(
         Arc::clone(broker) as Arc<dyn Transport>,
         Purpose::Serving,
@@ -87,7 +87,7 @@ async fn timed<T>(attempt: impl Future<Output = T>) -> (T, u128) {
 
 #[tokio::test(start_paused = true)]
 async fn the_host_that_was_used_last_comes_first() {
-    let broker = Scripted::new(&[Refuses, Up]);
+    let broker = ScriptedTransport::new(&[Refuses, Up]);
     let mut hosts = hosts(&broker);
     let (first, millis) = timed(hosts.connect()).await;
     first.unwrap();
@@ -98,7 +98,7 @@ async fn the_host_that_was_used_last_comes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_host_costs_a_quarter_of_a_second() {
-    let broker = Scripted::new(&[RefusesAfter(10_000), Up]);
+    let broker = ScriptedTransport::new(&[RefusesAfter(10_000), Up]);
     let mut hosts = hosts(&broker);
     let (first, millis) = timed(hosts.connect()).await;
     first.unwrap();
@@ -107,7 +107,7 @@ async fn a_silent_host_costs_a_quarter_of_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_host_is_used_if_it_is_first() {
-    let broker = Scripted::new(&[UpAfter(400), UpAfter(400)]);
+    let broker = ScriptedTransport::new(&[UpAfter(400), UpAfter(400)]);
     let mut hosts = hosts(&broker);
     let (first, millis) = timed(hosts.connect()).await;
     first.unwrap();
@@ -120,7 +120,7 @@ async fn a_slow_host_is_used_if_it_is_first() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_connection_waits_for_the_last_host() {
-    let broker = Scripted::new(&[RefusesAfter(10_000), Refuses]);
+    let broker = ScriptedTransport::new(&[RefusesAfter(10_000), Refuses]);
     let mut hosts = hosts(&broker);
     let (first, millis) = timed(hosts.connect()).await;
     let error = first.unwrap_err().to_string();
@@ -133,7 +133,7 @@ async fn the_first_connection_waits_for_the_last_host() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_is_tried_again_while_another_is_silent() {
-    let broker = Scripted::new(&[RefusesAfter(10_000), Refuses]);
+    let broker = ScriptedTransport::new(&[RefusesAfter(10_000), Refuses]);
     let mut hosts = hosts(&broker);
     for round in 1..=5 {
         let (end, millis) = timed(hosts.connect_again(Instant::now())).await;
@@ -150,7 +150,7 @@ async fn a_host_is_tried_again_while_another_is_silent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_answers_between_attempts_is_used_at_once() {
-    let broker = Scripted::new(&[UpAfter(1000), Refuses]);
+    let broker = ScriptedTransport::new(&[UpAfter(1000), Refuses]);
     let mut hosts = hosts(&broker);
     hosts.connect_again(Instant::now()).await.unwrap_err();
     let at = Instant::now() + Duration::from_secs(60);
@@ -164,7 +164,7 @@ async fn a_host_that_answers_between_attempts_is_used_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_only_host_is_waited_for() {
-    let broker = Scripted::new(&[RefusesAfter(10_000)]);
+    let broker = ScriptedTransport::new(&[RefusesAfter(10_000)]);
     let mut hosts = hosts(&broker);
     let (end, millis) = timed(hosts.connect_again(Instant::now())).await;
     assert_eq!(

@@ -15,13 +15,13 @@ use crate::wire::queue_options::QueueOptions;
 
 /// Records what is done on the channel.
 #[derive(Debug, Default)]
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedChannel {
     /// What the broker answers, in order. After these, it takes everything.
     receipts: Mutex<VecDeque<Receipt>>,
     done: Mutex<Vec<&'static str>>,
 }
 
-impl Scripted {
+impl ScriptedChannel {
     pub(crate) fn new(receipts: impl IntoIterator<Item = Receipt>) -> Arc<Self> {
         Arc::new(Self {
             receipts: Mutex::new(receipts.into_iter().collect()),
@@ -43,7 +43,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[async_trait]
-impl ServeChannel for Scripted {
+impl ServeChannel for ScriptedChannel {
     async fn place(&self, _: &str, _: Message) -> Result<Receipt, PublishError> {
         self.note("place");
         Ok(lock(&self.receipts).pop_front().unwrap_or(Receipt::Taken))
@@ -97,14 +97,14 @@ fn call() -> Message {
     }
 }
 
-pub(crate) fn alone(channel: &Arc<Scripted>) -> Settlement {
+pub(crate) fn alone(channel: &Arc<ScriptedChannel>) -> Settlement {
     Settlement::Alone {
         channel: Arc::clone(channel) as Arc<dyn ServeChannel>,
         tag: 1,
     }
 }
 
-fn batch_of(calls: usize, channel: &Arc<Scripted>) -> Arc<OpenBatch> {
+fn batch_of(calls: usize, channel: &Arc<ScriptedChannel>) -> Arc<OpenBatch> {
     let channel = Arc::clone(channel) as Arc<dyn ServeChannel>;
     let replies = Arc::new(ReplyBatcher::new(Arc::clone(&channel), 1, 1));
     Arc::new(OpenBatch::new(channel, 1, calls, replies))
@@ -112,7 +112,7 @@ fn batch_of(calls: usize, channel: &Arc<Scripted>) -> Arc<OpenBatch> {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_refuses_for_a_while_is_asked_again() {
-    let channel = Scripted::new([Receipt::Refused; 3]);
+    let channel = ScriptedChannel::new([Receipt::Refused; 3]);
     let method = method(QueueOptions::default());
     alone(&channel).replace(&method, call()).await.unwrap();
     assert_eq!(channel.done(), ["place", "place", "place", "place", "ack"]);
@@ -120,7 +120,7 @@ async fn a_queue_that_refuses_for_a_while_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_its_queue_refuses_for_good_is_requeued() {
-    let channel = Scripted::new([Receipt::Refused; 10_000]);
+    let channel = ScriptedChannel::new([Receipt::Refused; 10_000]);
     let method = method(QueueOptions::default());
     let before = Instant::now();
     alone(&channel).replace(&method, call()).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_call_that_its_queue_refuses_for_good_is_requeued() {
 #[tokio::test]
 async fn a_call_that_bounces_is_not_placed_again() {
     let method = method(QueueOptions::default().max_length(1));
-    let channel = Scripted::new([Receipt::Refused]);
+    let channel = ScriptedChannel::new([Receipt::Refused]);
     alone(&channel).replace(&method, call()).await.unwrap();
     assert_eq!(channel.done(), ["place", "ack"]);
 }
@@ -140,7 +140,7 @@ async fn a_call_that_bounces_is_not_placed_again() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_bounces_to_nobody_is_placed_again() {
     let method = method(QueueOptions::default().max_length(1));
-    let channel = Scripted::new([Receipt::Refused]);
+    let channel = ScriptedChannel::new([Receipt::Refused]);
     let one_way = Message::default();
     alone(&channel).replace(&method, one_way).await.unwrap();
     assert_eq!(channel.done(), ["place", "place", "ack"]);
@@ -148,7 +148,7 @@ async fn a_call_that_bounces_to_nobody_is_placed_again() {
 
 #[tokio::test]
 async fn a_call_whose_queue_is_gone_has_gone_with_it() {
-    let channel = Scripted::new([Receipt::Unroutable]);
+    let channel = ScriptedChannel::new([Receipt::Unroutable]);
     let method = method(QueueOptions::default());
     alone(&channel).replace(&method, call()).await.unwrap();
     assert_eq!(channel.done(), ["place", "ack"]);
@@ -158,14 +158,14 @@ async fn a_call_whose_queue_is_gone_has_gone_with_it() {
 async fn a_batch_is_not_acked_while_a_call_of_it_is_nowhere_else() {
     let method = method(QueueOptions::default());
     for refusals in [vec![Receipt::Unroutable], vec![Receipt::Refused; 10_000]] {
-        let channel = Scripted::new(refusals);
+        let channel = ScriptedChannel::new(refusals);
         let batch = batch_of(2, &channel);
         batch.close_one().unwrap();
         let settlement = Settlement::InBatch(batch);
         settlement.replace(&method, call()).await.unwrap_err();
         assert!(!channel.done().contains(&"ack"));
     }
-    let channel = Scripted::new([]);
+    let channel = ScriptedChannel::new([]);
     let batch = batch_of(2, &channel);
     batch.close_one().unwrap();
     let settlement = Settlement::InBatch(batch);
@@ -177,11 +177,11 @@ async fn a_batch_is_not_acked_while_a_call_of_it_is_nowhere_else() {
 async fn a_whole_batch_is_acked_only_if_all_its_calls_were_taken() {
     let method = method(QueueOptions::default());
     let calls = || vec![call(), call(), call()];
-    let channel = Scripted::new([Receipt::Taken, Receipt::Unroutable]);
+    let channel = ScriptedChannel::new([Receipt::Taken, Receipt::Unroutable]);
     let replaced = replace_batch(&*channel, 1, &method, calls()).await;
     replaced.unwrap_err();
     assert_eq!(channel.done(), ["place"; 3]);
-    let channel = Scripted::new([Receipt::Refused]);
+    let channel = ScriptedChannel::new([Receipt::Refused]);
     let replaced = replace_batch(&*channel, 1, &method, calls()).await;
     replaced.unwrap();
     assert_eq!(channel.done(), ["place", "place", "place", "place", "ack"]);

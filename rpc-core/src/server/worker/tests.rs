@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use serde_json::Value;
 
 use super::*;
-use crate::server::settlement::tests::{Scripted, alone};
+use crate::server::settlement::tests::{ScriptedChannel, alone};
 use crate::transport::Receipt;
 
 #[tokio::test(start_paused = true)]
@@ -26,7 +26,7 @@ async fn a_shutdown_tells_of_a_call_whose_copy_found_no_place() {
         redelivered: true,
         tag: 1,
     };
-    let channel = Scripted::new(repeat_n(Receipt::Refused, 1000));
+    let channel = ScriptedChannel::new(repeat_n(Receipt::Refused, 1000));
     let (broken, _breaks) = mpsc::channel(1);
     let method = Arc::clone(&worker.methods[0]);
     let call = worker.admit(&broken, &method, Box::new(delivery), alone(&channel));

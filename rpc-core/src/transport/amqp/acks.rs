@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -24,16 +23,17 @@ use super::failure::words;
 use super::limits::short;
 use super::loss::lost;
 use super::properties;
+use super::write_backpressure::Writing;
 use crate::transport::Loss;
 use crate::wire::message::Message;
 
 /// The replies of a channel, and the deliveries that are to be acknowledged.
 pub(super) struct Acks {
-    shared: Arc<Shared>,
+    shared: Arc<AckState>,
     _task: AbortOnDropHandle<()>,
 }
 
-struct Shared {
+struct AckState {
     channel: Channel,
     tags: Mutex<Tags>,
     /// Notified when a delivery is to be acknowledged.
@@ -41,9 +41,6 @@ struct Shared {
     /// Notified when deliveries were acknowledged.
     progress: Notify,
 }
-
-/// Completes when a message is written.
-type Writing = Pin<Box<dyn Future<Output = Result<(), lapin::Error>> + Send>>;
 
 /// The deliveries of a channel, by their tags, which count from 1. The prefetches bound every set.
 struct Tags {
@@ -75,7 +72,7 @@ struct Ack {
 impl Acks {
     /// Starts the task that acknowledges. It ends when this is dropped.
     pub(super) fn new(channel: Channel, loss: watch::Receiver<Option<Loss>>) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AckState {
             channel,
             tags: Mutex::default(),
             due: Notify::new(),
@@ -174,7 +171,7 @@ impl Acks {
     }
 }
 
-impl Shared {
+impl AckState {
     async fn acknowledge(self: Arc<Self>, loss: watch::Receiver<Option<Loss>>) {
         loop {
             self.due.notified().await;

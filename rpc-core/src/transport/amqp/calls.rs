@@ -112,7 +112,7 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> 
         .map_err(refused(queue_named, CONSUME))?;
 
     let (published, publishes) = watch::channel(None);
-    let returns = Returns {
+    let returns = ReturnedCalls {
         channel: channel.clone(),
         publishes,
         returned: VecDeque::new(),
@@ -132,7 +132,10 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> 
 }
 
 /// Replies and returned calls in one stream, which ends with the replies.
-fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item = Incoming> + Send {
+fn merge(
+    replies: Consumer,
+    returns: ReturnedCalls,
+) -> impl futures_util::Stream<Item = Incoming> + Send {
     let replies = replies.map(|delivery| match delivery {
         Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
         // lapin's last item: the channel or the connection is gone. If the broker closed the
@@ -140,7 +143,7 @@ fn merge(replies: Consumer, returns: Returns) -> impl futures_util::Stream<Item 
         Err(error) => Incoming::Ended(refused(&error, PUBLISH)),
     });
     let replies = replies.map(Some).chain(stream::once(ready(None)));
-    let returns = stream::unfold(returns, Returns::next).map(Some);
+    let returns = stream::unfold(returns, ReturnedCalls::next).map(Some);
     stream::select(replies, returns)
         .take_while(|incoming| ready(incoming.is_some()))
         .filter_map(ready)
@@ -216,13 +219,13 @@ impl fmt::Debug for AmqpCalls {
 /// just after a publish, and less often the longer ago that is. A returned call is found after at
 /// most an eighth of the time that it took to come back, within the bounds of the two poll
 /// intervals.
-struct Returns {
+struct ReturnedCalls {
     channel: Channel,
     publishes: watch::Receiver<Option<Instant>>,
     returned: VecDeque<Message>,
 }
 
-impl Returns {
+impl ReturnedCalls {
     async fn next(mut self) -> Option<(Incoming, Self)> {
         loop {
             if let Some(message) = self.returned.pop_front() {

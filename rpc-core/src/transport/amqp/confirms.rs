@@ -227,11 +227,11 @@ fn close_with(channel: &Channel, waiting: &mut mpsc::Receiver<Unconfirmed>) {
     }
 }
 
-type Ended = (String, ReceiptSender, lapin::Result<Confirmation>);
+type Completed = (String, ReceiptSender, lapin::Result<Confirmation>);
 
 /// The broker's confirmation of a call. If it will never come, sends the caller an error and
 /// returns `None`.
-fn confirmed((id, tx, confirmation): Ended) -> Option<Confirmed<ReceiptSender>> {
+fn confirmed((id, tx, confirmation): Completed) -> Option<Confirmed<ReceiptSender>> {
     let (receipt, returned) = match confirmation {
         Ok(Confirmation::Ack(returned)) => (Receipt::Taken, returned),
         Ok(Confirmation::Nack(returned)) => (Receipt::Refused, returned),

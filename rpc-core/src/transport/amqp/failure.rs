@@ -8,7 +8,7 @@ use crate::error::cause::Cause;
 use crate::error::reason::Reason;
 
 /// Why an attempt to connect failed.
-pub(super) struct Failure {
+pub(super) struct ConnectFailure {
     pub(super) error: lapin::Error,
     /// Whether it failed after a TLS handshake.
     pub(super) after_handshake: bool,

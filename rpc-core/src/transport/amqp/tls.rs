@@ -20,7 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::failure::Failure;
+use super::failure::ConnectFailure;
 use super::opening::{Connecting, open, plain};
 use super::runtime::Socket;
 use super::url::Host;
@@ -131,11 +131,11 @@ impl Tls {
         &self,
         uri: AMQPUri,
         properties: ConnectionProperties,
-    ) -> impl Future<Output = Result<Connection, Failure>> + Send + use<> {
+    ) -> impl Future<Output = Result<Connection, ConnectFailure>> + Send + use<> {
         let handshake = Arc::new(Handshake::default());
         // Cheap: what is large in it is shared, and so are the sessions that can be resumed.
         let mut config = self.config.clone();
-        config.client_auth_cert_resolver = Arc::new(Asked {
+        config.client_auth_cert_resolver = Arc::new(CertificateWatch {
             resolver: config.client_auth_cert_resolver,
             handshake: Arc::clone(&handshake),
         });
@@ -151,7 +151,7 @@ impl Tls {
                 Ok(Box::new(stream) as Socket)
             })
         };
-        open(uri, properties, connect).map_err(move |error| Failure {
+        open(uri, properties, connect).map_err(move |error| ConnectFailure {
             error,
             after_handshake: noted.is_over.load(Ordering::Relaxed),
             certificate_asked: noted.certificate_asked.load(Ordering::Relaxed),
@@ -160,7 +160,7 @@ impl Tls {
 
     /// What went wrong with TLS; `None` if the host does not seem to speak TLS, or TLS is not the
     /// reason.
-    pub(super) fn explain(&self, failure: &Failure) -> Option<String> {
+    pub(super) fn explain(&self, failure: &ConnectFailure) -> Option<String> {
         let ErrorKind::IOError(error) = failure.error.kind() else {
             return None;
         };
@@ -252,12 +252,12 @@ struct Handshake {
 
 /// Notes that the broker asks for a certificate.
 #[derive(Debug)]
-struct Asked {
+struct CertificateWatch {
     resolver: Arc<dyn ResolvesClientCert>,
     handshake: Arc<Handshake>,
 }
 
-impl ResolvesClientCert for Asked {
+impl ResolvesClientCert for CertificateWatch {
     fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.handshake
             .certificate_asked

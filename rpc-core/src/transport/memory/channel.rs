@@ -28,13 +28,13 @@ use crate::wire::random_uuid::random_uuid;
 
 /// The connection to which a channel belongs.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
+pub(super) struct MemoryConnection {
     pub(super) broker: Arc<Broker>,
     pub(super) id: ConnectionId,
     pub(super) loss: watch::Receiver<Option<Loss>>,
 }
 
-impl Connection {
+impl MemoryConnection {
     pub(super) fn open_calls(&self) -> Result<OpenCalls, ConnectError> {
         let reply_queue = format!("rpc.reply.{}", random_uuid());
         // Unbounded, because the calls in flight bound it: each brings one message back.
@@ -115,7 +115,7 @@ impl Connection {
 /// A channel for calls. Dropping it deletes its reply queue.
 #[derive(Debug)]
 struct Calls {
-    connection: Connection,
+    connection: MemoryConnection,
     reply_queue: Arc<str>,
 }
 
@@ -146,7 +146,7 @@ impl CallChannel for Calls {
 
 impl Drop for Calls {
     fn drop(&mut self) {
-        let Connection { broker, id, .. } = &self.connection;
+        let MemoryConnection { broker, id, .. } = &self.connection;
         broker.lock().close_calls(*id, &self.reply_queue);
     }
 }
@@ -154,7 +154,7 @@ impl Drop for Calls {
 /// A channel for serving. Dropping it closes it.
 #[derive(Debug)]
 struct Serving {
-    connection: Connection,
+    connection: MemoryConnection,
     id: u64,
     ended: Arc<AtomicBool>,
 }

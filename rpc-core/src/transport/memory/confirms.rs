@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::channel::Connection;
+use super::channel::MemoryConnection;
 use super::state::BrokerState;
 use crate::transport::{ConfirmChannel, PublishError, QueueProbe, QueueStatus, Receipt};
 use crate::wire::message::Message;
 
 /// A channel for confirmed calls.
 #[derive(Debug)]
-pub(super) struct Confirms(pub(super) Connection);
+pub(super) struct Confirms(pub(super) MemoryConnection);
 
 #[async_trait]
 impl ConfirmChannel for Confirms {
@@ -22,7 +22,7 @@ impl ConfirmChannel for Confirms {
 }
 
 #[async_trait]
-impl QueueProbe for Connection {
+impl QueueProbe for MemoryConnection {
     async fn probe(&mut self, queue: &str) -> Option<QueueStatus> {
         if self.loss.borrow().is_some() {
             return None;

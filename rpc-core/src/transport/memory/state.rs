@@ -25,8 +25,8 @@ pub(super) struct BrokerState {
     running: bool,
     blocked: Option<String>,
     ids: u64,
-    connections: FxHashMap<ConnectionId, Connection>,
-    channels: FxHashMap<ChannelId, Channel>,
+    connections: FxHashMap<ConnectionId, ConnectionEntry>,
+    channels: FxHashMap<ChannelId, ChannelEntry>,
     queues: Queues,
     faults: Faults,
 }
@@ -34,7 +34,7 @@ pub(super) struct BrokerState {
 pub(super) type ConnectionId = u64;
 
 #[derive(Debug)]
-struct Connection {
+struct ConnectionEntry {
     loss: watch::Sender<Option<Loss>>,
     reply_queues: Vec<String>,
     channels: Vec<ChannelId>,
@@ -42,9 +42,9 @@ struct Connection {
 
 /// A serving channel.
 #[derive(Debug)]
-struct Channel {
+struct ChannelEntry {
     connection: ConnectionId,
-    subscriptions: FxHashMap<ConsumerId, Subscription>,
+    subscriptions: FxHashMap<ConsumerId, Subscriber>,
     unsettled: FxHashMap<u64, Unsettled>,
     tags: u64,
     /// Set before the subscriptions end, so that the server takes no delivery that already belongs
@@ -53,7 +53,7 @@ struct Channel {
 }
 
 #[derive(Debug)]
-struct Subscription {
+struct Subscriber {
     queue: QueueId,
     deliveries: UnboundedSender<Delivery>,
 }
@@ -102,7 +102,7 @@ impl BrokerState {
             return None;
         }
         let id = self.next_id();
-        let connection = Connection {
+        let connection = ConnectionEntry {
             loss,
             reply_queues: Vec::new(),
             channels: Vec::new(),
@@ -151,7 +151,7 @@ impl BrokerState {
             .get_mut(&connection)
             .ok_or(Refusal::Closed)?;
         open.channels.push(id);
-        let channel = Channel {
+        let channel = ChannelEntry {
             connection,
             subscriptions: FxHashMap::default(),
             unsettled: FxHashMap::default(),
@@ -207,7 +207,7 @@ impl BrokerState {
         };
         let id = self.next_id();
         if let Some(channel) = self.channels.get_mut(&channel) {
-            let subscription = Subscription { queue, deliveries };
+            let subscription = Subscriber { queue, deliveries };
             channel.subscriptions.insert(id, subscription);
         }
         if let Some(queue) = self.queues.methods.get_mut(&queue) {

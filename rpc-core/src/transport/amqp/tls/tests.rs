@@ -116,7 +116,7 @@ async fn a_broker_without_a_common_cipher_suite_does_not_seem_to_ask_for_a_certi
 fn a_failure_after_the_broker_asked_for_a_certificate_is_about_that() {
     let tls = Tls::new(&TlsOptions::default()).unwrap();
     let handshake = Arc::new(Handshake::default());
-    let asked = Asked {
+    let asked = CertificateWatch {
         resolver: Arc::clone(&tls.config.client_auth_cert_resolver),
         handshake: Arc::clone(&handshake),
     };

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{BrokerState, Channel, ConnectionId, Refusal, Routed, Unsettled};
+use super::{BrokerState, ChannelEntry, ConnectionId, Refusal, Routed, Unsettled};
 use crate::transport::memory::arguments::Overflow;
 use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, Queue, QueueId, whole_milliseconds};
@@ -228,7 +228,7 @@ impl BrokerState {
     }
 }
 
-fn deliver(channels: &mut FxHashMap<ChannelId, Channel>, queue: QueueId, handout: Handout) {
+fn deliver(channels: &mut FxHashMap<ChannelId, ChannelEntry>, queue: QueueId, handout: Handout) {
     // Both exist: a consumer leaves its queue before its subscription and its channel are removed.
     let Some(channel) = channels.get_mut(&handout.channel) else {
         return;
