@@ -1,25 +1,30 @@
 //! What generated code calls; no part of the public interface.
 
+mod describe;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use serde;
-
-pub use crate::contract::argument::{Arguments, Encode, fields, lent, lent_option, owned};
-pub use crate::contract::returns::{Encoded, Is, ResultParts, Returns, alias, result, value};
-pub use crate::contract::service::Run;
-
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use crate::contract::descriptor::{
-    Other, TypeOf, arg, args, describe, describe_service, value_type,
+pub use futures_util::future::BoxFuture;
+pub use serde;
+
+pub use crate::contract::argument::{Arguments, Encode, fields, lent, lent_option, owned};
+pub use crate::contract::returns::{
+    EncodeOutput, Is, OutputFault, ResultParts, Returns, alias, result, value,
 };
+pub use crate::contract::service::{Run, Running};
 pub use crate::{
     Call, CallError, Method, MethodDescriptor as Descriptor, Rpc, RpcError, Service,
     ServiceDescriptor,
+};
+pub use describe::{
+    ArgumentBuilder, DescriptorBuilder, Other, TypeOf, arg, args, describe, describe_service,
+    value_type,
 };
 
 use crate::client::request::Request;
@@ -89,7 +94,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
 
 /// The server side of a method, up to the arguments.
 #[must_use]
-pub fn method<S, O, T, Err>(
+pub fn method<S: ?Sized, O, T, Err>(
     service: &Arc<S>,
     method: &'static Descriptor,
     returns: Returns<O, T, Err>,
@@ -103,14 +108,14 @@ pub fn method<S, O, T, Err>(
 }
 
 /// A method without what runs it.
-pub struct MethodBuilder<S, A, O> {
+pub struct MethodBuilder<S: ?Sized, A, O> {
     service: Arc<S>,
     method: &'static Descriptor,
-    encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    encode: EncodeOutput<O>,
     arguments: A,
 }
 
-impl<S, O> MethodBuilder<S, (), O> {
+impl<S: ?Sized, O> MethodBuilder<S, (), O> {
     /// The method with these arguments, which are none if this is not called.
     #[must_use]
     pub fn args<A>(self, arguments: A) -> MethodBuilder<S, A, O> {
@@ -123,14 +128,14 @@ impl<S, O> MethodBuilder<S, (), O> {
     }
 }
 
-impl<S: Send + Sync + 'static, A: Arguments, O: 'static> MethodBuilder<S, A, O> {
-    /// The method, run by this function.
-    pub fn run<R: Is<O> + 'static>(self, run: Run<S, A::Values, R>) -> Method {
+impl<S: Send + Sync + ?Sized + 'static, A: Arguments, O: 'static> MethodBuilder<S, A, O> {
+    /// The method, started by this function.
+    pub fn run(self, run: Run<S, A::Values, O>) -> Method {
         Method::described(self.service, self.method, self.arguments, run, self.encode)
     }
 }
 
-impl<S, A, O> fmt::Debug for MethodBuilder<S, A, O> {
+impl<S: ?Sized, A, O> fmt::Debug for MethodBuilder<S, A, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (f.debug_struct("MethodBuilder")
             .field("method", &self.method.name))
@@ -138,9 +143,18 @@ impl<S, A, O> fmt::Debug for MethodBuilder<S, A, O> {
     }
 }
 
-/// The future of a method; a box, since [`Run`] returns one.
-pub fn pin<'a, O>(future: impl Future<Output = O> + Send + 'a) -> BoxFuture<'a, O> {
-    Box::pin(future)
+/// A method that runs, and whose output is then encoded.
+pub fn respond<O, R>(
+    encode: EncodeOutput<O>,
+    output: impl Future<Output = R> + Send + 'static,
+) -> Running
+where
+    O: 'static,
+    R: Is<O>,
+{
+    // `map`, since an async block would hold the future twice: as it was given, and as it runs.
+    let body = output.map(move |output| encode(output.get()).map_err(|OutputFault(fault)| fault));
+    Running(Box::pin(body))
 }
 
 /// What the error of each method has to be for a client to implement the trait.
@@ -153,6 +167,31 @@ pub trait Failure: From<RpcError> {}
 
 #[diagnostic::do_not_recommend]
 impl<E: From<RpcError>> Failure for E {}
+
+/// What a method without an error would have to be for the client to implement the trait, and is not.
+#[diagnostic::on_unimplemented(
+    message = "`{Client}` does not implement its trait: the method `{Self}` returns no `Result`, so it could not say that \
+               a call failed",
+    label = "a client implements its trait only where each method is async and returns a `Result`",
+    note = "call the methods of the client itself, or let `{Self}` return a `Result<T, E>` with `E: From<RpcError>`"
+)]
+pub trait Fails<Client> {
+    #[doc(hidden)]
+    fn never<T>() -> T;
+}
+
+/// The same for a method that is not async.
+#[diagnostic::on_unimplemented(
+    message = "`{Client}` does not implement its trait: the method `{Self}` is not async, so it could not wait for its \
+               answer",
+    label = "a client implements its trait only where each method is async and returns a `Result`",
+    note = "call the methods of the client itself, or make `{Self}` an `async fn` that returns a `Result<T, E>` with \
+            `E: From<RpcError>`"
+)]
+pub trait Waits<Client> {
+    #[doc(hidden)]
+    fn never<T>() -> T;
+}
 
 /// A `Result<T, E>` that says it if a call failed.
 #[diagnostic::on_unimplemented(

@@ -2,22 +2,25 @@
 
 mod args;
 mod client;
+mod client_impl;
+mod client_refusal;
 mod contract;
 mod descriptor;
+mod dyn_trait;
 mod fallback;
 mod generics;
-mod remote;
+mod pointer_impls;
 mod server;
+mod types;
 
 #[cfg(test)]
 mod golden;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
-use syn::{Ident, Item, ItemTrait, Type};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Item, ItemTrait};
 
-use crate::model::{Returns, Service, allowances, conditions};
+use crate::model::{Service, allowances, conditions, dyn_trait_of};
 
 /// Expands `#[rpc_service(attr)] item`.
 pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
@@ -31,7 +34,10 @@ pub(crate) fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
 fn expand_trait(attr: &TokenStream, item: ItemTrait) -> TokenStream {
     match Service::parse(attr, &item) {
         Ok(service) => expand_service(&service),
-        Err(mistakes) => fallback::expand(item, &mistakes),
+        Err(mistakes) => {
+            let dyn_trait = dyn_trait_of(attr);
+            fallback::expand(item, dyn_trait.as_ref(), &mistakes)
+        }
     }
 }
 
@@ -42,7 +48,10 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
     let descriptors = descriptor::expand_methods(service);
     let calls = client::expand(service);
     let serves = server::expand(service);
-    let remote = remote::expand(service);
+    let client_impl = client_impl::expand(service).or_else(|| client_refusal::expand(service));
+    let pointer_impls = pointer_impls::expand(service);
+    let dyn_trait = dyn_trait::expand_trait(service);
+    let dyn_impls = dyn_trait::expand_impls(service);
     let cfgs = conditions(&service.item.attrs);
     let allows = allowances(&service.item.attrs);
     let krate = &service.options.krate;
@@ -51,8 +60,9 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
         #contract
         #client
         #server
+        #dyn_trait
         #(#cfgs)*
-        #[allow(dead_code, deprecated, non_upper_case_globals)]
+        #[allow(dead_code, deprecated, non_camel_case_types, non_upper_case_globals)]
         #[allow(clippy::too_many_arguments, clippy::used_underscore_binding)]
         #(#allows)*
         const _: () = {
@@ -61,54 +71,9 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
             #descriptors
             #calls
             #serves
-            #remote
+            #client_impl
+            #pointer_impls
+            #dyn_impls
         };
     }
-}
-
-/// The type of the call of a method.
-fn call_type(returns: &Returns<'_>) -> TokenStream {
-    match returns {
-        Returns::Nothing => quote!(__rpc::Call<()>),
-        Returns::Value(ty) => quote!(__rpc::Call<#ty>),
-        Returns::Result { ok, err, .. } => quote!(__rpc::Call<#ok, __rpc::CallError<#err>>),
-        Returns::Alias(ty) => {
-            let parts = quote_spanned!(place_of(ty)=> <#ty as __rpc::ResultParts>);
-            quote_spanned!(place_of(ty)=> __rpc::Call<#parts::Ok, __rpc::CallError<#parts::Err>>)
-        }
-    }
-}
-
-/// How what a method returns travels.
-fn returns(returns: &Returns<'_>) -> TokenStream {
-    match returns {
-        Returns::Nothing => quote!(__rpc::value()),
-        Returns::Value(ty) => travelling("value", ty),
-        Returns::Result { whole, ok, err } => {
-            quote_spanned!(place_of(whole)=> __rpc::result::<#ok, #err>())
-        }
-        Returns::Alias(ty) => quote_spanned!(place_of(ty)=> __rpc::alias::<#ty>()),
-    }
-}
-
-/// How a type travels, by a function that asks of it all that it takes; in the same words on both sides, so that
-/// one that cannot is one error, at the place where it was written.
-fn travelling(function: &str, ty: &Type) -> TokenStream {
-    let mut words = ty.to_token_stream().into_iter();
-    match (words.next(), words.next()) {
-        // The compiler knows the type, and its place is that of its only word.
-        (Some(TokenTree::Ident(word)), None) => {
-            let function = Ident::new(function, word.span());
-            quote_spanned!(word.span()=> __rpc::#function())
-        }
-        _ => {
-            let function = Ident::new(function, place_of(ty));
-            quote_spanned!(place_of(ty)=> __rpc::#function::<#ty>())
-        }
-    }
-}
-
-/// The place of a type, for generated code that the compiler may find fault with because of the type.
-fn place_of(ty: &Type) -> Span {
-    Span::mixed_site().located_at(ty.span())
 }

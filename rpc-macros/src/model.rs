@@ -2,6 +2,7 @@
 
 mod arg;
 mod attributes;
+mod case;
 mod duration;
 mod method;
 mod options;
@@ -16,16 +17,16 @@ use std::collections::HashSet;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::visit::Visit;
-use syn::{Attribute, Error, GenericParam, ItemTrait, Path, Result, TraitItem};
+use syn::{Attribute, Error, GenericParam, ItemTrait, Path, Result, TraitItem, TypeParamBound};
 
 use crate::mistakes::Mistakes;
 pub(crate) use arg::{Arg, Optional};
 pub(crate) use attributes::{allowances, conditions, is_conditional, is_hidden, is_text, shared};
-pub(crate) use method::Method;
-pub(crate) use options::{MethodOptions, ServiceOptions};
+pub(crate) use method::{Asyncness, Method};
+pub(crate) use options::{MethodOptions, ServiceOptions, dyn_trait_of};
 pub(crate) use passing::Passing;
 pub(crate) use returns::Returns;
-pub(crate) use text::{of_docs, of_type};
+pub(crate) use text::{of_docs, of_type, summary_of};
 
 /// A trait that is the contract of a client and a server.
 pub(crate) struct Service<'a> {
@@ -44,12 +45,15 @@ impl<'a> Service<'a> {
         let mut mistakes = Mistakes::default();
         let options = ServiceOptions::parse(attr, &mut mistakes);
         check_trait(item, &mut mistakes);
+        if options.dyn_trait.is_some() {
+            check_dyn(item, &mut mistakes);
+        }
 
         let mut methods = Vec::new();
         for item in &item.items {
             match item {
                 TraitItem::Fn(item) => {
-                    methods.push(Method::parse(item, &options.prefix, &mut mistakes));
+                    methods.push(Method::parse(item, &options, &mut mistakes));
                 }
                 other => mistakes.push(
                     other,
@@ -134,6 +138,33 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
     }
     if let Some(clause) = &item.generics.where_clause {
         NoSelf { mistakes }.visit_where_clause(clause);
+    }
+}
+
+/// Finds what the trait builds on and what no trait object has; of the traits of the standard library, since only the
+/// compiler knows others.
+fn check_dyn(item: &ItemTrait, mistakes: &mut Mistakes) {
+    let sized = [
+        "Clone",
+        "Copy",
+        "Default",
+        "Eq",
+        "Ord",
+        "PartialEq",
+        "PartialOrd",
+        "Sized",
+    ];
+    for bound in &item.supertraits {
+        if let TypeParamBound::Trait(path) = bound
+            && let Some(last) = path.path.segments.last()
+            && sized.iter().any(|name| last.ident == name)
+        {
+            let message = format!(
+                "a trait object is not `{}`: remove this, or `dyn_trait`",
+                last.ident
+            );
+            mistakes.push(bound, message);
+        }
     }
 }
 

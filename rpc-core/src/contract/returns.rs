@@ -43,19 +43,22 @@ impl<E: Serialize + DeserializeOwned + fmt::Display> ReturnedError for E {}
 
 /// How an output of the type `O` travels; its caller gets a `Result<T, Err>`. No type has a bound.
 pub struct Returns<O, T, Err> {
-    pub(crate) encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+    pub(crate) encode: EncodeOutput<O>,
     pub(crate) finish: Finish<T, Err>,
 }
 
+/// Makes the body of a result of what a method returned.
+pub type EncodeOutput<O> = fn(&O) -> Result<Vec<u8>, OutputFault>;
+
 /// An error on its way to the caller.
 #[derive(Debug)]
-pub struct Encoded(pub(crate) Fault);
+pub struct OutputFault(pub(crate) Fault);
 
 /// A method that returns a plain value.
 #[must_use]
 pub fn value<T: Returned>() -> Returns<T, T, RpcError> {
     Returns {
-        encode: |value| codec::encode_result(value).map_err(Encoded),
+        encode: |value| codec::encode_result(value).map_err(OutputFault),
         finish: plain,
     }
 }
@@ -65,8 +68,8 @@ pub fn value<T: Returned>() -> Returns<T, T, RpcError> {
 pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallError<E>> {
     Returns {
         encode: |result| match result {
-            Ok(value) => codec::encode_result(value).map_err(Encoded),
-            Err(error) => Err(Encoded(Fault::service(error))),
+            Ok(value) => codec::encode_result(value).map_err(OutputFault),
+            Err(error) => Err(OutputFault(Fault::service(error))),
         },
         finish: fallible,
     }
@@ -80,8 +83,8 @@ where
 {
     Returns {
         encode: |result| match result.parts() {
-            Ok(value) => codec::encode_result(value).map_err(Encoded),
-            Err(error) => Err(Encoded(Fault::service(error))),
+            Ok(value) => codec::encode_result(value).map_err(OutputFault),
+            Err(error) => Err(OutputFault(Fault::service(error))),
         },
         finish: fallible,
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::contract::argument::{Arguments, Mismatch};
 use crate::contract::descriptor::MethodDescriptor;
 use crate::contract::options::MethodOptions;
-use crate::contract::returns::{Encoded, Is};
+use crate::contract::returns::EncodeOutput;
 use crate::wire::codec;
 use crate::wire::fault::Fault;
 use crate::wire::queue_options::QueueOptions;
@@ -22,6 +22,11 @@ use crate::wire::queue_options::QueueOptions;
 ///
 /// [`rpc_service`](macro@crate::rpc_service) implements it for the server type it generates. Methods that
 /// are known only when a program runs, as those of a gateway, are a `Vec` of [`Method`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be served: it is no set of methods",
+    label = "wrap an implementation of a trait `Bank` in the server of that trait: `BankServer::new(..)`",
+    note = "`#[rpc_service]` generates the server: `trait Bank` has a `BankServer`"
+)]
 pub trait Service: Send + 'static {
     /// The methods of the service.
     fn into_methods(self) -> Vec<Method>;
@@ -39,36 +44,38 @@ pub struct Method {
 pub(crate) type Handler =
     Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
 
-/// Runs a method of a trait on the service. A plain function and a boxed future, since closures and futures
-/// of types of their own take the compiler far longer.
-pub type Run<S, A, O> = for<'a> fn(&'a S, A) -> BoxFuture<'a, O>;
+/// Starts a method of a trait on the service, and has its output encoded. A plain function and a boxed
+/// future, since closures and futures of types of their own take the compiler far longer.
+pub type Run<S, A, O> = fn(Arc<S>, A, EncodeOutput<O>) -> Running;
+
+/// A method that runs: the one box of a call.
+pub struct Running(pub(crate) BoxFuture<'static, Result<Vec<u8>, Fault>>);
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").finish_non_exhaustive()
+    }
+}
 
 impl Method {
     /// A method of a trait, with the options that it declares.
-    pub(crate) fn described<S, A, R, O>(
+    pub(crate) fn described<S, A, O>(
         service: Arc<S>,
         descriptor: &'static MethodDescriptor,
         arguments: A,
-        run: Run<S, A::Values, R>,
-        encode: fn(&O) -> Result<Vec<u8>, Encoded>,
+        run: Run<S, A::Values, O>,
+        encode: EncodeOutput<O>,
     ) -> Self
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         A: Arguments,
-        R: Is<O> + 'static,
         O: 'static,
     {
-        let shared = Arc::new((service, arguments));
         let mut method = Self::of(descriptor.name.into(), move |body| {
-            let shared = Arc::clone(&shared);
-            Box::pin(async move {
-                let (service, arguments) = &*shared;
-                let values = arguments
-                    .decode(&body, descriptor)
-                    .map_err(|Mismatch(fault)| fault)?;
-                drop(body);
-                encode(run(service, values).await.get()).map_err(|Encoded(fault)| fault)
-            })
+            match arguments.decode(&body, descriptor) {
+                Ok(values) => run(Arc::clone(&service), values, encode).0,
+                Err(Mismatch(fault)) => Box::pin(ready(Err(fault))),
+            }
         });
         let MethodOptions {
             idempotent,

@@ -3,14 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::{descriptor, generics, place_of, travelling};
+use super::generics;
+use super::types::{codec, place_of, probe};
 use crate::model::{Arg, Method, Passing, Service, allowances};
 
 /// The arguments of a call, from variables that have their names.
 pub(super) fn expand_call(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let args = &method.args;
     if has_fields(method) {
-        let fields = expand_struct(service, method, true);
+        let fields = expand_fields(service, method, true);
         let names = args.iter().map(|arg| arg.ident);
         let params = generics::names(service.item);
         let params = (!params.is_empty()).then(|| quote!(::<#(#params),*>));
@@ -30,7 +31,7 @@ pub(super) fn expand_call(service: &Service<'_>, method: &Method<'_>) -> TokenSt
 /// How the server decodes the arguments; nothing where there are none.
 pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
     if has_fields(method) {
-        let fields = expand_struct(service, method, false);
+        let fields = expand_fields(service, method, false);
         let params = generics::names(service.item);
         let params = (!params.is_empty()).then(|| quote!(<#(#params),*>));
         return Some(quote!(.args({
@@ -52,7 +53,7 @@ pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Optio
 /// How an argument travels.
 fn expand_codec(arg: &Arg<'_>) -> TokenStream {
     match arg.passing {
-        Passing::Owned | Passing::Cow(_) => travelling("owned", arg.ty),
+        Passing::Owned | Passing::Cow(_) => codec("owned", arg.ty),
         // Named, since what the server lends does not follow from what it owns.
         Passing::Lent(ty) => quote_spanned!(place_of(ty)=> __rpc::lent::<#ty>()),
         Passing::LentOption(ty) => quote_spanned!(place_of(ty)=> __rpc::lent_option::<#ty>()),
@@ -89,9 +90,9 @@ fn has_types(service: &Service<'_>) -> bool {
 }
 
 /// The struct of the arguments, which the caller encodes or the server decodes.
-fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> TokenStream {
+fn expand_fields(service: &Service<'_>, method: &Method<'_>, encode: bool) -> TokenStream {
     let krate = &service.options.krate;
-    let bounds = generics::travelling(service.item, krate);
+    let bounds = generics::bounded(service.item, krate);
     let (params, where_clause) = (&bounds.params, &bounds.where_clause);
     let lifetime = (encode && method.args.iter().any(Arg::has_lifetime)).then(|| quote!('__lent,));
     let derive = if encode {
@@ -108,6 +109,10 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
         let phantom = generics::phantom(service.item);
         quote!(#[serde(skip)] __types: #phantom,)
     });
+    let case = method.case.map(|case| {
+        let case = case.name();
+        quote!(, rename_all = #case)
+    });
     let allows = allowances(method.attrs);
     let fields = method.args.iter().map(|arg| {
         let Arg { ident, serde, .. } = arg;
@@ -116,15 +121,15 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
         } else {
             arg.owned()
         };
-        let skip = (encode && leaves_out_none(arg)).then(|| {
-            let path = descriptor::type_of(arg.ty).to_string() + "::left_out";
+        let skip = (encode && arg.leaves_out_none()).then(|| {
+            let path = probe(arg.ty).to_string() + "::left_out";
             quote!(#[serde(skip_serializing_if = #path)])
         });
         quote!(#(#serde)* #skip #ident: #ty)
     });
     quote_spanned! {Span::mixed_site()=>
         #[derive(__rpc::serde::#derive)]
-        #[serde(crate = "__rpc::serde" #strict #bound)]
+        #[serde(crate = "__rpc::serde" #strict #bound #case)]
         #[allow(dead_code)]
         #(#allows)*
         struct __Args<#lifetime #params> #where_clause {
@@ -132,10 +137,4 @@ fn expand_struct(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
             #(#fields,)*
         }
     }
-}
-
-/// Whether `None` is left out, unless serde is told otherwise.
-pub(super) fn leaves_out_none(arg: &Arg<'_>) -> bool {
-    let told = ["flatten", "serialize_with", "skip_serializing_if", "with"];
-    arg.is_option() && !told.iter().any(|option| arg.has_serde(option))
 }

@@ -2,10 +2,12 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Ident, ItemTrait};
 
-use super::{args, call_type, descriptor, generics, returns};
-use crate::model::{Arg, Method, Service, is_text, shared};
+use super::types::{call_type, returns};
+use super::{args, descriptor, generics};
+use crate::model::{Arg, Method, Service, shared, summary_of};
 
 /// The type.
 pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
@@ -19,7 +21,6 @@ pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     let phantom = generics::phantom(service.item);
     quote_spanned! {Span::mixed_site()=>
         #[doc = #docs]
-        ///
         #(#attrs)*
         #[allow(dead_code)]
         #vis struct #client<#params> {
@@ -37,7 +38,7 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let name = client.to_string();
     let unbound = generics::unbound(service.item);
     let names = generics::names(service.item);
-    let bounds = generics::travelling(service.item, krate);
+    let bounds = generics::bounded(service.item, krate);
     let (params, _, where_clause) = bounds.split_for_impl();
     let descriptor = descriptor::expand_service(service);
     let docs = format!(" What [`{ident}`](trait@{ident}) declares, as data.");
@@ -101,14 +102,9 @@ pub(super) fn ident_of(service: &Ident) -> Ident {
 
 fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let vis = &service.item.vis;
-    let Method {
-        ident, name, args, ..
-    } = method;
+    let Method { ident, args, .. } = method;
     let attrs = shared(method.attrs);
-    let docs = (!method.attrs.iter().any(is_text)).then(|| {
-        let docs = format!(" Calls `{name}`.");
-        quote!(#[doc = #docs])
-    });
+    let docs = expand_docs(service, method);
     let constant = descriptor::path_of(method);
     let call = call_type(&method.returns);
     let returns = returns(&method.returns);
@@ -121,4 +117,17 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
             __rpc::call(&self.rpc, &#constant, #returns)#args
         }
     }
+}
+
+/// What the method does in short, and where its documentation is.
+fn expand_docs(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
+    let contract = &service.item.ident;
+    let Method { ident, name, .. } = method;
+    let ident = ident.unraw();
+    let summary = summary_of(method.attrs).map(|summary| {
+        let docs = format!(" {}", summary.replace('\n', "\n "));
+        quote!(#[doc = #docs] #[doc = ""])
+    });
+    let docs = format!(" Calls `{name}`: see [`{contract}::{ident}`](method@{contract}::{ident}).");
+    quote!(#summary #[doc = #docs])
 }

@@ -1,11 +1,11 @@
 //! The trait itself: as it was written, but with futures that can be sent between threads.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{FnArg, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote, parse_quote_spanned};
 
-use crate::model::{is_async_trait, is_hidden};
+use crate::model::{is_async_trait, is_hidden, is_text};
 
 pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
@@ -24,7 +24,8 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
             }
         }
     }
-    item.into_token_stream()
+    // It finds types in the signatures of futures that it does not see in those of an `async fn`.
+    quote!(#[allow(clippy::type_complexity)] #item)
 }
 
 /// Takes out the attributes that are meant for this crate.
@@ -34,7 +35,8 @@ fn forget_options(method: &mut TraitItemFn) {
         .retain(|attr| !attr.path().is_ident("rpc") && !is_hidden(attr, "rpc"));
     for input in &mut method.sig.inputs {
         if let FnArg::Typed(input) = input {
-            input.attrs.retain(|attr| !attr.path().is_ident("serde"));
+            let is_ours = |attr: &_| is_text(attr) || attr.path().is_ident("serde");
+            input.attrs.retain(|attr| !is_ours(attr));
         }
     }
 }
@@ -52,7 +54,8 @@ fn desugar(method: &mut TraitItemFn) {
         -> impl ::core::future::Future<Output = #ty> + ::core::marker::Send
     };
     if let Some(body) = &mut method.default {
-        let statements = &body.stmts;
-        *body = parse_quote!({ async move { #(#statements)* } });
+        // Where the compiler speaks of the whole body; as code of the macro, which clippy does not judge.
+        let span = Span::mixed_site().located_at(body.brace_token.span.join());
+        *body = parse_quote_spanned!(span=> { async move #body });
     }
 }

@@ -5,7 +5,8 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 
-use super::{args, generics, place_of};
+use super::generics;
+use super::types::{place_of, probe};
 use crate::model::{
     Arg, Method, MethodOptions, Optional, Service, allowances, conditions, is_text, of_docs,
     of_type,
@@ -35,7 +36,7 @@ pub(super) fn expand_methods(service: &Service<'_>) -> TokenStream {
         quote! {
             #(#cfgs)*
             #(#allows)*
-            const #ident: __rpc::Descriptor = __rpc::describe(#name, #returns) #args #docs #options;
+            const #ident: __rpc::Descriptor = __rpc::describe(#name, #returns) #args #docs #options.build();
         }
     });
     quote! {
@@ -72,7 +73,7 @@ fn expand_returns(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let text = method.returns.ty().map_or_else(|| "()".into(), of_type);
     match unknown_value(service, method) {
         Some(ty) => {
-            let known = type_of(ty);
+            let known = probe(ty);
             quote_spanned!(place_of(ty)=> __rpc::value_type(#text, #known::IS_RESULT))
         }
         None => quote!(#text),
@@ -87,27 +88,23 @@ fn unknown_value<'a>(service: &Service<'_>, method: &Method<'a>) -> Option<&'a T
 }
 
 fn expand_args(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
-    let args = &method.args;
-    let names = args.iter().map(|arg| (&arg.name, of_type(arg.ty)));
-    if args.is_empty() {
+    if method.args.is_empty() {
         return None;
     }
-    if args
-        .iter()
-        .all(|arg| expand_options_of(service, arg).is_none())
-    {
-        let names = names.map(|(name, ty)| quote!((#name, #ty)));
-        return Some(quote!(.args(&__rpc::args([#(#names),*]))));
-    }
-    let args = args.iter().zip(names).map(|(arg, (name, ty))| {
-        let options = expand_options_of(service, arg);
-        quote!(__rpc::arg(#name, #ty)#options)
+    let args = method.args.iter().map(|arg| {
+        let (name, ty) = (&arg.name, of_type(arg.ty));
+        let options = expand_presence(service, arg);
+        let docs = (!arg.docs.is_empty()).then(|| {
+            let docs = of_docs(arg.docs.iter().copied());
+            quote!(.docs(#docs))
+        });
+        quote!(__rpc::arg(#name, #ty) #options #docs)
     });
-    Some(quote!(.args(&[#(#args),*])))
+    Some(quote!(.args(&__rpc::args([#(#args),*]))))
 }
 
-/// What there is to say of an argument besides its name and type.
-fn expand_options_of(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream> {
+/// Whether an argument may be left out, or has others in it.
+fn expand_presence(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream> {
     if arg.has_serde("flatten") {
         return Some(quote!(.flattened()));
     }
@@ -116,9 +113,9 @@ fn expand_options_of(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream
         Optional::Option => {
             // The constants have no parameters, and what is in an `Option` makes no difference.
             let known = if generics::has_params_of(service.item, arg.ty) {
-                type_of(&arg.option_of_nothing())
+                probe(&arg.option_of_nothing())
             } else {
-                type_of(arg.ty)
+                probe(arg.ty)
             };
             Some(quote_spanned!(place_of(arg.ty)=> .optional(#known::IS_OPTION)))
         }
@@ -127,17 +124,13 @@ fn expand_options_of(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream
 }
 
 fn may_be_option(arg: &Arg<'_>) -> bool {
-    matches!(arg.optional, Optional::Option) || args::leaves_out_none(arg)
-}
-
-/// What knows whether a type is an `Option` or a `Result`.
-pub(super) fn type_of(ty: &Type) -> TokenStream {
-    quote_spanned!(place_of(ty)=> __rpc::TypeOf::<#ty>)
+    matches!(arg.optional, Optional::Option) || arg.leaves_out_none()
 }
 
 fn expand_options(options: &MethodOptions) -> TokenStream {
     let MethodOptions {
         name: _,
+        rename_all: _,
         timeout_millis,
         priority,
         concurrency,

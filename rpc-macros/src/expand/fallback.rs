@@ -7,7 +7,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{
-    BoundLifetimes, Error, FnArg, GenericParam, Generics, Item, ItemTrait, Lifetime, Pat,
+    BoundLifetimes, Error, FnArg, GenericParam, Generics, Ident, Item, ItemTrait, Lifetime, Pat,
     Signature, TraitItem, TraitItemFn, parse_quote,
 };
 
@@ -15,7 +15,11 @@ use super::{client, contract, generics, server};
 use crate::model::is_conditional;
 
 /// The trait, for those who implement it, and stand-ins for its client and server.
-pub(super) fn expand(mut item: ItemTrait, mistakes: &Error) -> TokenStream {
+pub(super) fn expand(
+    mut item: ItemTrait,
+    dyn_trait: Option<&Ident>,
+    mistakes: &Error,
+) -> TokenStream {
     repair(&mut item);
     let contract = contract::expand(&item);
     let vis = &item.vis;
@@ -24,10 +28,20 @@ pub(super) fn expand(mut item: ItemTrait, mistakes: &Error) -> TokenStream {
     let errors = mistakes.to_compile_error();
     let params = generics::declared(&item);
     let phantom = generics::phantom(&item);
+    let dyn_trait = dyn_trait.map(|dyn_trait| {
+        let unbound = generics::unbound(&item);
+        let names = generics::names(&item);
+        quote! {
+            #[allow(dead_code, missing_docs)]
+            #vis trait #dyn_trait<#params>: ::core::marker::Send + ::core::marker::Sync {}
+            impl<__S: ::core::marker::Send + ::core::marker::Sync, #unbound> #dyn_trait<#(#names),*> for __S {}
+        }
+    });
     // An array whose length is an error is a type that the compiler complains about just once: what
     // is done with it later is taken for right.
     quote! {
         #contract
+        #dyn_trait
         #[allow(dead_code, missing_docs)]
         #vis type #client<#params> = ([(); { #errors }], #phantom);
         #[allow(dead_code, missing_docs)]

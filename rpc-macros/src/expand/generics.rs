@@ -2,7 +2,9 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{GenericParam, Generics, Ident, ItemTrait, Path, Type, TypeParam, parse_quote};
+use syn::{
+    GenericParam, Generics, Ident, ItemTrait, Path, Type, TypeParam, TypeParamBound, parse_quote,
+};
 
 /// The parameters with their defaults, as a type declares them. Lifetimes are a mistake and left out.
 pub(super) fn declared(item: &ItemTrait) -> TokenStream {
@@ -25,29 +27,34 @@ pub(super) fn declared(item: &ItemTrait) -> TokenStream {
 
 /// The same without defaults, as an `impl` of that type starts.
 pub(super) fn unbound(item: &ItemTrait) -> TokenStream {
-    let mut item = item.clone();
-    for param in &mut item.generics.params {
-        match param {
-            GenericParam::Type(param) => param.default = None,
-            GenericParam::Const(param) => param.default = None,
-            GenericParam::Lifetime(_) => {}
-        }
-    }
-    declared(&item)
+    let generics = plain(item);
+    declared(&ItemTrait {
+        generics,
+        ..item.clone()
+    })
 }
 
 /// The parameters with the bounds of the trait, and with what it takes to travel.
-pub(super) fn travelling(item: &ItemTrait, krate: &Path) -> Generics {
-    let mut generics = item.generics.clone();
+pub(super) fn bounded(item: &ItemTrait, krate: &Path) -> Generics {
+    let mut generics = plain(item);
     for param in generics.type_params_mut() {
         param.colon_token.get_or_insert_default();
         param
             .bounds
             .push(parse_quote!(#krate::__private::Parameter));
-        param.default = None;
     }
-    for param in generics.const_params_mut() {
-        param.default = None;
+    generics
+}
+
+/// The parameters with the bounds of the trait alone.
+pub(super) fn plain(item: &ItemTrait) -> Generics {
+    let mut generics = item.generics.clone();
+    for param in &mut generics.params {
+        match param {
+            GenericParam::Type(param) => param.default = None,
+            GenericParam::Const(param) => param.default = None,
+            GenericParam::Lifetime(_) => {}
+        }
     }
     generics
 }
@@ -68,6 +75,14 @@ pub(super) fn names(item: &ItemTrait) -> Vec<&Ident> {
 pub(super) fn phantom(item: &ItemTrait) -> TokenStream {
     let types = item.generics.type_params().map(|param| &param.ident);
     quote!(::core::marker::PhantomData<fn() -> (#(#types,)*)>)
+}
+
+/// The traits that the trait builds on, as the bounds of `subject`.
+pub(super) fn supertraits(item: &ItemTrait, subject: &TokenStream) -> Option<TokenStream> {
+    let is_trait = |bound: &&TypeParamBound| matches!(bound, TypeParamBound::Trait(_));
+    let mut traits = item.supertraits.iter().filter(is_trait).peekable();
+    traits.peek()?;
+    Some(quote!(#subject: #(#traits)+*,))
 }
 
 /// Whether a type names a parameter.

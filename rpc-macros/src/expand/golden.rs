@@ -55,17 +55,19 @@ fn compare(name: &str) {
 }
 
 /// What a method adds to the code besides the trait itself is about 12 lines, so that it can be read: the logic is in
-/// rpc-core. It is more where the client is the service as well, and twice as much for a struct of serde.
+/// rpc-core. Each method is there once more for `Arc<S>`, and for the client: as the service, or for the words why it is not. It is
+/// twice as much for a struct of serde.
 #[test]
 fn a_method_adds_few_lines() {
-    for (name, most) in [
-        ("smallest", 13),
-        ("options", 13),
-        ("returns", 14),
-        ("attributes", 15),
-        ("generic", 18),
-        ("arguments", 30),
-    ] {
+    let most = [
+        ("smallest", 35),
+        ("options", 29),
+        ("returns", 27),
+        ("attributes", 28),
+        ("generic", 23),
+        ("arguments", 43),
+    ];
+    let added = most.map(|(name, _)| {
         let source = fs::read_to_string(folder().join(format!("{name}.rs"))).unwrap();
         let Some(Item::Trait(item)) = parse_file(&source).unwrap().items.pop() else {
             panic!("{name} is no trait");
@@ -73,12 +75,10 @@ fn a_method_adds_few_lines() {
         let mut empty = item.clone();
         empty.items.clear();
         let methods = item.items.len();
-        let added = lines(item) - lines(empty);
-        assert!(
-            added.div_ceil(methods) <= most,
-            "{name}: {added} lines for {methods} methods"
-        );
-    }
+        (name, (lines(item) - lines(empty)).div_ceil(methods))
+    });
+    let is_more = added.iter().zip(&most).any(|(added, most)| added > most);
+    assert!(!is_more, "lines for each method: {added:?}");
 }
 
 fn folder() -> PathBuf {

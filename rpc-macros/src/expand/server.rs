@@ -4,8 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ItemTrait};
 
-use super::{args, descriptor, generics, place_of, returns};
-use crate::model::{Arg, Method, Service, allowances, conditions, of_type, shared};
+use super::types::{place_of, returns};
+use super::{args, descriptor, generics};
+use crate::model::{Asyncness, Method, Service, allowances, conditions, of_type, shared};
 
 /// The type.
 pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
@@ -18,10 +19,9 @@ pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     let phantom = generics::phantom(service.item);
     quote_spanned! {Span::mixed_site()=>
         #[doc = #docs]
-        ///
         #(#attrs)*
         #[allow(dead_code)]
-        #vis struct #server<#implementation, #params> {
+        #vis struct #server<#implementation: ?::core::marker::Sized, #params> {
             service: ::std::sync::Arc<#implementation>,
             types: #phantom,
         }
@@ -35,9 +35,10 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let server = ident_of(ident);
     let name = server.to_string();
     let implementation = implementation(service);
+    let sized = quote!(#implementation: ?::core::marker::Sized);
     let unbound = generics::unbound(service.item);
     let names = generics::names(service.item);
-    let bounds = generics::travelling(service.item, krate);
+    let bounds = generics::bounded(service.item, krate);
     let (bounded, where_clause) = (&bounds.params, &bounds.where_clause);
     let methods = (service.methods.iter()).map(|method| expand_method(service, method));
     let new_docs = format!(
@@ -49,29 +50,31 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
             #[doc = #new_docs]
             #[must_use]
             #vis fn new(service: #implementation) -> Self {
-                Self {
-                    service: ::std::sync::Arc::new(service),
-                    types: ::core::marker::PhantomData,
-                }
+                ::core::convert::From::from(::std::sync::Arc::new(service))
             }
         }
 
-        impl<#implementation, #unbound> ::core::clone::Clone for #server<#implementation, #(#names),*> {
+        impl<#sized, #unbound> ::core::convert::From<::std::sync::Arc<#implementation>>
+            for #server<#implementation, #(#names),*>
+        {
+            fn from(service: ::std::sync::Arc<#implementation>) -> Self {
+                Self { service, types: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<#sized, #unbound> ::core::clone::Clone for #server<#implementation, #(#names),*> {
             fn clone(&self) -> Self {
-                Self {
-                    service: ::core::clone::Clone::clone(&self.service),
-                    types: ::core::marker::PhantomData,
-                }
+                ::core::convert::From::from(::core::clone::Clone::clone(&self.service))
             }
         }
 
-        impl<#implementation, #unbound> ::core::fmt::Debug for #server<#implementation, #(#names),*> {
+        impl<#sized, #unbound> ::core::fmt::Debug for #server<#implementation, #(#names),*> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct(#name).finish_non_exhaustive()
             }
         }
 
-        impl<__S: #ident<#(#names),*>, #bounded> __rpc::Service for #server<__S, #(#names),*>
+        impl<__S: #ident<#(#names),*> + ?::core::marker::Sized, #bounded> __rpc::Service for #server<__S, #(#names),*>
         #where_clause
         {
             fn into_methods(self) -> ::std::vec::Vec<__rpc::Method> {
@@ -110,22 +113,21 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let returns = returns(&method.returns);
     let decode = args::expand_decode(service, method);
     let (pattern, values) = args::expand_values(method);
-    let mut future = quote_spanned! {Span::mixed_site()=>
-        #contract #params::#ident(s, #(#values),*)
+    let call = quote_spanned! {Span::mixed_site()=>
+        #contract #params::#ident(&*s, #(#values),*)
     };
-    if method.args.iter().any(Arg::is_lent) {
-        // The future borrows from arguments, so they have to be in it.
-        future = quote_spanned!(Span::mixed_site()=> async move { #future.await });
-    }
+    let wait = match method.asyncness {
+        Asyncness::Async | Asyncness::Future { .. } => Some(quote!(.await)),
+        Asyncness::Sync => None,
+    };
     // Where it is no future, or one of another type, is for the user to know.
     let place = (method.returns.ty()).map_or_else(Span::mixed_site, place_of);
-    let run = Ident::new("run", place);
-    let pin = quote_spanned!(place=> __rpc::pin);
+    let respond = quote_spanned!(place=> __rpc::respond);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
         #(#allows)*
         __rpc::method(s, &#constant, #returns)
             #decode
-            .#run(|s, #pattern| #pin(#future))
+            .run(|s, #pattern, encode| #respond(encode, async move { #call #wait }))
     }
 }

@@ -5,6 +5,8 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Lit, Pat, PatType, PathArguments, Type, parse_quote};
 
+use super::attributes::is_text;
+use super::case::Case;
 use super::passing::{Passing, cow_with, may_be_cow, option_of};
 use super::returns::visible;
 use super::{options, travel};
@@ -34,7 +36,9 @@ pub(crate) struct Arg<'a> {
     /// Whether a caller may leave it out.
     pub(crate) optional: Optional,
     /// Its attributes of serde.
-    pub(crate) serde: &'a [Attribute],
+    pub(crate) serde: Vec<&'a Attribute>,
+    /// Its documentation.
+    pub(crate) docs: Vec<&'a Attribute>,
     /// The names of the options in them.
     told: Vec<String>,
 }
@@ -50,7 +54,12 @@ pub(crate) enum Optional {
 }
 
 impl<'a> Arg<'a> {
-    pub(super) fn parse(input: &'a PatType, mistakes: &mut Mistakes) -> Option<Self> {
+    /// Reads an argument, whose name on the wire is in this case.
+    pub(super) fn parse(
+        input: &'a PatType,
+        case: Option<Case>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let ident = match &*input.pat {
             Pat::Ident(pat)
                 if pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none() =>
@@ -65,23 +74,28 @@ impl<'a> Arg<'a> {
                 return None;
             }
         };
-        let is_serde = |attr: &&Attribute| attr.path().is_ident("serde");
-        for attr in input.attrs.iter().filter(|attr| !is_serde(attr)) {
+        let (serde, others): (Vec<_>, Vec<_>) =
+            (input.attrs.iter()).partition(|attr| attr.path().is_ident("serde"));
+        let (docs, others): (Vec<_>, Vec<_>) = (others.into_iter()).partition(|attr| is_text(attr));
+        for attr in others {
             mistakes.push(
                 attr,
-                "an argument has no attributes but those of serde, such as `#[serde(rename = \"..\")]`",
+                "an argument has no attributes but its documentation and those of serde, such as \
+                 `#[serde(rename = \"..\")]`",
             );
         }
+        let name = ident.unraw().to_string();
         let mut arg = Self {
             ident,
-            name: ident.unraw().to_string(),
+            name: case.map_or_else(|| name.clone(), |case| case.of(&name)),
             ty: &input.ty,
             passing: Passing::of(&input.ty),
             optional: Optional::No,
-            serde: &input.attrs,
+            serde,
+            docs,
             told: Vec::new(),
         };
-        for attr in input.attrs.iter().filter(is_serde) {
+        for attr in arg.serde.clone() {
             arg.read_serde(attr, mistakes);
         }
         // serde takes a value of `with` for one that has to be there.
@@ -126,11 +140,6 @@ impl<'a> Arg<'a> {
         }
     }
 
-    /// Whether the method borrows it.
-    pub(crate) fn is_lent(&self) -> bool {
-        matches!(self.passing, Passing::Lent(_) | Passing::LentOption(_))
-    }
-
     /// Whether its type has a lifetime that is not named.
     pub(crate) fn has_lifetime(&self) -> bool {
         !matches!(self.passing, Passing::Owned)
@@ -157,12 +166,18 @@ impl<'a> Arg<'a> {
         self.told.iter().any(|told| told == option)
     }
 
-    /// Checks that the type means the same on both sides, and, where it is that of a field, that it names all
+    /// Whether `None` is left out, unless serde is told otherwise.
+    pub(crate) fn leaves_out_none(&self) -> bool {
+        let told = ["flatten", "serialize_with", "skip_serializing_if", "with"];
+        self.is_option() && !told.iter().any(|option| self.has_serde(option))
+    }
+
+    /// Checks that the type means the same on both sides, and, where its lifetimes are named, that it shows all
     /// that it has.
-    pub(super) fn check_type(&self, is_field: bool, mistakes: &mut Mistakes) {
-        if is_field && may_be_cow(self.ty) {
-            let message = "beside arguments with attributes of serde, a `Cow` shows that it borrows: write `Cow<'_, T>` \
-                           (and give a type of your own with this name another one)";
+    pub(super) fn check_type(&self, names_lifetimes: bool, mistakes: &mut Mistakes) {
+        if names_lifetimes && may_be_cow(self.ty) {
+            let message = "beside arguments with attributes of serde, and with `dyn_trait`, a `Cow` shows that it \
+                           borrows: write `Cow<'_, T>` (and give a type of your own with this name another one)";
             mistakes.push(self.ty, message);
         }
         match self.passing {
@@ -216,7 +231,7 @@ mod tests {
         let Some(FnArg::Typed(input)) = method.sig.inputs.first() else {
             panic!("no argument");
         };
-        let arg = Arg::parse(input, &mut mistakes).unwrap();
+        let arg = Arg::parse(input, None, &mut mistakes).unwrap();
         mistakes.none_or(()).unwrap();
         let text = |tokens: TokenStream| tokens.to_string().replace(' ', "");
         (

@@ -63,12 +63,16 @@ fn unfold(meta: Meta, predicates: &[TokenStream], singles: &mut Vec<Single>) {
     }
 }
 
-/// Those that go on the client and the server, and on the methods of the client.
+/// Those that go on the client and the server, and on the methods of the client. Documentation in words does not: its
+/// examples would run again, and its links mean something else there.
 pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
-    let names = ["allow", "cfg", "deprecated", "doc"];
+    let names = ["allow", "cfg", "deprecated"];
     let singles = singles(attrs).into_iter().map(allowance);
     singles
-        .filter(move |single| names.iter().any(|name| single.is(name)))
+        .filter(move |single| {
+            let is_docs = single.is("doc") && !matches!(single.meta, Meta::NameValue(_));
+            is_docs || names.iter().any(|name| single.is(name))
+        })
         .map(Single::into_attribute)
 }
 

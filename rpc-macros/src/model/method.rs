@@ -10,8 +10,9 @@ use syn::{
 };
 
 use super::arg::Arg;
-use super::options::MethodOptions;
-use super::returns::{ReturnedFuture, Returns, visible};
+use super::case::Case;
+use super::options::{MethodOptions, ServiceOptions};
+use super::returns::{ReturnedFuture, Returns, is_boxed_future, visible};
 use super::{travel, wire_name};
 use crate::mistakes::Mistakes;
 
@@ -23,38 +24,61 @@ pub(crate) struct Method<'a> {
     pub(crate) name: String,
     pub(crate) options: MethodOptions,
     pub(crate) args: Vec<Arg<'a>>,
+    /// The case of the names of its arguments on the wire.
+    pub(crate) case: Option<Case>,
     pub(crate) returns: Returns<'a>,
-    /// The `impl Future` that it returns, unless it is an `async fn`.
-    pub(crate) future: Option<&'a Type>,
+    pub(crate) asyncness: Asyncness<'a>,
+    /// Whether the trait has a body for it.
+    pub(crate) has_body: bool,
+}
+
+/// Whether a method can wait.
+pub(crate) enum Asyncness<'a> {
+    /// It is an `async fn`.
+    Async,
+    /// It returns this `impl Future`.
+    Future { ty: &'a Type, is_static: bool },
+    /// It is a plain `fn`.
+    Sync,
 }
 
 impl<'a> Method<'a> {
     /// Reads the method; where there is a mistake, what it returns is not to be used.
-    pub(super) fn parse(item: &'a TraitItemFn, prefix: &str, mistakes: &mut Mistakes) -> Self {
+    pub(super) fn parse(
+        item: &'a TraitItemFn,
+        service: &ServiceOptions,
+        mistakes: &mut Mistakes,
+    ) -> Self {
         let sig = &item.sig;
         let options = MethodOptions::parse(&item.attrs, mistakes);
-        check_signature(sig, mistakes);
+        let future = ReturnedFuture::parse(sig);
+        check_signature(sig, future.as_ref(), mistakes);
         let mut args = Vec::new();
+        let case = options.rename_all.or(service.rename_all_args);
         for input in &sig.inputs {
             match input {
                 FnArg::Receiver(receiver) => check_receiver(receiver, &sig.generics, mistakes),
-                FnArg::Typed(input) => args.extend(Arg::parse(input, mistakes)),
+                FnArg::Typed(input) => args.extend(Arg::parse(input, case, mistakes)),
             }
         }
         check_names(&args, mistakes);
-        let future = ReturnedFuture::parse(&sig.output);
-        let returns = match &future {
-            Some(future) if sig.asyncness.is_none() => Returns::of_type(future.output),
-            _ => Returns::of(&sig.output),
+        let (returns, asyncness) = match &future {
+            Some(future) => {
+                let ReturnedFuture { ty, is_static, .. } = *future;
+                let asyncness = Asyncness::Future { ty, is_static };
+                (Returns::of_type(future.output), asyncness)
+            }
+            None if sig.asyncness.is_some() => (Returns::of(&sig.output), Asyncness::Async),
+            None => (Returns::of(&sig.output), Asyncness::Sync),
         };
         if sig.generics.params.is_empty() {
             // A lifetime or type parameter is reported where it is declared, and not again.
             let has_fields = args.iter().any(|arg| !arg.serde.is_empty());
             for arg in &args {
-                arg.check_type(has_fields, mistakes);
+                arg.check_type(has_fields || service.dyn_trait.is_some(), mistakes);
             }
             if let Some(ty) = returns.ty()
-                && (sig.asyncness.is_some() || future.is_some())
+                && !(matches!(asyncness, Asyncness::Sync) && is_mistaken_for_future(ty))
             {
                 travel::check_returns(ty, mistakes);
             }
@@ -72,18 +96,17 @@ impl<'a> Method<'a> {
         let own = options
             .name
             .as_ref()
-            .map_or_else(|| ident.unraw().to_string(), LitStr::value);
+            .map_or_else(|| renamed(ident, service.rename_all), LitStr::value);
         let method = Self {
             attrs: &item.attrs,
             ident,
-            name: format!("{prefix}{own}"),
+            name: format!("{}{own}", service.prefix),
             options,
             args,
+            case,
             returns,
-            future: match &sig.output {
-                ReturnType::Type(_, ty) if sig.asyncness.is_none() => Some(ty),
-                _ => None,
-            },
+            asyncness,
+            has_body: item.default.is_some(),
         };
         if own.is_empty() {
             let message =
@@ -104,44 +127,57 @@ impl<'a> Method<'a> {
     }
 }
 
+/// The name in this case.
+fn renamed(ident: &Ident, case: Option<Case>) -> String {
+    let name = ident.unraw().to_string();
+    match case {
+        Some(case) => case.of(&name),
+        None => name,
+    }
+}
+
+/// Whether a type that is no `impl Future` is meant as a future, or is an `impl` of another trait.
+fn is_mistaken_for_future(ty: &Type) -> bool {
+    matches!(visible(ty), Type::ImplTrait(_)) || is_boxed_future(ty)
+}
+
 fn is_unit(ty: &Type) -> bool {
     matches!(visible(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-fn check_signature(sig: &Signature, mistakes: &mut Mistakes) {
+fn check_signature(sig: &Signature, future: Option<&ReturnedFuture<'_>>, mistakes: &mut Mistakes) {
     if let Some(token) = &sig.constness {
-        mistakes.push(token, "a method is an `async fn`: remove `const`");
+        mistakes.push(token, "a method is no `const fn`: remove `const`");
     }
     if let Safety::Unsafe(token) = &sig.safety {
-        mistakes.push(token, "a method is a safe `async fn`: remove `unsafe`");
+        mistakes.push(token, "a method is safe: remove `unsafe`");
     }
     if let Some(abi) = &sig.abi {
-        mistakes.push(abi, "a method is a plain `async fn`: remove `extern`");
+        mistakes.push(abi, "a method has no ABI: remove `extern`");
     }
-    if sig.asyncness.is_none() && sig.constness.is_none() {
-        match (&sig.output, ReturnedFuture::parse(&sig.output)) {
-            (_, Some(future)) if future.is_send => {
-                for bound in future.others {
-                    mistakes.push(
-                        bound,
-                        "the future of a method is `impl Future<Output = T> + Send`, to which `+ 'static` may be \
-                         added: remove this, which the future of the client does not have",
-                    );
-                }
+    match (future, &sig.output) {
+        (Some(future), _) if future.is_send => {
+            for bound in &future.others {
+                mistakes.push(
+                    bound,
+                    "the future of a method is `impl Future<Output = T> + Send`, to which `+ 'static` may be \
+                     added: remove this, which the future of the client does not have",
+                );
             }
-            (ReturnType::Type(_, ty), Some(_)) => mistakes.push(
-                ty,
-                "the future of a method is `Send`: add `+ Send`, or write an `async fn`",
-            ),
-            (ReturnType::Type(_, ty), None) if matches!(**ty, Type::ImplTrait(_)) => mistakes.push(
-                ty,
-                "a method returns `impl Future<Output = T> + Send`, or is an `async fn`",
-            ),
-            _ => mistakes.push(
-                sig.fn_token,
-                "a method is an `async fn`, or returns `impl Future<Output = T> + Send`",
-            ),
         }
+        (Some(future), _) => mistakes.push(
+            future.ty,
+            "the future of a method is `Send`: add `+ Send`, or write an `async fn`",
+        ),
+        (None, ReturnType::Type(_, ty))
+            if sig.asyncness.is_none() && is_mistaken_for_future(ty) =>
+        {
+            mistakes.push(
+                ty,
+                "a method that waits is an `async fn`, or returns `impl Future<Output = T> + Send`",
+            );
+        }
+        _ => {}
     }
     if sig.generics.type_params().next().is_some() || sig.generics.const_params().next().is_some() {
         mistakes.push(
@@ -204,6 +240,7 @@ fn check_names(args: &[Arg<'_>], mistakes: &mut Mistakes) {
 
 #[cfg(test)]
 mod tests {
+    use proc_macro2::TokenStream;
     use syn::parse_quote;
 
     use super::*;
@@ -213,7 +250,9 @@ mod tests {
         let item = parse_quote!(
             async fn r#match(&self, r#type: u8);
         );
-        let method = Method::parse(&item, "", &mut Mistakes::default());
+        let mut mistakes = Mistakes::default();
+        let options = ServiceOptions::parse(&TokenStream::new(), &mut mistakes);
+        let method = Method::parse(&item, &options, &mut mistakes);
         assert_eq!(method.name, "match");
         assert_eq!(method.args[0].name, "type");
     }

@@ -8,6 +8,7 @@ use syn::{
     parse_quote,
 };
 
+use super::case::Case;
 use super::{attributes, duration, wire_name};
 use crate::mistakes::Mistakes;
 
@@ -26,7 +27,14 @@ struct Kind {
 const OF_SERVICE: Kind = Kind {
     attribute: "#[rpc_service]",
     place: "the trait",
-    names: &["prefix", "name", "crate"],
+    names: &[
+        "prefix",
+        "name",
+        "rename_all",
+        "rename_all_args",
+        "dyn_trait",
+        "crate",
+    ],
 };
 
 const OF_METHOD: Kind = Kind {
@@ -34,6 +42,7 @@ const OF_METHOD: Kind = Kind {
     place: "a method",
     names: &[
         "name",
+        "rename_all",
         "timeout",
         "idempotent",
         "one_way",
@@ -49,6 +58,12 @@ pub(crate) struct ServiceOptions {
     pub(crate) prefix: String,
     /// The name of the service, instead of the trait's.
     pub(crate) name: Option<String>,
+    /// The case of the names of methods on the wire.
+    pub(super) rename_all: Option<Case>,
+    /// The case of the names of arguments on the wire.
+    pub(super) rename_all_args: Option<Case>,
+    /// The name of the trait that stands for this one behind `dyn`.
+    pub(crate) dyn_trait: Option<Ident>,
     /// Where `rpc-core` is.
     pub(crate) krate: Path,
 }
@@ -58,6 +73,8 @@ pub(crate) struct ServiceOptions {
 pub(crate) struct MethodOptions {
     /// The name on the wire, instead of the method's.
     pub(crate) name: Option<LitStr>,
+    /// The case of the names of its arguments on the wire.
+    pub(crate) rename_all: Option<Case>,
     pub(crate) timeout_millis: Option<u64>,
     pub(crate) priority: Option<u8>,
     pub(crate) concurrency: Option<u16>,
@@ -72,6 +89,9 @@ impl ServiceOptions {
         let mut options = Self {
             prefix: String::new(),
             name: None,
+            rename_all: None,
+            rename_all_args: None,
+            dyn_trait: None,
             krate: parse_quote!(::rpc_core),
         };
         let metas = read(Options::parse_terminated.parse2(attr.clone()), mistakes);
@@ -81,6 +101,17 @@ impl ServiceOptions {
                 "name" => {
                     options.name = text(&name, meta, "Bank", mistakes).map(|text| text.value());
                 }
+                "rename_all" => options.rename_all = case(&name, meta, mistakes),
+                "rename_all_args" => options.rename_all_args = case(&name, meta, mistakes),
+                "dyn_trait" => match value(meta) {
+                    Some(Expr::Path(path)) if path.path.get_ident().is_some() => {
+                        options.dyn_trait = path.path.get_ident().cloned();
+                    }
+                    _ => mistakes.push(
+                        meta,
+                        "`dyn_trait` takes the name of the trait to generate, such as `dyn_trait = DynBank`",
+                    ),
+                },
                 _ => match value(meta) {
                     Some(Expr::Path(path)) if path.qself.is_none() => {
                         options.krate = path.path.clone();
@@ -112,6 +143,7 @@ impl MethodOptions {
         for (name, meta) in named(&metas, &OF_METHOD, &OF_SERVICE, mistakes) {
             match &*name {
                 "name" => options.name = text(&name, meta, "pay", mistakes),
+                "rename_all" => options.rename_all = case(&name, meta, mistakes),
                 "timeout" => options.timeout_millis = timeout(&name, meta, mistakes),
                 "idempotent" => options.idempotent = flag(&name, meta, mistakes),
                 "one_way" => options.one_way = flag(&name, meta, mistakes),
@@ -128,6 +160,11 @@ impl MethodOptions {
         }
         options
     }
+}
+
+/// The name of the trait for `dyn`, where the service itself has a mistake.
+pub(crate) fn dyn_trait_of(attr: &TokenStream) -> Option<Ident> {
+    ServiceOptions::parse(attr, &mut Mistakes::default()).dyn_trait
 }
 
 /// The options of `#[rpc(..)]` or `#[serde(..)]`; none if they cannot be read.
@@ -225,6 +262,19 @@ fn prefix(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> String {
             String::new()
         }
     }
+}
+
+fn case(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> Option<Case> {
+    if let Some(Lit::Str(text)) = literal(meta) {
+        let text = text.value();
+        if let Some(case) = Case::ALL.into_iter().find(|case| case.name() == text) {
+            return Some(case);
+        }
+    }
+    let cases = Case::ALL.map(|case| format!("\"{}\"", case.name()));
+    let cases: Vec<_> = cases.iter().map(String::as_str).collect();
+    mistakes.push(meta, format!("`{name}` is one of {}", listed(&cases)));
+    None
 }
 
 fn timeout(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> Option<u64> {

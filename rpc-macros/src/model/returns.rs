@@ -1,8 +1,8 @@
 //! What a method returns.
 
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, PathArguments, PathSegment, ReturnType, Type,
-    TypeImplTrait, TypeParamBound,
+    AngleBracketedGenericArguments, GenericArgument, PathArguments, PathSegment, ReturnType,
+    Signature, Type, TypeImplTrait, TypeParamBound, TypeTraitObject,
 };
 
 /// Types that are sure to be no `Result`; of others, their names do not tell.
@@ -71,34 +71,68 @@ impl<'a> Returns<'a> {
 
 /// An `impl Future<Output = T> + Send`.
 pub(super) struct ReturnedFuture<'a> {
+    pub(super) ty: &'a Type,
     pub(super) output: &'a Type,
     pub(super) is_send: bool,
+    pub(super) is_static: bool,
     /// The bounds that the client's future would not have.
     pub(super) others: Vec<&'a TypeParamBound>,
 }
 
 impl<'a> ReturnedFuture<'a> {
-    pub(super) fn parse(output: &'a ReturnType) -> Option<Self> {
-        let ReturnType::Type(_, ty) = output else {
-            return None;
-        };
+    /// None if the method is an `async fn`, or returns something else.
+    pub(super) fn parse(sig: &'a Signature) -> Option<Self> {
+        match &sig.output {
+            ReturnType::Type(_, ty) if sig.asyncness.is_none() => Self::parse_type(ty),
+            _ => None,
+        }
+    }
+
+    fn parse_type(ty: &'a Type) -> Option<Self> {
         let Type::ImplTrait(TypeImplTrait { bounds, .. }) = visible(ty) else {
             return None;
         };
-        let last = |bound: &'a TypeParamBound| match bound {
-            TypeParamBound::Trait(bound) => bound.path.segments.last(),
-            _ => None,
-        };
         let is_send = |segment: &PathSegment| segment.ident == "Send";
-        let others = bounds.iter().filter(|bound| match bound {
-            TypeParamBound::Lifetime(lifetime) => lifetime.ident != "static",
-            _ => !last(bound).is_some_and(|last| is_send(last) || output_of(last).is_some()),
+        let is_static = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(lifetime) if lifetime.ident == "static");
+        let others = bounds.iter().filter(|bound| {
+            !is_static(bound)
+                && !last(bound).is_some_and(|last| is_send(last) || output_of(last).is_some())
         });
         Some(Self {
+            ty,
             output: bounds.iter().filter_map(last).find_map(output_of)?,
             is_send: bounds.iter().filter_map(last).any(is_send),
+            is_static: bounds.iter().any(is_static),
             others: others.collect(),
         })
+    }
+}
+
+/// Whether the type is a boxed future, as far as its name tells: `BoxFuture<T>`, `Pin<Box<dyn Future>>`.
+pub(super) fn is_boxed_future(ty: &Type) -> bool {
+    match visible(ty) {
+        Type::TraitObject(TypeTraitObject { bounds, .. }) => {
+            (bounds.iter().filter_map(last)).any(|segment| segment.ident == "Future")
+        }
+        Type::Path(path) => {
+            path.path
+                .segments
+                .last()
+                .is_some_and(|last| match &*last.ident.to_string() {
+                    "BoxFuture" | "LocalBoxFuture" => true,
+                    "Box" | "Pin" => type_args(last).into_iter().any(is_boxed_future),
+                    _ => false,
+                })
+        }
+        _ => false,
+    }
+}
+
+/// The name of a trait.
+fn last(bound: &TypeParamBound) -> Option<&PathSegment> {
+    match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
     }
 }
 
@@ -196,7 +230,10 @@ mod tests {
     #[test]
     fn futures_show_what_they_resolve_to() {
         let future = |output: ReturnType| {
-            ReturnedFuture::parse(&output)
+            let ReturnType::Type(_, ty) = output else {
+                panic!("nothing");
+            };
+            ReturnedFuture::parse_type(&ty)
                 .map(|future| (future.output.to_token_stream().to_string(), future.is_send))
         };
         let u8 = |is_send| Some(("u8".to_owned(), is_send));
@@ -214,5 +251,19 @@ mod tests {
         assert_eq!(future(parse_quote!(-> impl Future + Send)), None);
         assert_eq!(future(parse_quote!(-> impl Stream<Item = u8>)), None);
         assert_eq!(future(parse_quote!(-> Future<Output = u8>)), None);
+    }
+
+    #[test]
+    fn boxed_futures_are_told_by_their_names() {
+        let is_boxed = |ty: Type| is_boxed_future(&ty);
+        assert!(is_boxed(parse_quote!(
+            Pin<Box<dyn Future<Output = u8> + Send + '_>>
+        )));
+        assert!(is_boxed(parse_quote!(
+            futures::future::BoxFuture<'static, u8>
+        )));
+        assert!(!is_boxed(parse_quote!(Box<u8>)));
+        assert!(!is_boxed(parse_quote!(Box<dyn Error>)));
+        assert!(!is_boxed(parse_quote!(Future)));
     }
 }

@@ -57,14 +57,8 @@ fn write(text: &mut String, tokens: TokenStream) {
 }
 
 /// The documentation among these attributes, as an expression of the type `&'static str`.
-pub(crate) fn of_docs(attrs: &[Attribute]) -> TokenStream {
-    let docs = attrs.iter().filter(|attr| attr.path().is_ident("doc"));
-    let values: Vec<_> = docs
-        .filter_map(|attr| match &attr.meta {
-            Meta::NameValue(doc) => Some(&doc.value),
-            _ => None,
-        })
-        .collect();
+pub(crate) fn of_docs<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> TokenStream {
+    let values: Vec<_> = values(attrs).collect();
     let lines: Option<Vec<_>> = values.iter().map(|value| line(value)).collect();
     if let Some(lines) = lines {
         let docs = lines.join("\n");
@@ -79,6 +73,29 @@ pub(crate) fn of_docs(attrs: &[Attribute]) -> TokenStream {
         }
     });
     quote!(::core::concat!(#(#parts),*))
+}
+
+/// The first paragraph of the documentation, for a place where neither its links nor its examples would work; none
+/// if it is no plain text.
+pub(crate) fn summary_of(attrs: &[Attribute]) -> Option<String> {
+    let lines: Option<Vec<_>> = values(attrs).map(line).collect();
+    let docs = lines?.join("\n");
+    let (summary, _) = docs.split_once("\n\n").unwrap_or((&docs, ""));
+    let summary = summary.trim();
+    let is_plain = !summary.is_empty()
+        && !summary.contains(['[', '<', '&'])
+        && !summary.starts_with(['#', '~', '|', '>', '-', '*'])
+        && !summary.contains("```");
+    is_plain.then(|| summary.to_owned())
+}
+
+/// What the attributes `#[doc = ..]` hold.
+fn values<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> impl Iterator<Item = &'a Expr> {
+    let docs = (attrs.into_iter()).filter(|attr| attr.path().is_ident("doc"));
+    docs.filter_map(|attr| match &attr.meta {
+        Meta::NameValue(doc) => Some(&doc.value),
+        _ => None,
+    })
 }
 
 /// The text of a comment: of a line, without the space that it starts with; of several, without the frame.
@@ -163,6 +180,36 @@ mod tests {
             of_docs(&item.attrs).to_string(),
             r#""A till.\n\n  Indented.""#
         );
+    }
+
+    #[test]
+    fn a_summary_is_the_first_paragraph_if_that_is_plain() {
+        let summary = |item: ItemTrait| summary_of(&item.attrs);
+        let plain = parse_quote! {
+            /// A till,
+            /// in a shop.
+            ///
+            /// See [`Shop`].
+            trait Till {}
+        };
+        assert_eq!(summary(plain).unwrap(), "A till,\nin a shop.");
+        for item in [
+            parse_quote! { trait Till {} },
+            parse_quote! {
+                /// A till of a [`Shop`].
+                trait Till {}
+            },
+            parse_quote! {
+                /// # Till
+                trait Till {}
+            },
+            parse_quote! {
+                #[doc = include_str!("till.md")]
+                trait Till {}
+            },
+        ] {
+            assert_eq!(summary(item), None);
+        }
     }
 
     #[test]

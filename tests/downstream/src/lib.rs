@@ -26,6 +26,7 @@ mod cellar;
 mod clock;
 mod desk;
 mod diary;
+mod kiosk;
 mod museum;
 mod post;
 mod press;
@@ -39,6 +40,10 @@ pub use cellar::{Visit, visit};
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use desk::{Desk, DeskClient, DeskServer, Refusal, Visitor};
 pub use diary::{Diary, DiaryClient, DiaryServer};
+pub use kiosk::{
+    DynKiosk, DynMachine, Kiosk, KioskClient, KioskServer, Machine, MachineClient, MachineServer,
+    SoldOut,
+};
 #[expect(deprecated, reason = "those who know it by this name still find it")]
 pub use museum::{Annex, AnnexClient, AnnexServer};
 #[cfg(feature = "annex")]

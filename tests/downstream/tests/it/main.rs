@@ -8,6 +8,7 @@ mod attributes;
 mod banks;
 mod evolution;
 mod generic;
+mod kiosk;
 mod one_way;
 mod options;
 mod returns;

@@ -1,18 +1,16 @@
 use rpc_core::{Rpc, rpc_service};
 
-#[rpc_service]
+#[rpc_service(rename_all = "camel")]
 trait Shop {
-    fn price(&self, item: String) -> u32;
-    fn close(&self);
+    async fn price(&self, item: String) -> u32;
 }
 
 struct Shelf;
 
 impl Shop for Shelf {
-    fn price(&self, item: String) -> u32 {
+    async fn price(&self, item: String) -> u32 {
         item.len() as u32
     }
-    fn close(&self) {}
 }
 
 async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +18,6 @@ async fn run(rpc: Rpc) -> Result<(), Box<dyn std::error::Error>> {
     let client = ShopClient::new(&rpc);
     let price: u32 = client.price("tea".into()).await?;
     assert_eq!(price, 3);
-    client.close().await?;
     server.shutdown().await?;
     Ok(())
 }

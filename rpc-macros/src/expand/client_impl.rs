@@ -5,22 +5,25 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, ItemTrait, TypeParamBound};
+use syn::{Ident, ItemTrait};
 
-use super::{client, generics, place_of};
-use crate::model::{Arg, Method, Returns, Service, allowances, conditions, is_conditional};
+use super::types::place_of;
+use super::{client, generics};
+use crate::model::{
+    Arg, Asyncness, Method, Returns, Service, allowances, conditions, is_conditional,
+};
 
-/// Nothing, if a method has no error at all.
+/// Nothing, if a method has no error at all, or cannot wait.
 pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     let failures: Option<Vec<_>> = (service.methods.iter())
-        .map(|method| Failure::of(service, &method.returns))
+        .map(|method| Failure::of(service, method))
         .collect();
     let failures = failures?;
     let krate = &service.options.krate;
     let ItemTrait { ident, .. } = service.item;
     let client = client::ident_of(ident);
     let names = generics::names(service.item);
-    let bounds = generics::travelling(service.item, krate);
+    let bounds = generics::bounded(service.item, krate);
     let (params, _, where_clause) = bounds.split_for_impl();
     let predicates = where_clause
         .map(|clause| &clause.predicates)
@@ -43,7 +46,11 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
             for<'__a> <#ty as __rpc::Same<'__a>>::Type: #bound
         }
     });
-    let supertraits = expand_supertraits(service);
+    // The client has what the trait builds on only if somebody implements it for the client.
+    let supertraits = generics::supertraits(
+        service.item,
+        &quote!(for<'__a> <Self as __rpc::Same<'__a>>::Type),
+    );
     let methods = service
         .methods
         .iter()
@@ -71,9 +78,13 @@ struct Failure {
 }
 
 impl Failure {
-    /// The error of a method, or the whole type if it does not show the error; none if there is no error.
-    fn of(service: &Service<'_>, returns: &Returns<'_>) -> Option<Self> {
-        match returns {
+    /// The error of a method, or the whole type if it does not show the error; none if there is no error, or no
+    /// future that it could come of.
+    fn of(service: &Service<'_>, method: &Method<'_>) -> Option<Self> {
+        if matches!(method.asyncness, Asyncness::Sync) {
+            return None;
+        }
+        match &method.returns {
             Returns::Nothing | Returns::Value(_) => None,
             Returns::Result { err, .. } => Some(Self {
                 ty: quote!(#err),
@@ -128,14 +139,6 @@ fn expand_alias(
     }
 }
 
-/// The client has what the trait builds on only if somebody implements it for the client.
-fn expand_supertraits(service: &Service<'_>) -> Option<TokenStream> {
-    let is_trait = |bound: &&TypeParamBound| matches!(bound, TypeParamBound::Trait(_));
-    let mut traits = service.item.supertraits.iter().filter(is_trait).peekable();
-    traits.peek()?;
-    Some(quote!(for<'__a> <Self as __rpc::Same<'__a>>::Type: #(#traits)+*,))
-}
-
 fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let Method { ident, args, .. } = method;
     let cfgs = conditions(method.attrs);
@@ -152,11 +155,11 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     };
     // The client's own, which goes before that of the trait.
     let call = quote_spanned!(Span::mixed_site()=> Self::#ident(self, #(#names),*));
-    let body = match method.future {
-        Some(future) => {
+    let body = match method.asyncness {
+        Asyncness::Future { ty: future, .. } => {
             quote_spanned!(Span::mixed_site()=> fn #ident(&self, #(#inputs),*) -> #future { #flatten(#call) })
         }
-        None => {
+        _ => {
             quote_spanned!(Span::mixed_site()=> async fn #ident(&self, #(#inputs),*) -> #output { #flatten(#call).await })
         }
     };
