@@ -68,7 +68,9 @@ impl<T, Err> CallBuilder<'_, T, Err> {
 
     fn call(self, body: Result<Vec<u8>, Reason>) -> Call<T, Err> {
         let method = self.rpc.prefixed(self.method.name.into());
-        let request = Request::new(method, Request::options_of(self.method), body);
+        let mut options = self.method.options;
+        options.confirmed |= self.method.queue.is_some_and(|queue| queue().is_quorum());
+        let request = Request::new(method, options, body);
         Call::new(self.rpc.client(), request, self.finish)
     }
 }

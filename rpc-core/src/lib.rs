@@ -90,6 +90,8 @@
 //!
 //! What users may do on the broker, and how they log in by certificate: [`permissions`].
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 // What a user holds, then the folders in the order of a call; ARCHITECTURE.md says who may know whom.
 mod rpc;
 mod builder;

@@ -48,7 +48,8 @@ pub struct Server {
 
 impl Server {
     /// Stops taking calls, hands back to other servers what was not started, finishes what was, answers
-    /// it, and leaves. A rolling restart that does this fails no call.
+    /// it, and leaves. A rolling restart that does this fails no call, unless the methods
+    /// have [quorum queues](crate::guide::guarantees#quorum-queues).
     ///
     /// # Errors
     ///

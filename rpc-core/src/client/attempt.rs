@@ -84,27 +84,25 @@ impl<'a> Attempt<'a> {
     }
 
     /// The part of the message that is the same for an answered call and a one-way call.
-    fn message(&self, session: &CallSession, id: CorrelationId) -> Message {
-        Message {
+    ///
+    /// Fails if the headers do not fit in one frame together with the other properties. A frame that is
+    /// too large would cost the whole connection.
+    fn message(&self, session: &CallSession, id: CorrelationId) -> Result<Message, RpcError> {
+        let headers = &self.request.headers;
+        let (size, limit) = (headers_size(headers), session.channel.header_limit());
+        if size > limit {
+            return Err(RpcError::too_large(self.method(), "headers", size, limit));
+        }
+        Ok(Message {
             kind: Kind::Call,
             correlation_id: Some(id),
             content_type: Some(JSON.into()),
             priority: self.request.options.priority,
             user_id: session.link.user_id().map(str::to_owned),
-            headers: self.request.headers.clone(),
+            headers: headers.clone(),
             body: self.body.clone(),
             ..Message::default()
-        }
-    }
-
-    /// Checks that the headers fit in one frame together with the other properties. A frame that is
-    /// too large would cost the whole connection.
-    fn check_headers(&self, call: &Message, limit: usize) -> Result<(), RpcError> {
-        let size = headers_size(&call.headers);
-        if size <= limit {
-            return Ok(());
-        }
-        Err(RpcError::too_large(self.method(), "headers", size, limit))
+        })
     }
 
     /// Counts one more server that was lost with the call. Servers refuse a call by this count, so

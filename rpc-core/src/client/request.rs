@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::contract::call_options::CallOptions;
 use crate::contract::context::Context;
-use crate::contract::descriptor::MethodDescriptor;
 use crate::contract::options::FOREVER;
 use crate::error::call::RpcError;
 use crate::error::reason::Reason;
@@ -46,13 +45,6 @@ impl Request {
             inherited: Context::current_deadline(),
             headers: Headers::new(),
         }
-    }
-
-    /// The call options that a trait declares for a method.
-    pub(crate) fn options_of(method: &MethodDescriptor) -> CallOptions {
-        let mut options = method.options;
-        options.confirmed |= method.queue.is_some_and(|queue| queue().is_quorum());
-        options
     }
 
     /// The deadline of a call that starts at `now`.

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::Poll;
@@ -56,7 +57,11 @@ pub(crate) async fn answer(
                 Ok(Some(result)) => result,
                 Ok(None) if method.options.idempotent => return None,
                 Ok(None) => Err(abandoned(&method.name)),
-                Err(panic) => Err(panicked(&method.name, &*panic)),
+                Err(panic) => {
+                    let fault = panicked(&method.name, &*panic);
+                    discard(panic);
+                    Err(fault)
+                }
             }
         }
     };
@@ -184,6 +189,14 @@ fn abandoned(method: &str) -> Fault {
     )
 }
 
+/// Drops what a panic carries, which may panic in turn. A call must be settled all the same.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Its drop may panic as well, so it is leaked.
+        mem::forget(again);
+    }
+}
+
 fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {
     let message = panic
         .downcast_ref::<&str>()
@@ -223,4 +236,50 @@ pub(crate) fn call_too_large(method: &Method, TooLarge { size, limit }: TooLarge
         kind::CALL_TOO_LARGE,
         format!("`{name}` did not run: the call is {size} bytes and the server's limit is {limit}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Panics when it is dropped, with another one of its kind, so many times.
+    struct Bomb(u8);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                panic_any(Self(self.0 - 1));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_whose_payload_panics_is_answered_as_well() {
+        for bombs in 0..3 {
+            let method = Method::new("nap", move |_: Value| async move {
+                if true {
+                    panic_any(Bomb(bombs));
+                }
+                Ok::<_, String>(())
+            });
+            let delivery = Delivery {
+                message: Message {
+                    kind: Kind::Call,
+                    body: Bytes::from_static(b"{}"),
+                    ..Message::default()
+                },
+                redelivered: false,
+                tag: 1,
+            };
+            let call = prepare(&method, delivery, None, None, Instant::now());
+            let limit = SizeLimit::new(1024);
+            let reply = answer(&method, call, true, limit, &CancellationToken::new()).await;
+            let fault = Fault::parse(&reply.unwrap().body).unwrap();
+            assert_eq!(fault.kind, kind::PANICKED, "{bombs}");
+        }
+    }
 }

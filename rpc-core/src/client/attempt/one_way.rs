@@ -24,9 +24,8 @@ impl Attempt<'_> {
         let call = Message {
             persistent: true,
             // The id identifies the call in the broker's confirmation.
-            ..self.message(session, CorrelationId::random())
+            ..self.message(session, CorrelationId::random())?
         };
-        self.check_headers(&call, session.channel.header_limit())?;
         let publishing = session.confirms.publish(&self.request.method, call);
         match timeout_at(self.deadline, publishing).await {
             Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(Bytes::from_static(

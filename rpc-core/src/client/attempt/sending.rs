@@ -122,9 +122,8 @@ impl Attempt<'_> {
                 deadline: Some(unix_millis(SystemTime::now() + left)),
             }),
             marks: self.marks,
-            ..self.message(session, id)
+            ..self.message(session, id)?
         };
-        self.check_headers(&call, session.channel.header_limit())?;
         let method = &*self.request.method;
         let confirmed = self.request.options.confirmed;
         // What a batch cannot give: a batch has one place in its queue and one confirmation, and a server
