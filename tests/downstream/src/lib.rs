@@ -41,7 +41,8 @@ pub use clock::{Clock, ClockClient, ClockServer};
 pub use desk::{Desk, DeskClient, DeskServer, Refusal, Visitor};
 pub use diary::{Diary, DiaryClient, DiaryServer};
 pub use kiosk::{
-    DynKiosk, DynMachine, Kiosk, KioskClient, KioskServer, Machine, MachineClient, MachineServer, SoldOut,
+    DynKiosk, DynMachine, Kiosk, KioskClient, KioskServer, Machine, MachineClient, MachineServer,
+    SoldOut,
 };
 #[expect(deprecated, reason = "those who know it by this name still find it")]
 pub use museum::{Annex, AnnexClient, AnnexServer};
