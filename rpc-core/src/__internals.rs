@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::client::pending::{Outcome, PendingCall, PendingCalls};
 use crate::contract::service::{Method, Service};
 use crate::server::dispatch::{answer, prepare};
-use crate::transport::amqp::sanitizer::frames::Frames;
+use crate::transport::amqp::sanitizer::amqp_frames::Frames;
 use crate::transport::amqp::sanitizer::proof;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::{Delivery, JSON, Kind, Message, TimeLimit};

@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use crate::connection::supervisor::Supervisor;
-use crate::error::call::RpcError;
 use crate::error::connect::ConnectError;
 use crate::error::progress::Progress;
+use crate::error::rpc_error::RpcError;
 use crate::transport::backoff::Backoff;
 use crate::transport::{Purpose, Transport};
 use crate::wire::batching::Batching;

@@ -5,6 +5,6 @@ pub(crate) mod call_options;
 pub(crate) mod context;
 pub(crate) mod descriptor;
 pub(crate) mod named_arguments;
-pub(crate) mod options;
+pub(crate) mod method_options;
 pub(crate) mod returns;
 pub(crate) mod service;

@@ -1,6 +1,6 @@
 //! How calls, connecting and serving end.
 
-pub(crate) mod call;
+pub(crate) mod rpc_error;
 pub(crate) mod call_error;
 pub(crate) mod cause;
 pub(crate) mod connect;

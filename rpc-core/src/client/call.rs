@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::client::request::Request;
 use crate::contract::returns::{Finish, plain};
-use crate::error::call::RpcError;
+use crate::error::rpc_error::RpcError;
 use crate::error::shorten::shorten;
 use crate::wire::fault::Answer;
 use crate::wire::headers::{BadHeader, DEEPEST, SHORT_STRING, check_user_header};

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::contract::call_options::CallOptions;
 use crate::contract::context::Context;
-use crate::contract::options::FOREVER;
-use crate::error::call::RpcError;
+use crate::contract::method_options::FOREVER;
 use crate::error::reason::Reason;
+use crate::error::rpc_error::RpcError;
 use crate::error::shorten::shorten;
 use crate::wire::headers::{Headers, SHORT_STRING};
 use crate::wire::method_name::{self, BadName};

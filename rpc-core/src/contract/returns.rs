@@ -10,8 +10,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::call::RpcError;
 use crate::error::call_error::CallError;
+use crate::error::rpc_error::RpcError;
 use crate::wire::codec;
 use crate::wire::fault::{Answer, Fault, kind};
 

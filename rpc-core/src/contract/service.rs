@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::contract::argument::{Arguments, Mismatch};
 use crate::contract::descriptor::MethodDescriptor;
-use crate::contract::options::MethodOptions;
+use crate::contract::method_options::MethodOptions;
 use crate::contract::returns::EncodeOutput;
 use crate::wire::codec;
 use crate::wire::fault::Fault;

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::error::call::RpcError;
 use crate::error::kind;
+use crate::error::rpc_error::RpcError;
 
 /// The error of a method that returns `Result<T, E>`: it is the service's, or the call itself failed. There is no third
 /// way, so both variants can be matched to the end.

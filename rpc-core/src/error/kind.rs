@@ -118,9 +118,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::error::call::RpcError;
-    use crate::error::call::tests::samples;
     use crate::error::remote::RemoteError;
+    use crate::error::rpc_error::RpcError;
+    use crate::error::rpc_error::tests::samples;
 
     const SOURCE: &str = include_str!("kind.rs");
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::supervisor::{ConnectionState, Supervisor, session_by};
-use crate::contract::options::FOREVER;
+use crate::contract::method_options::FOREVER;
 use crate::contract::service::Method;
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;

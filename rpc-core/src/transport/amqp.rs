@@ -27,7 +27,7 @@ mod opening;
 mod permission;
 pub(crate) mod properties;
 mod queue_probe;
-mod refusal;
+mod login_refusal;
 mod runtime;
 pub(crate) mod sanitizer;
 mod serving;
@@ -38,8 +38,8 @@ mod write_backpressure;
 
 use failure::{ConnectFailure, cause};
 use link::AmqpLink;
+use login_refusal::{refusal, tls_hint};
 use opening::{open, plain};
-use refusal::{refusal, tls_hint};
 #[cfg(feature = "tls")]
 use tls::{Tls, TlsOptions};
 use url::Host;

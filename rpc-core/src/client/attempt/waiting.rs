@@ -10,7 +10,7 @@ use super::Attempt;
 use crate::client::session::CallSession;
 use crate::connection::session::Terminated;
 use crate::connection::supervisor::{ConnectionState, session_by};
-use crate::error::call::RpcError;
+use crate::error::rpc_error::RpcError;
 
 impl Attempt<'_> {
     /// Waits for a permit: until one more call may be in flight.

@@ -11,14 +11,14 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-pub(crate) mod frames;
+pub(crate) mod amqp_frames;
 mod header;
 mod layout;
 mod methods;
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) mod proof;
 
-use frames::Frames;
+use amqp_frames::Frames;
 
 /// A stream to the broker. Every frame that is read from it is one that lapin can read. Written
 /// bytes pass through unchanged.

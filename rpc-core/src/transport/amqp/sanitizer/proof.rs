@@ -3,7 +3,7 @@
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, gen_frame, parse_frame};
 use amq_protocol::protocol::{AMQPClass, basic};
 
-use super::frames::sift;
+use super::amqp_frames::sift;
 use super::header::{Flaw, check};
 use super::layout::{END, HEAD, HEADER};
 use crate::transport::amqp::properties::to_amqp;

@@ -7,7 +7,7 @@ use amq_protocol::types::{AMQPValue, FieldArray, FieldTable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::frames::{Frames, sift};
+use super::amqp_frames::{Frames, sift};
 use super::header::Flaw;
 use super::proof::{content_header, delivery, whatever_comes_can_be_read};
 use super::*;
