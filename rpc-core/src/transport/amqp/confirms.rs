@@ -136,7 +136,7 @@ impl Publisher {
         };
         Err(PublishError {
             sent: false,
-            reason: reason.at("cannot open a channel with confirms"),
+            reason: reason.at("cannot open a channel with confirms").into(),
         })
     }
 
@@ -237,7 +237,7 @@ fn confirmed((id, tell, confirmation): Ended) -> Option<Confirmed<Tell>> {
         Err(error) => {
             let _ = tell.send(Err(PublishError {
                 sent: true,
-                reason: refused(&error, PUBLISH),
+                reason: refused(&error, PUBLISH).into(),
             }));
             return None;
         }
