@@ -223,5 +223,6 @@ pub(crate) struct Loss(pub(crate) Reason);
 pub(crate) struct PublishError {
     /// `false` only if no part of the message can have reached the broker.
     pub(crate) sent: bool,
-    pub(crate) reason: Reason,
+    /// In a box: few fail, and each call in flight has room for one.
+    pub(crate) reason: Box<Reason>,
 }

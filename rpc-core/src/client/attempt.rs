@@ -123,7 +123,7 @@ impl<'a> Attempt<'a> {
         error: PublishError,
     ) -> Result<Published, RpcError> {
         if !error.sent {
-            return Ok(Published::NotSent(error.reason));
+            return Ok(Published::NotSent(*error.reason));
         }
         let reason = error.reason.at(session.link.host());
         Err(self.over(Terminated::Lost(reason), true))

@@ -166,7 +166,7 @@ impl BatchSender {
         for batcher in filled {
             let error = PublishError {
                 sent: false,
-                reason: reason.clone(),
+                reason: reason.clone().into(),
             };
             self.shared.fail(batcher.clear(), &error);
         }

@@ -41,6 +41,18 @@ impl From<&str> for Reason {
     }
 }
 
+impl From<&str> for Box<Reason> {
+    fn from(words: &str) -> Self {
+        Self::new(words.into())
+    }
+}
+
+impl From<String> for Box<Reason> {
+    fn from(words: String) -> Self {
+        Self::new(words.into())
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)

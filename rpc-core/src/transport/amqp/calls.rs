@@ -281,7 +281,7 @@ pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
                 | ErrorKind::InvalidChannelState(..)
                 | ErrorKind::InvalidConnectionState(_)
         ),
-        reason: refused(error, PUBLISH),
+        reason: refused(error, PUBLISH).into(),
     }
 }
 

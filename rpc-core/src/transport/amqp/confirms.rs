@@ -140,7 +140,7 @@ impl Publisher {
         };
         Err(PublishError {
             sent: false,
-            reason: reason.at("cannot open a channel with confirms"),
+            reason: reason.at("cannot open a channel with confirms").into(),
         })
     }
 
@@ -245,7 +245,7 @@ fn confirmed((id, tx, confirmation): Completed) -> Option<Confirmed<ReceiptSende
         Err(error) => {
             let _ = tx.send(Err(PublishError {
                 sent: true,
-                reason: refused(&error, PUBLISH),
+                reason: refused(&error, PUBLISH).into(),
             }));
             return None;
         }

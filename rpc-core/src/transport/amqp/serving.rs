@@ -111,7 +111,7 @@ impl AmqpServing {
     ) -> Result<T, PublishError> {
         tokio::select! {
             result = operation => result.map_err(|error| publish_error(&error)),
-            Loss(reason) = lost(&self.lost) => Err(PublishError { sent: true, reason }),
+            Loss(reason) = lost(&self.lost) => Err(PublishError { sent: true, reason: reason.into() }),
         }
     }
 
