@@ -333,7 +333,7 @@ fn broken(what: &str, error: &pem::Error) -> String {
 fn mismatch(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InconsistentKeys(_) => {
-            "its private key is not that of its first certificate".into()
+            "its private key does not belong to its first certificate".into()
         }
         rustls::Error::InvalidCertificate(_) => "its first certificate cannot be read".into(),
         // The texts of other errors name kinds of keys, but quote nothing of this key.
