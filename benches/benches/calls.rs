@@ -1,4 +1,4 @@
-//! What a call and its parts take, without a broker: `cargo bench -p benches --bench calls`.
+//! Measures a call and its parts, without a broker: `cargo bench -p benches --bench calls`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rpc_core::__internals::{Pending, Sanitizer, delivery, dispatch};
@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 #[rpc_service]
 trait Bench {
-    /// Sends it back.
+    /// Returns the text.
     async fn echo(&self, text: &str) -> String;
 }
 
@@ -21,7 +21,7 @@ impl Bench for Desk {
     }
 }
 
-/// In one thread, so that no other core is waited for.
+/// A single-threaded runtime, so that no call waits for another core.
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().enable_time().build();
     runtime.expect("the system has a thread")
@@ -74,8 +74,8 @@ fn memory(criterion: &mut Criterion) {
     }
 }
 
-/// The client's half of the codec: a call is encoded when it is made, and these are not sent. The server's half is
-/// in `dispatch`.
+/// The client's half of the codec: a call is encoded when it is made, and these calls are never
+/// sent. `dispatch` measures the server's half.
 fn encode(criterion: &mut Criterion) {
     let rpc = runtime().block_on(connect());
     let client = BenchClient::new(&rpc);
@@ -110,7 +110,7 @@ fn dispatched(criterion: &mut Criterion) {
     }
 }
 
-/// A call in the table of those that wait, from its entry to its answer.
+/// A call in the table of pending calls, from its entry to its answer.
 fn pending(criterion: &mut Criterion) {
     let runtime = runtime();
     let mut group = criterion.benchmark_group("pending");

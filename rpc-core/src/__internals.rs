@@ -1,4 +1,5 @@
-//! Parts of the library by themselves, for `benches` to measure and `fuzz` to feed. No part of the public interface.
+//! Isolated parts of the library, for `benches` to measure and `fuzz` to feed. Not part of the
+//! public interface.
 
 use std::io::IoSliceMut;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ mod wire;
 
 pub use wire::{End, Judgement, Wire, check_url};
 
-/// A table of pending calls, in which some wait for ever.
+/// A table of pending calls, some of which wait forever.
 #[derive(Debug)]
 pub struct Pending {
     table: Arc<PendingCalls>,
@@ -31,7 +32,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// A table in which so many wait.
+    /// A table in which this many calls wait.
     #[must_use]
     pub fn with(waiting: usize) -> Self {
         let table = Arc::<PendingCalls>::default();
@@ -42,7 +43,7 @@ impl Pending {
         }
     }
 
-    /// Lets one more call enter and be answered; whether it was.
+    /// Enters one more call and answers it. Returns whether the answer arrived.
     pub async fn round_trip(&self) -> bool {
         let Ok(mut call) = self.table.enter() else {
             return false;
@@ -56,20 +57,22 @@ impl Pending {
     }
 }
 
-/// What holds of any bytes as the properties of a message, from its class on, and as what a broker sends.
+/// Checks what must hold for any bytes, both as the properties of a message (from the class on) and
+/// as a stream from a broker.
 ///
 /// # Panics
-/// If it does not hold: what is handed to lapin cannot be read, or something good was changed.
+/// If lapin could not read what it is handed, or if something readable was changed.
 pub fn whatever_comes_can_be_read(bytes: &[u8]) {
     proof::whatever_comes_can_be_read(bytes);
 }
 
-/// What stands between a connection and lapin.
+/// The frame sanitizer between a connection and lapin.
 #[derive(Debug, Default)]
 pub struct Sanitizer(Frames);
 
 impl Sanitizer {
-    /// Lets through what can be read of what has come, of which there may be 64 KiB; how much that is.
+    /// Passes the readable part of `stream`, which may have up to 64 KiB, to `out`. Returns its
+    /// length.
     pub fn pass(&mut self, stream: &[u8], out: &mut [u8]) -> usize {
         self.0.space()[..stream.len()].copy_from_slice(stream);
         self.0.read(stream.len());
@@ -77,7 +80,7 @@ impl Sanitizer {
     }
 }
 
-/// A call of about the usual size, as a broker delivers it.
+/// A call of about the usual size, in the bytes in which a broker delivers it.
 #[must_use]
 pub fn delivery(body: &[u8]) -> Vec<u8> {
     let queue: Arc<str> = format!("rpc.reply.{}", Uuid::nil()).into();
@@ -97,7 +100,7 @@ pub fn delivery(body: &[u8]) -> Vec<u8> {
     })
 }
 
-/// One service whose methods, of these names, return what they get.
+/// A service with methods of these names, each of which returns its arguments.
 #[derive(Debug)]
 pub struct Echoes(pub Vec<String>);
 
@@ -109,7 +112,7 @@ impl Service for Echoes {
     }
 }
 
-/// What a server does with a call that has arrived; its reply.
+/// Does what a server does with a call that has arrived, and returns the reply.
 pub async fn dispatch(method: &Method, body: &[u8]) -> Option<Wire> {
     let delivery = Delivery {
         message: Message {

@@ -1,4 +1,4 @@
-//! What generated code calls; no part of the public interface.
+//! What generated code calls. Not part of the public interface.
 
 mod describe;
 
@@ -17,7 +17,7 @@ pub use crate::contract::argument::{Arguments, Encode, fields, lent, lent_option
 pub use crate::contract::returns::{
     EncodeOutput, Is, OutputFault, ResultParts, Returns, alias, result, value,
 };
-pub use crate::contract::service::{Run, Running};
+pub use crate::contract::service::{HandlerFuture, Run};
 pub use crate::{
     Call, CallError, Method, MethodDescriptor as Descriptor, Rpc, RpcError, Service,
     ServiceDescriptor,
@@ -33,7 +33,7 @@ use crate::contract::returns::Finish;
 use crate::error::reason::Reason;
 use crate::wire::codec;
 
-/// The client side of a method, up to the arguments.
+/// The client side of a method, before its arguments are given.
 #[must_use]
 pub fn call<'a, O, T, Err>(
     rpc: &'a Rpc,
@@ -47,7 +47,7 @@ pub fn call<'a, O, T, Err>(
     }
 }
 
-/// A call without its arguments.
+/// A call that has no arguments yet.
 pub struct CallBuilder<'a, T, Err> {
     rpc: &'a Rpc,
     method: &'static Descriptor,
@@ -83,7 +83,7 @@ impl<T, Err> fmt::Debug for CallBuilder<'_, T, Err> {
     }
 }
 
-/// What can be a type parameter of a service.
+/// The bounds on a type parameter of a service.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a type parameter of a service",
     label = "it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
@@ -94,7 +94,7 @@ pub trait Parameter: Serialize + DeserializeOwned + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Parameter for T {}
 
-/// The server side of a method, up to the arguments.
+/// The server side of a method, before its arguments are given.
 #[must_use]
 pub fn method<S: ?Sized, O, T, Err>(
     service: &Arc<S>,
@@ -109,7 +109,7 @@ pub fn method<S: ?Sized, O, T, Err>(
     }
 }
 
-/// A method without what runs it.
+/// A method that has no function to run it yet.
 pub struct MethodBuilder<S: ?Sized, A, O> {
     service: Arc<S>,
     method: &'static Descriptor,
@@ -118,7 +118,7 @@ pub struct MethodBuilder<S: ?Sized, A, O> {
 }
 
 impl<S: ?Sized, O> MethodBuilder<S, (), O> {
-    /// The method with these arguments, which are none if this is not called.
+    /// The method with these arguments. If this is not called, the method has none.
     #[must_use]
     pub fn args<A>(self, arguments: A) -> MethodBuilder<S, A, O> {
         MethodBuilder {
@@ -131,7 +131,7 @@ impl<S: ?Sized, O> MethodBuilder<S, (), O> {
 }
 
 impl<S: Send + Sync + ?Sized + 'static, A: Arguments, O: 'static> MethodBuilder<S, A, O> {
-    /// The method, started by this function.
+    /// The method, run by this function.
     pub fn run(self, run: Run<S, A::Values, O>) -> Method {
         Method::described(self.service, self.method, self.arguments, run, self.encode)
     }
@@ -145,21 +145,21 @@ impl<S: ?Sized, A, O> fmt::Debug for MethodBuilder<S, A, O> {
     }
 }
 
-/// A method that runs, and whose output is then encoded.
+/// Runs a method, then encodes its output.
 pub fn respond<O, R>(
     encode: EncodeOutput<O>,
     output: impl Future<Output = R> + Send + 'static,
-) -> Running
+) -> HandlerFuture
 where
     O: 'static,
     R: Is<O>,
 {
-    // `map`, since an async block would hold the future twice: as it was given, and as it runs.
+    // `map`, because an async block would hold the future twice: as captured, and as it runs.
     let body = output.map(move |output| encode(output.get()).map_err(|OutputFault(fault)| fault));
-    Running(Box::pin(body))
+    HandlerFuture(Box::pin(body))
 }
 
-/// What the error of each method has to be for a client to implement the trait.
+/// The bound on each method's error for the client to implement the trait.
 #[diagnostic::on_unimplemented(
     message = "the client is no implementation of its trait: `{Self}` cannot say that a call failed",
     label = "the error of each method is `From<RpcError>` where a client is used as an implementation",
@@ -170,7 +170,8 @@ pub trait Failure: From<RpcError> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<RpcError>> Failure for E {}
 
-/// What a method without an error would have to be for the client to implement the trait, and is not.
+/// A bound that never holds. The client's implementation of its trait has it if a method returns no
+/// error, so that the compiler says why the client does not implement the trait.
 #[diagnostic::on_unimplemented(
     message = "`{Client}` does not implement its trait: the method `{Self}` returns no `Result`, so it could not say that \
                a call failed",
@@ -182,7 +183,7 @@ pub trait Fails<Client> {
     fn never<T>() -> T;
 }
 
-/// The same for a method that is not async.
+/// The same as [`Fails`], for a method that is not async.
 #[diagnostic::on_unimplemented(
     message = "`{Client}` does not implement its trait: the method `{Self}` is not async, so it could not wait for its \
                answer",
@@ -195,7 +196,7 @@ pub trait Waits<Client> {
     fn never<T>() -> T;
 }
 
-/// A `Result<T, E>` that says it if a call failed.
+/// A `Result<T, E>` whose error can say that a call failed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result`, but is no `core::result::Result`",
     label = "give this type another name, or return a `Result<T, E>`"
@@ -211,12 +212,12 @@ impl<T, E: Failure> Flatten<T, E> for Result<T, E> {
     }
 }
 
-/// The end of a call as the trait itself declares it.
+/// The outcome of a call as the trait's own method returns it.
 pub async fn flatten<R: Flatten<T, E>, T, E>(call: Call<T, CallError<E>>) -> R {
     R::flatten(call.await)
 }
 
-/// The same of a `Result` behind an alias that does not show both types.
+/// The same as [`Flatten`], for a `Result` behind an alias that does not show both types.
 pub trait Fallible: ResultParts {
     #[doc(hidden)]
     fn flatten(result: Result<Self::Ok, CallError<Self::Err>>) -> Self;
@@ -228,15 +229,15 @@ impl<T, E: Failure> Fallible for Result<T, E> {
     }
 }
 
-/// The same as [`flatten`].
+/// The same as [`flatten`], for [`Fallible`].
 pub async fn flatten_alias<R: Fallible>(call: Call<R::Ok, CallError<R::Err>>) -> R {
     R::flatten(call.await)
 }
 
-/// `T` in a way that a bound on it may be false: `for<'a> <T as Same<'a>>::Type: Bound`.
+/// `T`, written so that a bound on it may be false: `for<'a> <T as Same<'a>>::Type: Bound`.
 ///
-/// The compiler refuses an `impl` with a bound that it sees to be false, unless the bound has a lifetime
-/// of its own.
+/// The compiler refuses an `impl` with a bound that it can see is false, unless the bound has a
+/// lifetime of its own.
 pub trait Same<'a> {
     /// `Self`.
     type Type: ?Sized;

@@ -21,7 +21,7 @@ use crate::transport::memory::MemoryTransport;
 use crate::wire::batching::Batching;
 use crate::wire::size_limit::SizeLimit;
 
-/// Options of an [`Rpc`], and the way to connect with them.
+/// Options of an [`Rpc`]. [`connect`](Self::connect) applies them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,26 +44,28 @@ pub struct RpcBuilder {
 }
 
 impl Rpc {
-    /// Connects to the broker that the URL names, with the default options.
+    /// Connects to the broker at this URL, with the default options.
     ///
-    /// - `amqp://user:password@host:port/vhost`, by default `guest:guest`, port 5672 and vhost `/` (which
-    ///   a URL writes as `%2f`). Several hosts, separated by commas, are tried in turn, the next when one has failed
-    ///   or not answered for 250 ms; the first that is up is used. The query may set
-    ///   `heartbeat` (seconds, default 10), `frame_max` (bytes, at least 8192), `channel_max`, and
-    ///   `connection_timeout` (milliseconds, instead of [`RpcBuilder::connect_timeout`]).
-    /// - `amqps://` is the same over TLS, on port 5671. The server's certificate is verified.
-    /// - `memory://name` is a broker inside this process, shared by all that give the same name;
-    ///   `memory://` is one of its own. See [`MemoryBroker`](crate::MemoryBroker). It needs the feature `memory`.
+    /// - `amqp://user:password@host:port/vhost`. The defaults are `guest:guest`, port 5672 and
+    ///   vhost `/` (written `%2f` in a URL). Several hosts can be given, separated by commas. They
+    ///   are tried in turn: the next one is tried when a host has failed or has not answered for
+    ///   250 ms, and the first that works is used. The query may set `heartbeat` (seconds, default
+    ///   10), `frame_max` (bytes, at least 8192), `channel_max`, and `connection_timeout`
+    ///   (milliseconds; overrides [`RpcBuilder::connect_timeout`]).
+    /// - `amqps://` is the same over TLS, on port 5671. The broker's certificate is verified.
+    /// - `memory://name` is a broker inside this process, shared by all connections that use the
+    ///   same name; `memory://` without a name is a new broker of its own. See
+    ///   [`MemoryBroker`](crate::MemoryBroker). This needs the feature `memory`.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if no host can be used. Each is tried once; it has 10 s to connect, and as long
-    /// again to set up the reply queue.
+    /// [`ConnectError`] if no host can be used. Each host is tried once. It has 10 s to connect,
+    /// and another 10 s to set up the reply queue.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, ConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// Starts with the default options, to change some before connecting.
+    /// Starts a builder with the default options.
     pub fn builder(url: impl AsRef<str>) -> RpcBuilder {
         RpcBuilder::new(url.as_ref())
     }
@@ -91,7 +93,7 @@ impl RpcBuilder {
         }
     }
 
-    /// Sets how long a call may take if it says nothing else. There is no way to have no limit.
+    /// Sets the time limit of calls that set none themselves. A call always has a limit.
     ///
     /// Defaults to 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -99,8 +101,8 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets how long one host may take to connect, including TLS and login. The URL's `connection_timeout`
-    /// counts more.
+    /// Sets how long connecting to one host may take, including TLS and login. The URL's
+    /// `connection_timeout` takes precedence.
     ///
     /// Defaults to 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -108,7 +110,8 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets how long calls may still run after a [`Server`](crate::Server) was told to shut down.
+    /// Sets how long running calls may continue after a [`Server`](crate::Server) has started to
+    /// shut down.
     ///
     /// Defaults to 30 s.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
@@ -116,8 +119,9 @@ impl RpcBuilder {
         self
     }
 
-    /// Makes calls fail at once, rather than wait until their deadline, while there is no connection or
-    /// the broker blocks publishers. So idempotent calls are not sent again then, either.
+    /// Makes calls fail at once while there is no connection or the broker blocks publishers,
+    /// instead of waiting until their deadline. As a consequence, idempotent calls are not resent
+    /// in these cases either.
     ///
     /// Defaults to `false`.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
@@ -125,10 +129,10 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets how many calls may be in flight at a time. Further ones wait for their turn, and end as
-    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded) if it has not come by their deadline; with
-    /// [`fail_fast`](Self::fail_fast) they do so at once. So a slow server does not make this process grow
-    /// without a bound. 0 counts as 1.
+    /// Sets how many calls may be in flight at a time, so that a slow server cannot make this
+    /// process grow without bound. Further calls wait for their turn, and end with
+    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded) if it has not come by their deadline.
+    /// With [`fail_fast`](Self::fail_fast) they end so at once. 0 counts as 1.
     ///
     /// Defaults to 65,536.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
@@ -136,8 +140,8 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets whether and how calls that wait at the same time travel together, and whether servers take such
-    /// batches.
+    /// Sets whether and how calls that wait at the same time are sent as one batch, and whether
+    /// servers consume batches.
     ///
     /// Defaults to [`Batching::default`]: on.
     pub fn batching(mut self, batching: Batching) -> Self {
@@ -145,10 +149,10 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets the largest body of a call or a reply, in bytes. It must not exceed the broker's limit, since
-    /// RabbitMQ closes the channel on a larger message. What others send is held to it, too: a larger call is answered
-    /// with the error `rpc.CallTooLarge`, and a larger reply ends its call as
-    /// [`RpcError::Decode`](crate::RpcError::Decode).
+    /// Sets the largest body of a call or a reply, in bytes. It must not exceed the broker's limit,
+    /// because RabbitMQ closes the channel on a larger message. The limit also applies to incoming
+    /// messages: a larger call is answered with the error `rpc.CallTooLarge`, and a larger reply
+    /// ends its call with [`RpcError::Decode`](crate::RpcError::Decode).
     ///
     /// Defaults to 16 MiB, the limit of RabbitMQ 4.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
@@ -156,27 +160,29 @@ impl RpcBuilder {
         self
     }
 
-    /// Sends the name of the user as which this logs in with each call. The broker refuses a wrong one, so that a
-    /// server can rely on it: [`Context::user_id`](crate::Context::user_id). It has no effect on `memory://`,
-    /// which has no users.
+    /// Sends the user name of this connection with each call. The broker refuses a wrong name, so a
+    /// server can rely on [`Context::user_id`](crate::Context::user_id). This has no effect on
+    /// `memory://`, which has no users.
     ///
-    /// Where a client certificate logs in, the URL must name its user, as in
-    /// `amqps://NAME@HOST/?auth_mechanism=external`; it is an error otherwise.
+    /// If the login is by client certificate, the URL must name the user, as in
+    /// `amqps://NAME@HOST/?auth_mechanism=external`. Otherwise connecting fails.
     ///
-    /// A call with a user id cannot be handed to another server, nor counted when a server is lost with it: see
-    /// `PROTOCOL.md`. Defaults to `false`.
+    /// A call with a user id cannot be handed to another server, and the servers that were lost
+    /// while they ran it cannot be counted: see `PROTOCOL.md`.
+    ///
+    /// Defaults to `false`.
     pub fn send_user_id(mut self, send: bool) -> Self {
         self.amqp.send_user_id = send;
         self
     }
 
-    /// Sets whom to trust as a broker at `amqps://`: servers whose certificate was issued by one of these
-    /// certificates, which are in PEM (`-----BEGIN CERTIFICATE-----`, as many as there are). They take the place of
-    /// the roots of the platform, so that no public authority can vouch for a broker with a private CA. Further
-    /// calls add further certificates.
+    /// Sets the CA certificates to trust at `amqps://`, in PEM (one or more `-----BEGIN
+    /// CERTIFICATE-----` blocks). They replace the platform's roots, so that no public authority
+    /// can vouch for a broker with a private CA. Repeated calls add certificates.
     ///
-    /// A server's certificate is always checked, and there is no way not to: it must come from a trusted issuer, be
-    /// valid today, and name the host of the URL in its "subject alternative names".
+    /// The broker's certificate is always verified, and this cannot be turned off. It must come
+    /// from a trusted issuer, be valid now, and name the host of the URL in its "subject
+    /// alternative names".
     ///
     /// ```no_run
     /// # use rpc_core::Rpc;
@@ -188,21 +194,23 @@ impl RpcBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// Defaults to the roots that the platform trusts. [`connect`](Self::connect) fails as
-    /// [`ConnectError::TlsOptions`] if there is no certificate in it, or the URL is `amqp://`. It has no effect on
-    /// `memory://`.
+    /// Defaults to the roots that the platform trusts. [`connect`](Self::connect) fails with
+    /// [`ConnectError::TlsOptions`] if the PEM holds no certificate, or if the URL is `amqp://`.
+    /// This has no effect on `memory://`.
     #[cfg(feature = "tls")]
     pub fn tls_ca(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.amqp.tls.ca.push(pem.as_ref().to_vec());
         self
     }
 
-    /// Sets the certificate that this shows to a broker at `amqps://` that asks for one, and its private key. Both
-    /// are in PEM; the certificate comes first, followed by those of its issuers if the broker does not know them.
-    /// The key is one of RSA, ECDSA or Ed25519, in PKCS#8, PKCS#1 or SEC1, and not encrypted.
+    /// Sets the client certificate for a broker at `amqps://` that asks for one, and its private
+    /// key. Both are in PEM. The certificate comes first, followed by those of its issuers if the
+    /// broker does not know them. The key is an RSA, ECDSA or Ed25519 key in PKCS#8, PKCS#1 or
+    /// SEC1, and is not encrypted.
     ///
-    /// By itself it changes nothing about the login, which is by the user and the password of the URL. To log in by
-    /// the certificate alone (SASL EXTERNAL), say so in the URL, which needs no user and no password then:
+    /// This alone does not change the login, which uses the user and the password of the URL. To
+    /// log in with the certificate alone (SASL EXTERNAL), say so in the URL, which then needs no
+    /// user and no password:
     ///
     /// ```no_run
     /// # use rpc_core::Rpc;
@@ -215,13 +223,14 @@ impl RpcBuilder {
     /// # Ok(()) }
     /// ```
     ///
-    /// The broker needs its plugin `rabbitmq_auth_mechanism_ssl` for that, and takes the name of the user from the
-    /// certificate: see [`permissions`](crate::permissions).
+    /// For that the broker needs the plugin `rabbitmq_auth_mechanism_ssl`. It takes the user name
+    /// from the certificate: see [`permissions`](crate::permissions).
     ///
-    /// Defaults to none. [`connect`](Self::connect) fails as [`ConnectError::TlsOptions`] if one of the two cannot
-    /// be read or they do not belong together, the URL is `amqp://`, or the URL says `auth_mechanism=external` and
-    /// this is not set. No error, `Debug` or log shows the key. A certificate that was renewed takes a new [`Rpc`].
-    /// It has no effect on `memory://`.
+    /// Defaults to none. [`connect`](Self::connect) fails with [`ConnectError::TlsOptions`] if the
+    /// certificate or the key cannot be read, if they do not belong together, if the URL is
+    /// `amqp://`, or if the URL says `auth_mechanism=external` and no identity is set. No error,
+    /// `Debug` output or log shows the key. To use a renewed certificate, make a new [`Rpc`]. This
+    /// has no effect on `memory://`.
     #[cfg(feature = "tls")]
     pub fn tls_identity(
         mut self,
@@ -235,9 +244,9 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets the name that the broker's management shows for the connections.
+    /// Sets the connection name that the broker's management UI shows.
     ///
-    /// Defaults to the name of the program.
+    /// Defaults to the program's name.
     pub fn connection_name(mut self, name: impl Into<String>) -> Self {
         self.amqp.name = Some(name.into());
         self
@@ -250,7 +259,7 @@ impl RpcBuilder {
     /// Those of [`Rpc::connect`].
     pub async fn connect(self) -> Result<Rpc, ConnectError> {
         let refuse = |url: &str, reason: &str| Err(ConnectError::invalid_url(url, reason));
-        // The rest of an unknown URL is not shown: it may hold a password anywhere.
+        // The rest of an unknown URL is not shown, because a password may stand anywhere in it.
         let transport: Arc<dyn Transport> = match self.url.split_once("://") {
             Some((scheme, rest)) => match &*scheme.to_ascii_lowercase() {
                 #[cfg(feature = "memory")]
@@ -277,7 +286,7 @@ impl RpcBuilder {
     }
 }
 
-/// Without the URL, which may hold a password.
+/// Leaves the URL out, because it may hold a password.
 impl fmt::Debug for RpcBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RpcBuilder")
@@ -293,7 +302,7 @@ impl fmt::Debug for RpcBuilder {
 mod tests {
     use super::*;
 
-    /// What stands for a secret.
+    /// Stands for a secret.
     const SECRET: &str = "hunter2";
 
     #[test]
@@ -304,7 +313,7 @@ mod tests {
         let debug = format!("{:?}", builder.clone());
         assert!(debug.contains("timeout"), "{debug}");
         assert!(!debug.contains(SECRET), "{debug}");
-        // As bytes are shown.
+        // The first bytes of the secret, as `Debug` shows bytes.
         assert!(!debug.contains("104, 117, 110"), "{debug}");
     }
 

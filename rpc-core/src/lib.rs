@@ -1,7 +1,7 @@
 //! Typed remote calls over RabbitMQ.
 //!
-//! A trait is the contract: [`rpc_service`](macro@rpc_service) makes a typed client and a server of it. Caller and
-//! server never meet; both only reach the broker.
+//! A trait is the contract. [`rpc_service`](macro@rpc_service) generates a typed client and a
+//! server from it. Caller and server never connect to each other; both connect only to the broker.
 //!
 //! ```
 //! use rpc_core::{Rpc, rpc_service};
@@ -41,58 +41,66 @@
 //!
 //! # Goals
 //!
-//! - Every call ends, in exactly one typed way, whatever breaks: see [`RpcError`].
-//! - The wire is that of Python's `aio_pika.patterns.JsonRPC`, in both directions.
+//! - Every call ends in exactly one typed outcome, whatever breaks: see [`RpcError`].
+//! - The wire format is that of Python's `aio_pika.patterns.JsonRPC`, in both directions.
 //! - Tests need no broker: see [`MemoryBroker`].
 //!
 //! # Non-goals
 //!
-//! - Publish and subscribe, streams, work queues: use lapin.
+//! - Publish/subscribe, streams and work queues: use lapin.
 //! - Codecs other than JSON.
 //!
 //! # Delivery semantics
 //!
-//! A call runs at most once, unless its method is served as [idempotent](Serve::idempotent). It is
-//! acknowledged after its reply was sent. If a server dies while it runs a call, the broker gives the
-//! call to another server, which does not run it again but tells the caller:
-//! [`RpcError::Interrupted`]. Each call has a deadline, which travels with it: an expired call is not
-//! started, a running handler is dropped, and calls made inside a handler end by the same time. Servers
-//! learn how far a caller's clock is from theirs, so clocks may differ.
+//! A call runs at most once, unless its method is served as [idempotent](Serve::idempotent). A
+//! server acknowledges a call after it has sent the reply. If a server dies while it runs a call,
+//! the broker redelivers the call to another server. That server does not run it again; the caller
+//! gets [`RpcError::Interrupted`].
+//!
+//! Each call has a deadline, which travels with it. An expired call is not started, a handler that
+//! still runs at the deadline is dropped, and calls made inside a handler end by the same deadline.
+//! Servers estimate how far a caller's clock is from their own, so clocks may differ.
 //!
 //! # Errors
 //!
-//! A call ends as an [`RpcError`], or as a [`CallError`] where its method returns a `Result`; connecting as a
-//! [`ConnectError`], serving as a [`ServeError`]. A program seldom needs a `match` over their variants:
-//! [`may_have_run`](RpcError::may_have_run) and [`is_retryable`](RpcError::is_retryable) say whether a call can be
-//! repeated, [`kind`](RpcError::kind) is for statuses and metrics (the kinds are listed in [`kind`](mod@kind)), and
-//! [`source`](std::error::Error::source) is the error of the library below. Tests make each error by a function of
-//! its name, such as [`RpcError::no_such_method`].
+//! A call fails with an [`RpcError`], or with a [`CallError`] if its method returns a `Result`.
+//! Connecting fails with a [`ConnectError`], serving with a [`ServeError`]. A program seldom needs
+//! a `match` over their variants: [`may_have_run`](RpcError::may_have_run) and
+//! [`is_retryable`](RpcError::is_retryable) say whether a call can be repeated,
+//! [`kind`](RpcError::kind) is for statuses and metrics (the kinds are listed in
+//! [`kind`](mod@kind)), and [`source`](std::error::Error::source) is the error of the underlying
+//! library. Tests construct each error with a function of the same name, such as
+//! [`RpcError::no_such_method`].
 //!
 //! # Features
 //!
 //! All are on by default.
 //!
-//! - `tls`: `amqps://`, through rustls. A server's certificate is always checked; [`RpcBuilder::tls_ca`] trusts a
-//!   private CA, [`RpcBuilder::tls_identity`] shows a client certificate. The cryptography is that of ring, unless the
-//!   program has installed another provider (`rustls::crypto::CryptoProvider::install_default`), such as aws-lc-rs.
-//! - `memory`: `memory://`, a broker in the process, and [`MemoryBroker`]. Without it, a URL of that kind is
-//!   [`ConnectError::MemoryDisabled`].
+//! - `tls`: `amqps://`, through rustls. The broker's certificate is always verified.
+//!   [`RpcBuilder::tls_ca`] trusts a private CA, and [`RpcBuilder::tls_identity`] presents a client
+//!   certificate. The cryptography comes from ring, unless the program has installed another
+//!   provider (`rustls::crypto::CryptoProvider::install_default`), such as aws-lc-rs.
+//! - `memory`: `memory://`, a broker inside the process, and [`MemoryBroker`]. Without this
+//!   feature, connecting to such a URL fails with [`ConnectError::MemoryDisabled`].
 //!
 //! # Other crates in the interface
 //!
-//! Untyped values are [`serde_json::Value`], and the deadline of a call ([`Context::deadline`]) is a
-//! [`tokio::time::Instant`], so that it stands still with a paused clock in tests. Both are exported from
-//! here, so a program need not depend on the same versions to name them. A new major version of either is one of this
-//! crate.
+//! Untyped values are [`serde_json::Value`]. The deadline of a call ([`Context::deadline`]) is a
+//! [`tokio::time::Instant`], so it follows tokio's paused clock in tests. Both are re-exported
+//! here, so a program can name them without depending on the same versions. A new major version of
+//! either crate is a new major version of this one.
 //!
-//! This crate turns on the features `float_roundtrip` and `raw_value` of serde_json, for all that is built with it.
-//! By the first, a number arrives as it was sent, to its last bit; it makes reading numbers a little slower.
+//! This crate turns on the features `float_roundtrip` and `raw_value` of serde_json, also for
+//! everything else in the same build. With `float_roundtrip`, a number arrives exactly as it was
+//! sent, to the last bit; parsing numbers becomes a little slower.
 //!
-//! What users may do on the broker, and how they log in by certificate: [`permissions`].
+//! For the permissions that a user needs on the broker, and for login by certificate, see
+//! [`permissions`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// What a user holds, then the folders in the order of a call; ARCHITECTURE.md says who may know whom.
+// First what a user holds, then the folders in the order in which a call passes through them.
+// ARCHITECTURE.md says which may import which.
 mod rpc;
 mod builder;
 mod contract;

@@ -1,4 +1,4 @@
-//! The handle that calls and serves.
+//! The handle for calling and serving.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -21,11 +21,14 @@ use crate::wire::codec;
 
 /// A connection to a broker over which methods are called and served.
 ///
-/// A clone is cheap and shares the connections: one for calling, and one for serving once something is
-/// served. Both are kept up: after a loss they come back by themselves, with fresh reply queues and
-/// subscriptions. When the last clone and every [`Server`](crate::Server) of it are dropped, they are
-/// closed without waiting for calls that run; see [`close`](Self::close) for the orderly way. A service
-/// that holds a clone of the `Rpc` that serves it, to make calls of its own, keeps it alive.
+/// Cloning is cheap. All clones share the same connections: one for calling, and one for serving,
+/// which is opened when something is first served. Lost connections are restored automatically,
+/// with fresh reply queues and subscriptions.
+///
+/// When the last clone and every [`Server`](crate::Server) of it are dropped, the connections are
+/// closed without waiting for running calls. For an orderly end, see [`close`](Self::close). A
+/// service that holds a clone of the `Rpc` that serves it, to make calls of its own, keeps that
+/// `Rpc` alive.
 ///
 /// ```
 /// # use rpc_core::Rpc;
@@ -47,10 +50,10 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Calls a method by its name.
+    /// Calls a method by name.
     ///
-    /// The arguments must serialise to a JSON object: a struct, a map, [`serde_json::json!`], or `()` for
-    /// none. The result is a JSON value; [`Call::returning`] decodes it into a type.
+    /// The arguments must serialise to a JSON object: a struct, a map, [`serde_json::json!`], or
+    /// `()` for none. The result is a JSON value; [`Call::returning`] decodes it into a type.
     ///
     /// ```
     /// # use rpc_core::{Rpc, RpcError};
@@ -68,19 +71,21 @@ impl Rpc {
         Call::new(&self.client, request, plain)
     }
 
-    /// Serves a service, each of its methods under its own name. It is running when this returns.
+    /// Serves a service, each method under its own name. The service is running when the returned
+    /// future resolves.
     ///
     /// # Errors
     ///
-    /// [`ServeError`](crate::ServeError) if the broker refuses a queue, or a method is already registered
-    /// here. Nothing is served then.
+    /// [`ServeError`](crate::ServeError) if the broker refuses a queue, or if a method is already
+    /// registered on this `Rpc`. In that case nothing is served.
     pub fn serve(&self, service: impl Service) -> Serve {
         self.serve_methods(service.into_methods())
     }
 
-    /// Serves one method by a function from its arguments to a `Result`.
+    /// Serves one method with a function from its arguments to a `Result`.
     ///
-    /// The arguments are any type that decodes from a JSON object; [`serde_json::Value`] takes all.
+    /// The argument is any type that decodes from a JSON object; [`serde_json::Value`] accepts
+    /// every object.
     ///
     /// ```
     /// # use rpc_core::Rpc;
@@ -102,9 +107,10 @@ impl Rpc {
     /// # Ok(()) }
     /// ```
     ///
-    /// Each function is a server by itself, with a channel for calls and one for batches. Of hundreds of methods, those of one
-    /// service cost less: RabbitMQ allows 2,047 channels on a connection by default, and where there are a thousand a call costs
-    /// nearly twice as much.
+    /// Each registered function is a server of its own, with one channel for calls and one for
+    /// batches. If there are hundreds of methods, serve them as one service, which costs less:
+    /// RabbitMQ allows 2,047 channels per connection by default, and with a thousand channels a
+    /// call costs nearly twice as much.
     ///
     /// # Errors
     ///
@@ -128,10 +134,11 @@ impl Rpc {
         Serve::new(&self.registry, methods.collect())
     }
 
-    /// A clone that puts `prefix` before the name of each method that it calls or serves, also before a
-    /// prefix that the trait has. Of several, the one given last comes first.
+    /// Returns a clone that puts `prefix` before the name of each method that it calls or serves,
+    /// and before the trait's own prefix if there is one. If this is applied several times, the
+    /// prefix given last comes first.
     ///
-    /// So one trait can be served several times:
+    /// This way one trait can be served several times:
     ///
     /// ```
     /// # use rpc_core::{Rpc, rpc_service};
@@ -160,21 +167,21 @@ impl Rpc {
         }
     }
 
-    /// How many calls of this `Rpc` have begun and not ended: those that wait for a connection, are being
-    /// sent, or wait for their answer. [`RpcBuilder::max_in_flight`](crate::RpcBuilder::max_in_flight)
-    /// bounds them.
+    /// The number of calls of this `Rpc` that have started and not ended: those that wait for a
+    /// connection, are being sent, or wait for an answer.
+    /// [`RpcBuilder::max_in_flight`](crate::RpcBuilder::max_in_flight) is the limit.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.client.in_flight()
     }
 
-    /// Shuts all servers down, as [`Server::shutdown`](crate::Server::shutdown) does, and closes the
-    /// connections. Calls that wait end as [`RpcError::Closed`](crate::RpcError::Closed), and so do later
-    /// ones. Affects all clones.
+    /// Shuts down all servers, as [`Server::shutdown`](crate::Server::shutdown) does, and closes
+    /// the connections. Calls in flight end with [`RpcError::Closed`](crate::RpcError::Closed), and
+    /// so do later calls. This affects all clones.
     ///
     /// # Cancellation
     ///
-    /// If this future is dropped, servers go on to shut down, but connections may stay open.
+    /// If this future is dropped, the servers still shut down, but the connections may stay open.
     pub async fn close(&self) {
         self.registry.close().await;
         self.client.close().await;
@@ -188,7 +195,7 @@ impl Rpc {
         }
     }
 
-    /// The full name of a method.
+    /// The name of a method with the prefix of this `Rpc`.
     pub(crate) fn prefixed(&self, method: Cow<'static, str>) -> Cow<'static, str> {
         match &self.prefix {
             None => method,

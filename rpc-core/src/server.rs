@@ -1,4 +1,4 @@
-//! Servers as their users see them.
+//! The public handles of servers: [`Serve`] and [`Server`].
 
 pub(crate) mod admission;
 pub(crate) mod batch_consumer;
@@ -33,39 +33,39 @@ use crate::error::serve::ServeError;
 use crate::wire::queue_options::QueueOptions;
 use registry::{Ended, Registry};
 
-/// Methods that are being served.
+/// A running server of one or more methods.
 ///
-/// Dropping it does not stop the server: that goes on until [`shutdown`](Self::shutdown), until
-/// [`Rpc::close`](crate::Rpc::close), or until the last clone of its [`Rpc`](crate::Rpc) and every `Server` of it are
-/// dropped.
+/// Dropping this handle does not stop the server. The server runs until
+/// [`shutdown`](Self::shutdown), until [`Rpc::close`](crate::Rpc::close), or until the last clone
+/// of its [`Rpc`](crate::Rpc) and every `Server` of that `Rpc` are dropped.
 #[derive(Debug)]
 pub struct Server {
     stop: CancellationToken,
     ended: Ended,
-    /// Keeps the connection and the task.
+    /// Keeps the connection and the server's task alive.
     _registry: Arc<Registry>,
 }
 
 impl Server {
-    /// Stops taking calls, hands back to other servers what was not started, finishes what was, answers
-    /// it, and leaves. A rolling restart that does this fails no call, unless the methods
-    /// have [quorum queues](crate::guide::guarantees#quorum-queues).
+    /// Stops taking calls, hands calls that have not started back to the queue for other servers,
+    /// finishes and answers the calls that run, and stops. A rolling restart that does this fails
+    /// no call, unless the methods have [quorum queues](crate::guide::guarantees#quorum-queues).
     ///
     /// # Errors
     ///
-    /// [`ServeError::GraceExceeded`] if calls still ran after the grace period, by default 30 s. They were
-    /// dropped. Their callers are told that they were interrupted; those of idempotent methods go to another
-    /// server instead.
+    /// [`ServeError::GraceExceeded`] if calls still ran after the grace period (30 s by default)
+    /// and were dropped. Their callers get [`RpcError::Interrupted`](crate::RpcError::Interrupted).
+    /// Calls of idempotent methods go to another server instead.
     ///
     /// # Cancellation
     ///
-    /// The shutdown goes on if this future is dropped.
+    /// The shutdown continues if this future is dropped.
     pub async fn shutdown(&self) -> Result<(), ServeError> {
         self.stop.cancel();
         self.join().await
     }
 
-    /// Waits until the server has stopped, whoever stopped it. Cancel safe.
+    /// Waits until the server has stopped, for whatever reason. Cancel safe.
     ///
     /// # Errors
     ///
@@ -75,16 +75,16 @@ impl Server {
         let ended = ended.wait_for(Option::is_some).await;
         match ended {
             Ok(ended) => ended.clone().unwrap_or(Ok(())),
-            // The task was dropped with its runtime.
+            // The server's task was dropped together with its runtime.
             Err(_) => Err(ConnectError::Closed.into()),
         }
     }
 }
 
-/// Methods about to be served: a future of the [`Server`] that runs them.
+/// Methods that are about to be served: a future that resolves to the [`Server`] that runs them.
 ///
-/// The options apply to all of its methods. Nothing happens before the first poll. Once it was polled,
-/// options have no effect.
+/// The options apply to all methods. Nothing happens before the first poll; after it, setting
+/// options has no effect.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve {
     state: ServeState,
@@ -103,38 +103,46 @@ impl Serve {
         }
     }
 
-    /// Whether a call may run again that a lost server may have run already.
+    /// Sets whether a call may run again after a server that may have run it was lost.
     ///
-    /// If not, the caller of such a call gets [`RpcError::Interrupted`](crate::RpcError::Interrupted). A call
-    /// that took two servers with it runs no more; see [`dead_letter_queue`](Self::dead_letter_queue).
-    /// Defaults to what the trait says of each method, and to `false` for other methods.
+    /// If it may not, the caller gets [`RpcError::Interrupted`](crate::RpcError::Interrupted). If
+    /// it may, a call that has crashed two servers is not run again; see
+    /// [`dead_letter_queue`](Self::dead_letter_queue).
+    ///
+    /// Defaults to what the trait says about each method, and to `false` for other methods.
     pub fn idempotent(self, idempotent: bool) -> Self {
         self.with(|method| method.options.idempotent = idempotent)
     }
 
-    /// Sets how many calls of each method this server runs at a time. More wait in the queue, where other
-    /// servers can take them. It is also the prefetch of the queue; 0 counts as 1.
+    /// Sets how many calls of each method this server runs at a time. Further calls wait in the
+    /// queue, where other servers can take them. This is also the consumer's prefetch. 0 counts as 1.
     ///
     /// Defaults to 256.
     pub fn concurrency(self, calls: u16) -> Self {
         self.with(|method| method.options.concurrency = calls.max(1))
     }
 
-    /// Sets how the methods' queues are declared, which must equal what all other servers of the method
-    /// declare.
+    /// Sets how the methods' queues are declared. All servers of a method must declare its queue
+    /// alike.
     ///
     /// Defaults to [`QueueOptions::default`].
     pub fn queue(self, options: QueueOptions) -> Self {
         self.with(|method| method.options.queue = options.clone())
     }
 
-    /// Keeps calls that no server survives, or can read, in a queue of this name, for somebody to look into.
+    /// Dead-letters poison calls and unreadable calls to the queue of this name.
     ///
-    /// A call of an idempotent method goes to another server if its server is lost. One that took two servers
-    /// with it goes to no third: its caller gets the [`RemoteError`](crate::RemoteError) `rpc.Poisoned`, and
-    /// a copy of it is published to this queue, persistent, with its headers and the name of the method as
-    /// the header `rpc-method`. A message that cannot be read, as its properties are not UTF-8, is rejected, and what
-    /// can be shown of it is published here too, with the reason as the header `rpc-unreadable`. The queue is declared durable, with no limit; see to it that it is emptied.
+    /// A call of an idempotent method goes to another server if its server is lost. A call that has
+    /// crashed two servers is not retried: its caller gets the [`RemoteError`](crate::RemoteError)
+    /// `rpc.Poisoned`, and a copy of the call is published to this queue. The copy is persistent
+    /// and keeps the call's headers; the header `rpc-method` holds the method's name.
+    ///
+    /// A message that cannot be read, because its properties are not UTF-8, is rejected. Its
+    /// readable parts are published to this queue too, with the reason in the header
+    /// `rpc-unreadable`.
+    ///
+    /// The queue is declared durable and has no length limit, so make sure that somebody inspects
+    /// and empties it.
     ///
     /// Defaults to none.
     pub fn dead_letter_queue(self, name: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! From the tokens of a trait to those of the trait, its client and its server.
+//! Turns the tokens of a trait into those of the trait, its client and its server.
 
 mod args;
 mod client;
@@ -55,7 +55,7 @@ fn expand_service(service: &Service<'_>) -> TokenStream {
     let cfgs = conditions(&service.item.attrs);
     let allows = allowances(&service.item.attrs);
     let krate = &service.options.krate;
-    // Within a constant, so that none of its names can be in the way of the user's.
+    // Inside a constant, so that none of these names can clash with the user's.
     quote! {
         #contract
         #client

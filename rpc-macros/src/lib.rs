@@ -1,7 +1,7 @@
 //! The `#[rpc_service]` attribute of [rpc-core].
 //!
-//! The way of a trait through this crate: `model` reads and checks it, so that `expand` cannot
-//! fail; what is generated calls only `rpc_core::__private` and the public types of rpc-core.
+//! A trait passes through this crate in two steps: `model` parses and checks it, so that `expand`
+//! cannot fail. Generated code calls only `rpc_core::__private` and the public types of rpc-core.
 //!
 //! [rpc-core]: https://docs.rs/rpc-core
 
@@ -11,10 +11,10 @@ mod model;
 
 use proc_macro::TokenStream;
 
-/// Makes a client and a server of a trait.
+/// Generates a client and a server from a trait.
 ///
-/// Use it as `rpc_core::rpc_service`, which is where it is documented: the examples there run on
-/// rpc-core, which this crate cannot depend on.
+/// Use it as `rpc_core::rpc_service`, where it is documented: the examples there need rpc-core, on
+/// which this crate cannot depend.
 #[proc_macro_attribute]
 pub fn rpc_service(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attr.into(), item.into()).into()

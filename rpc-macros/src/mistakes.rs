@@ -1,4 +1,4 @@
-//! Mistakes of the user, gathered so that one compilation shows them all.
+//! The user's mistakes, collected so that one compilation reports them all.
 
 use std::fmt::Display;
 
@@ -10,12 +10,12 @@ use syn::{Error, Result};
 pub(crate) struct Mistakes(Option<Error>);
 
 impl Mistakes {
-    /// Adds one, at `place`.
+    /// Adds a mistake at `place`.
     pub(crate) fn push(&mut self, place: impl ToTokens, message: impl Display) {
         self.add(Error::new_spanned(place, message));
     }
 
-    /// Adds one that syn has found.
+    /// Adds a mistake that syn has found.
     pub(crate) fn add(&mut self, mistake: Error) {
         match &mut self.0 {
             Some(others) => others.combine(mistake),
@@ -23,7 +23,7 @@ impl Mistakes {
         }
     }
 
-    /// `value`, if there was no mistake.
+    /// Returns `value` if there was no mistake, and all mistakes otherwise.
     pub(crate) fn none_or<T>(self, value: T) -> Result<T> {
         self.0.map_or(Ok(value), Err)
     }

@@ -1,4 +1,4 @@
-//! A service as its trait declares it, checked so that nothing is left to go wrong in `expand`.
+//! A service as its trait declares it, checked so that `expand` cannot fail.
 
 mod arg;
 mod attributes;
@@ -28,7 +28,7 @@ pub(crate) use passing::Passing;
 pub(crate) use returns::Returns;
 pub(crate) use text::{of_docs, of_type, summary_of};
 
-/// A trait that is the contract of a client and a server.
+/// A parsed trait: the contract of a client and a server.
 pub(crate) struct Service<'a> {
     pub(crate) item: &'a ItemTrait,
     pub(crate) options: ServiceOptions,
@@ -36,9 +36,9 @@ pub(crate) struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    /// Reads the trait below `#[rpc_service(attr)]`. An error holds all mistakes.
+    /// Parses the trait below `#[rpc_service(attr)]`. The error holds all mistakes.
     pub(crate) fn parse(attr: &TokenStream, item: &'a ItemTrait) -> Result<Self> {
-        // What it has made of the methods, or is still to make of them, would be many mistakes.
+        // Checked first: what `async_trait` makes of the methods would cause many mistakes.
         if let Some(mistake) = of_async_trait(item) {
             return Err(mistake);
         }
@@ -69,7 +69,7 @@ impl<'a> Service<'a> {
         })
     }
 
-    /// The condition under which no method has this name in Rust; none if one always has it.
+    /// The `cfg` under which no method has this Rust name; `None` if a method always has it.
     pub(crate) fn unless_method(&self, name: &str) -> Option<TokenStream> {
         let mut named = Vec::new();
         for method in self.methods.iter().filter(|method| method.ident == name) {
@@ -88,13 +88,14 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Whether `#[async_trait]` is among the attributes, below this one.
+/// Whether the attribute is `#[async_trait]`.
 pub(crate) fn is_async_trait(attr: &Attribute) -> bool {
     let last = attr.path().segments.last();
     last.is_some_and(|last| last.ident == "async_trait")
 }
 
-/// The mistake of `#[async_trait]` on the trait, whether it is still there or has boxed the futures already.
+/// The mistake of `#[async_trait]` on the trait, whether it has yet to run or has already boxed the
+/// futures.
 fn of_async_trait(item: &ItemTrait) -> Option<Error> {
     let message =
         "a service needs no `#[async_trait]`: remove it here and from the implementations";
@@ -107,7 +108,8 @@ fn of_async_trait(item: &ItemTrait) -> Option<Error> {
         };
         let mut lifetimes = method.sig.generics.lifetimes();
         let own = lifetimes.find(|param| param.lifetime.ident == "async_trait")?;
-        // The lifetime is at the method, what bounds it at the attribute.
+        // The span of the lifetime is the method's, but that of the clause that bounds it is the
+        // attribute's.
         Some(match &method.sig.generics.where_clause {
             Some(clause) => Error::new_spanned(clause.where_token, message),
             None => Error::new_spanned(own, message),
@@ -141,8 +143,8 @@ fn check_trait(item: &ItemTrait, mistakes: &mut Mistakes) {
     }
 }
 
-/// Finds what the trait builds on and what no trait object has; of the traits of the standard library, since only the
-/// compiler knows others.
+/// Finds supertraits that no trait object can have. It knows those of the standard library only,
+/// because only the compiler knows other traits.
 fn check_dyn(item: &ItemTrait, mistakes: &mut Mistakes) {
     let sized = [
         "Clone",
@@ -168,7 +170,8 @@ fn check_dyn(item: &ItemTrait, mistakes: &mut Mistakes) {
     }
 }
 
-/// Finds `Self` in a `where` clause, which the client and the server could not repeat.
+/// Finds `Self` in a `where` clause, because the client and the server could not repeat such a
+/// clause.
 struct NoSelf<'a> {
     mistakes: &'a mut Mistakes,
 }
@@ -188,7 +191,7 @@ impl Visit<'_> for NoSelf<'_> {
 fn check_names(methods: &[Method<'_>], mistakes: &mut Mistakes) {
     let mut seen = HashSet::new();
     for method in methods {
-        // Methods for different configurations may share a name, since only one of them exists.
+        // Methods for different configurations may share a name, because only one of them exists.
         if !is_conditional(method.attrs) && !seen.insert(&method.name) {
             mistakes.push(
                 method.place_of_name(),

@@ -1,4 +1,4 @@
-//! Certificates of a test's own, made by `openssl`.
+//! Certificates for a test, made with `openssl`.
 
 use std::fmt;
 use std::fs;

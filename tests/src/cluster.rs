@@ -1,11 +1,12 @@
-//! Several private RabbitMQ nodes that are one broker.
+//! Several private RabbitMQ nodes that form one broker.
 
 use anyhow::Result;
 use tokio::try_join;
 
 use crate::node::RabbitNode;
 
-/// A cluster of three nodes of the test's own, each with its ports and folder. Their virtual host `/` is the same.
+/// A cluster of three nodes of the test's own, each with its ports and folder. Their virtual host
+/// `/` is the same.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: [RabbitNode; 3],

@@ -113,7 +113,8 @@ impl Config {
             // Any free port: the usual range holds eleven, too few for many nodes at once.
             .env("RABBITMQ_CTL_DIST_PORT_MIN", "0")
             .env("RABBITMQ_CTL_DIST_PORT_MAX", "0")
-            // The script then becomes the node instead of watching over it, so signals reach the node.
+            // The script then becomes the node instead of watching over it, so signals reach the
+            // node.
             .env("RUNNING_UNDER_SYSTEMD", "true")
             .env_remove("NOTIFY_SOCKET");
     }

@@ -17,8 +17,8 @@ struct Epmd {
     folder: TempDir,
 }
 
-// Without one of its own a node starts a daemon on the system's usual port, which listens on every address
-// and stays for good.
+// Without one of its own a node starts a daemon on the system's usual port, which listens on every
+// address and stays for good.
 static SHARED: Mutex<Option<Epmd>> = Mutex::new(None);
 
 /// The port of this process' own epmd, which is started by the first call.

@@ -13,10 +13,10 @@ use rustix::process::{Pid, Signal};
 
 const POLL: Duration = Duration::from_millis(10);
 
-// Statics are not dropped, and a killed process drops nothing. The shell between the test process and the
-// child therefore waits for the end of its standard input: the system closes it when the test process is
-// gone, however that went. (Linux' parent death signal would fire when the *thread* that started the child
-// ends, and every test has its own thread.)
+// Statics are not dropped, and a killed process drops nothing. The shell between the test process
+// and the child therefore waits for the end of its standard input: the system closes it when the
+// test process is gone, however that went. (Linux' parent death signal would fire when the *thread*
+// that started the child ends, and every test has its own thread.)
 const SCRIPT: &str = r#"
 folder=$1
 shift
@@ -39,7 +39,7 @@ status=$?
 exit "$status"
 "#;
 
-/// The child, the shell that guards it, and the pipe that tells the shell that this process lives.
+/// The child, the shell that guards it, and the pipe that stays open as long as this process lives.
 #[derive(Debug)]
 pub(crate) struct Guard {
     shell: Child,
@@ -112,7 +112,8 @@ impl Guard {
 
     /// Sends a signal to the child; an error when it has ended.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
-        // Until the shell has ended it has not yet reaped the child, so the id cannot be another process'.
+        // Until the shell has ended it has not yet reaped the child, so the id cannot be another
+        // process'.
         if let Some(status) = self.ended()? {
             bail!("{} has ended already: {status}", self.name);
         }
@@ -144,8 +145,8 @@ impl Guard {
             rustix::process::kill_process(self.child, Signal::KILL).or_else(ignore_gone)?;
             std::thread::sleep(POLL);
         }
-        // The shell's helper, and what a child that is a wrapper has left behind. While the lifeline is open the
-        // helper lives, so the group's id cannot be another group's.
+        // The shell's helper, and what a child that is a wrapper has left behind. While the
+        // lifeline is open the helper lives, so the group's id cannot be another group's.
         let group = Pid::from_child(&self.shell);
         rustix::process::kill_process_group(group, Signal::KILL).or_else(ignore_gone)?;
         self.shell.wait()?;

@@ -1,4 +1,4 @@
-//! The first words of a broker, as far as they tell who it is.
+//! The greeting of a broker, as far as it identifies the broker.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What the broker says of itself in `connection.start`.
+/// What the broker says about itself in `connection.start`.
 #[derive(Debug, Clone)]
 pub(crate) struct Greeting {
     pub(crate) version: String,
@@ -25,7 +25,7 @@ impl Greeting {
     }
 }
 
-/// Connects, says the protocol's header, and reads the broker's greeting.
+/// Connects, sends the protocol header, and reads the broker's greeting.
 pub(crate) async fn greeting(port: u16, limit: Duration) -> Result<Greeting> {
     timeout(limit, greet(port))
         .await
@@ -50,8 +50,8 @@ async fn greet(port: u16) -> Result<Greeting> {
     })
 }
 
-// A whole table decoder for two strings would be more than is needed: a key is a short string, followed by `S`
-// and a long string.
+// A whole table decoder for two strings would be more than is needed: a key is a short string,
+// followed by `S` and a long string.
 fn field(payload: &[u8], key: &str) -> Result<String> {
     let mut wanted = vec![u8::try_from(key.len())?];
     wanted.extend_from_slice(key.as_bytes());

@@ -1,4 +1,4 @@
-//! The RabbitMQ that the tests run.
+//! The RabbitMQ installation that the tests run.
 
 use std::env;
 use std::path::{Path, PathBuf};

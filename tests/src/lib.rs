@@ -1,16 +1,17 @@
-//! What the tests stand on: real brokers, real faults, real Python peers.
+//! The test harness: real brokers, real faults, real Python peers.
 //!
 //! - [`RabbitNode`]: a private RabbitMQ node that a test may kill, pause and restart.
-//! - [`Cluster`]: three of them that are one broker.
+//! - [`Cluster`]: three nodes that form one broker.
 //! - [`fresh_vhost`]: an empty virtual host on the node that the whole test binary shares.
 //! - [`TcpRelay`]: a network between two peers that a test may cut or freeze.
-//! - [`Log`]: what was logged, for a test to read.
-//! - [`RawPeer`]: a hand-driven AMQP peer, for what the library itself would never send.
-//! - [`RawFrames`]: the same by its bytes, for what no library would send.
+//! - [`Log`]: the logged lines, for a test to read.
+//! - [`RawPeer`]: a hand-driven AMQP peer, for messages that the library itself would never send.
+//! - [`RawFrames`]: a peer that writes raw bytes, for messages that no AMQP library would send.
 //! - [`Authority`]: certificates for [`RabbitNode::start_with_tls`].
-//! - [`PythonServer`], [`PythonClient`]: `aio-pika` at the other end; [`python`] is what runs it.
+//! - [`PythonServer`], [`PythonClient`]: `aio-pika` as the peer; [`python`] is the interpreter that
+//!   runs it.
 //! - [`Language`]: the peers of `examples/peers`, in Python, JavaScript and Go.
-//! - [`NatsServer`]: what the benchmarks compare with.
+//! - [`NatsServer`]: a NATS server, which the benchmarks compare with.
 //!
 //! Nothing here uses `rpc-core`, so a bug there cannot hide itself in the harness.
 

@@ -1,4 +1,4 @@
-//! A log that a test reads.
+//! A log that a test can read.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -16,8 +16,8 @@ use crate::port::free_port;
 const START: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A NATS server with its defaults, on a port of its own on 127.0.0.1. It ends when this is dropped, and with the
-/// process.
+/// A NATS server with its defaults, on a port of its own on 127.0.0.1. It ends when this is
+/// dropped, and with the process.
 #[derive(Debug)]
 pub struct NatsServer {
     guard: Guard,
@@ -26,10 +26,12 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts `$NATS_SERVER`, else the `nats-server` in `$PATH`, and waits until it takes connections.
+    /// Starts `$NATS_SERVER`, else the `nats-server` in `$PATH`, and waits until it takes
+    /// connections.
     ///
     /// # Errors
-    /// If there is none (it says how to get one), or it does not come up in 10 s.
+    /// If NATS is not installed (the error says how to get it), or the server does not come up in
+    /// 10 s.
     pub async fn start() -> Result<Self> {
         let named = env::var_os("NATS_SERVER").map(PathBuf::from);
         let program = named.or_else(|| in_path("nats-server")).context(
@@ -68,10 +70,10 @@ impl NatsServer {
         self.guard.id()
     }
 
-    /// Its version, as it says when it starts.
+    /// Its version, as printed when it starts.
     ///
     /// # Errors
-    /// If it says none.
+    /// If it printed none.
     pub fn version(&self) -> Result<String> {
         let words = std::fs::read_to_string(self.folder.path().join("console.log"))?;
         let version = words.split("Version:").nth(1);

@@ -31,18 +31,20 @@ static COUNT: AtomicU32 = AtomicU32::new(1);
 
 /// A RabbitMQ node of the test's own: its ports, name, folder and cookie are nobody else's.
 ///
-/// It listens on 127.0.0.1 only and has no plugins, but that of client certificates if it has TLS. Dropping it kills it and removes its folder; so does the end
-/// of the test process, however that ends.
+/// It listens on 127.0.0.1 only. It has no plugins, except the one for client certificates if it
+/// has TLS. Dropping this kills the node and removes its folder; so does the end of the test
+/// process, however that ends.
 #[derive(Debug)]
 pub struct RabbitNode {
-    // Before the folder: fields are dropped in order, and a live node would write into a removed folder.
+    // Before the folder: fields are dropped in order, and a live node would write into a removed
+    // folder.
     guard: Option<Guard>,
     folder: TempDir,
     installation: Installation,
     config: Config,
     greeting: Greeting,
-    /// Set once it takes commands: a node lets clients in a moment before. Asking for that takes most of a second of
-    /// processor time, so nodes that get no command are not asked.
+    /// Set once the node accepts commands, which is a moment after it accepts clients. The check
+    /// takes most of a second of processor time, so nodes that get no command are not checked.
     takes_commands: OnceCell<()>,
 }
 
@@ -50,14 +52,14 @@ impl RabbitNode {
     /// Starts a node and waits until it takes AMQP connections.
     ///
     /// # Errors
-    /// If there is no RabbitMQ here (it says how to get one), or the node does not come up in 60 s (it ends with
-    /// the node's log).
+    /// If RabbitMQ is not installed (the error says how to get it), or the node does not come up in
+    /// 60 s (the error ends with the node's log).
     pub async fn start() -> Result<Self> {
         Self::start_with(&[]).await
     }
 
-    /// The same, with settings of the application `rabbit`: a key and its value as an Erlang term, such as
-    /// `("vm_memory_high_watermark", "{absolute, 1000000}")`.
+    /// The same, with settings of the application `rabbit`: a key and its value as an Erlang term,
+    /// such as `("vm_memory_high_watermark", "{absolute, 1000000}")`.
     ///
     /// # Errors
     /// As [`RabbitNode::start`].
@@ -159,7 +161,8 @@ impl RabbitNode {
         Ok(self.guard.as_ref().context("the node does not run")?.id())
     }
 
-    /// The node's name, as `rabbitmqctl join_cluster` takes it. All nodes of a process share a cookie.
+    /// The node's name, as `rabbitmqctl join_cluster` takes it. All nodes of a process share a
+    /// cookie.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name
@@ -219,8 +222,8 @@ impl RabbitNode {
         Ok(said)
     }
 
-    /// Makes virtual hosts, users and permissions, as many as there are, at the price of one command: a JSON object as
-    /// `rabbitmqctl import_definitions` takes it.
+    /// Makes virtual hosts, users and permissions, as many as there are, at the price of one
+    /// command: a JSON object as `rabbitmqctl import_definitions` takes it.
     ///
     /// # Errors
     /// As [`RabbitNode::ctl`].

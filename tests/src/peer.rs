@@ -1,4 +1,4 @@
-//! The peers of `examples/peers`, in languages other than Rust, at the other end.
+//! Runs the peers of `examples/peers`, which are written in other languages than Rust.
 
 use std::env;
 use std::fmt;
@@ -84,7 +84,8 @@ impl Language {
     /// Runs its client, and returns what it printed.
     ///
     /// # Errors
-    /// If the language or its library is not installed, or the client fails or takes more than a minute.
+    /// If the language or its library is not installed, or the client fails or takes more than a
+    /// minute.
     pub async fn call(self, url: &str) -> Result<String> {
         let mut process = self.command("client").await?;
         let mut process = process

@@ -12,14 +12,14 @@ use anyhow::{Result, bail};
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
 
-// A random start, since several test processes may pick at the same time.
+// A random start, because several test processes may pick at the same time.
 static NEXT: LazyLock<AtomicU64> =
     LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(0) >> 1));
 
 /// A port of 127.0.0.1 on which nothing listens now, and which this process picks only once.
 ///
-/// For a program that takes a while to listen. A process that is just being started holds a copy of what is open here
-/// until it runs its program, so that this port may still be taken at once.
+/// For a program that takes a while to listen. A process that is just being started holds a copy of
+/// what is open here until it runs its program, so that this port may still be taken at once.
 pub(crate) fn free_port() -> Result<u16> {
     Ok(listen()?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! `aio-pika` at the other end.
+//! `aio-pika` as the peer.
 
 use std::env;
 use std::fs::File;
@@ -18,7 +18,8 @@ const READY: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(10);
 
-/// A running script of `tests/python`. It ends when its standard input does, so it never outlives the test.
+/// A running script of `tests/python`. It ends when its standard input does, so it never outlives
+/// the test.
 #[derive(Debug)]
 struct Script {
     name: &'static str,
@@ -92,8 +93,9 @@ impl Script {
 pub struct PythonServer(Script);
 
 impl PythonServer {
-    /// Starts it, and waits until it serves. Its options are those of `server.py --help`; the queues must have the
-    /// same flags as those of the Rust servers that share them, so these usually include `--durable`.
+    /// Starts it, and waits until it serves. Its options are those of `server.py --help`; the
+    /// queues must have the same flags as those of the Rust servers that share them, so these
+    /// usually include `--durable`.
     ///
     /// # Errors
     /// If there is no Python with `aio-pika`, or the script fails, with what it wrote.
@@ -174,7 +176,8 @@ impl PythonClient {
     /// Makes one call.
     ///
     /// # Errors
-    /// If the script fails or the call does not end within 30 s. What the call ends with is in the value.
+    /// If the script fails or the call does not end within 30 s. What the call ends with is in the
+    /// value.
     pub async fn call(&mut self, method: &str, kwargs: Value) -> Result<Outcome> {
         let outcomes = self.call_all(&[PythonCall::new(method, kwargs)]).await?;
         outcomes
@@ -227,7 +230,7 @@ impl PythonClient {
 /// The Python that has `aio-pika`: `$RPC_TESTS_PYTHON`, else that of `tests/.venv`.
 ///
 /// # Errors
-/// If there is none; it says how to get one.
+/// If there is none. The error says how to get one.
 pub fn python() -> Result<PathBuf> {
     if let Some(named) = env::var_os("RPC_TESTS_PYTHON") {
         return Ok(named.into());

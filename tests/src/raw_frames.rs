@@ -53,8 +53,8 @@ impl RawFrames {
         Ok(peer)
     }
 
-    /// Publishes a message. `properties` are two bytes of flags and the fields that they announce. When it returns,
-    /// the broker has routed the message, if to no queue too.
+    /// Publishes a message. `properties` are two bytes of flags and the fields that they announce.
+    /// When it returns, the broker has routed the message, if to no queue too.
     ///
     /// # Errors
     /// If the broker does not take it, with what it says; the connection is of no more use then.

@@ -1,4 +1,4 @@
-//! What a hand-driven peer receives, and the properties of what it sends.
+//! The messages that a hand-driven peer receives, and the properties of those that it sends.
 
 use std::time::Duration;
 

@@ -85,7 +85,8 @@ impl RawPeer {
         Ok(())
     }
 
-    /// Declares a reply queue as `aio-pika` does, except that it is exclusive, and returns its name.
+    /// Declares a reply queue as `aio-pika` does, except that it is exclusive, and returns its
+    /// name.
     ///
     /// # Errors
     /// What the broker says.
@@ -124,7 +125,8 @@ impl RawPeer {
         within("declare rpc.dlx", declared).await
     }
 
-    /// Publishes to a queue by the default exchange. When it returns, the broker has the message in the queue.
+    /// Publishes to a queue by the default exchange. When it returns, the broker has the message in
+    /// the queue.
     ///
     /// # Errors
     /// If there is no such queue.
@@ -199,7 +201,8 @@ impl RawPeer {
         Ok(RawConsumer::new(consumer, queue))
     }
 
-    /// How many messages are ready in a queue (none of those that a consumer holds), and how many consumers it has.
+    /// How many messages are ready in a queue (none of those that a consumer holds), and how many
+    /// consumers it has.
     ///
     /// # Errors
     /// If there is no such queue; the channel is closed then.

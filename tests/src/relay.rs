@@ -1,4 +1,4 @@
-//! A network that a test may cut.
+//! A network link that a test can cut.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,9 +31,9 @@ pub struct TcpRelay {
 /// A way through the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// From those who connect to the target.
+    /// The direction from the connecting peers to the target.
     There,
-    /// From the target to those who connect.
+    /// The direction from the target to the connecting peers.
     Back,
 }
 
@@ -152,8 +152,8 @@ impl TcpRelay {
         Ok(())
     }
 
-    /// Ends what the target sends on all connections, as if it had shut down its sending half; what it is sent
-    /// goes nowhere.
+    /// Ends what the target sends on all connections, as if it had shut down its sending half; what
+    /// it is sent goes nowhere.
     pub fn half_close(&self) {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         for Link { end, task } in links {
@@ -177,7 +177,8 @@ impl TcpRelay {
             Err(error) => return Err(error.into()),
             Ok(()) => bail!("the relay had stopped accepting"),
         }
-        // A process that is being started has a copy of it until it runs its program; closing ours would leave that.
+        // A process that is being started has a copy of it until it runs its program; closing ours
+        // would leave that.
         shutdown(&listener, Shutdown::Both)?;
         Ok(())
     }
@@ -314,7 +315,8 @@ async fn link(
     }
 }
 
-/// Copies until one side ends or fails. Either way the other side is told, which is all a relay can do.
+/// Copies until one side ends or fails. Either way the relay then closes the other side, which is
+/// all that it can do.
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,

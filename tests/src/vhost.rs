@@ -1,4 +1,4 @@
-//! A virtual host for each test, on one node for all.
+//! A virtual host for each test, all on one node.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -14,8 +14,9 @@ use tokio::time::timeout;
 
 use crate::node::RabbitNode;
 
-// One call of rabbitmqctl costs as much as dozens of virtual hosts (measured: 0.4-0.7 s, and 10-35 ms for each
-// virtual host), so they are made in batches; not all at the start, since most runs are of one test.
+// One call of rabbitmqctl costs as much as dozens of virtual hosts (measured: 0.4-0.7 s, and 10-35
+// ms for each virtual host), so they are made in batches; not all at the start, since most runs are
+// of one test.
 const BATCH: usize = 32;
 const DELETE: Duration = Duration::from_secs(10);
 
@@ -23,7 +24,8 @@ static SHARED: OnceCell<Result<SharedNode, String>> = OnceCell::const_new();
 // The tests of a process take turns on a broker that is not theirs.
 static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
-/// The broker that all tests of a process share: `$RABBITMQ_URL` if that is set, else a private node.
+/// The broker that all tests of a process share: `$RABBITMQ_URL` if that is set, else a private
+/// node.
 ///
 /// Not for tests that kill or pause it: those start a [`RabbitNode`] of their own.
 #[derive(Debug)]
@@ -64,7 +66,8 @@ pub async fn shared_node() -> &'static SharedNode {
     }
 }
 
-/// An empty virtual host for one test. Queues are named after methods, so tests that share one would meet.
+/// An empty virtual host for one test. Queues are named after methods, so tests that share one
+/// would meet.
 ///
 /// # Panics
 /// As [`shared_node`], and if the virtual host cannot be made.
@@ -88,7 +91,8 @@ impl SharedNode {
         Ok(Self { kind })
     }
 
-    /// The private node; nothing when the broker is the one of `$RABBITMQ_URL`, which has no `rabbitmqctl` here.
+    /// The private node; nothing when the broker is the one of `$RABBITMQ_URL`, which has no
+    /// `rabbitmqctl` here.
     #[must_use]
     pub fn node(&self) -> Option<&RabbitNode> {
         match &self.kind {
@@ -148,8 +152,9 @@ impl Spare {
 
 /// A virtual host that one test has for itself.
 ///
-/// On the broker of `$RABBITMQ_URL` there is only the URL's own: there the tests take turns, one while this value
-/// lives, and the queues that the test [uses](Vhost::uses) are deleted before and after it.
+/// On the broker of `$RABBITMQ_URL` there is only the URL's own: there the tests take turns, one
+/// while this value lives, and the queues that the test [uses](Vhost::uses) are deleted before and
+/// after it.
 #[derive(Debug)]
 pub struct Vhost {
     url: String,
@@ -176,7 +181,8 @@ impl Vhost {
         &self.name
     }
 
-    /// Names the queues that the test declares and that would outlive it. A virtual host of its own goes with them.
+    /// Names the queues that the test declares and that would outlive it. A virtual host of its own
+    /// goes with them.
     ///
     /// # Panics
     /// If they cannot be deleted from the broker of `$RABBITMQ_URL`.

@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod batching;
 mod book;
 mod bounces;
 mod calls;
@@ -15,7 +16,6 @@ mod deadlines;
 mod faults;
 mod harness;
 mod interop;
-mod lanes;
 mod late;
 mod lifecycle;
 mod losses;

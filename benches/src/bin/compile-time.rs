@@ -1,12 +1,11 @@
-//! How long `cargo check` takes for a service, beside the same service under tarpc.
+//! Measures how long `cargo check` takes for a service, compared with the same service under tarpc.
 //!
 //! ```console
 //! $ cargo run -p benches --bin compile-time           # a trait of 100 methods, 7 runs
 //! $ cargo run -p benches --bin compile-time -- 200 3  # of 200 methods, 3 runs
 //! ```
 //!
-//! What it checks is a workspace of its own, which it writes below cargo's target folder: so tarpc is a
-//! dependency of nothing else.
+//! The checked workspace is generated in cargo's target folder, so no other crate depends on tarpc.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -50,7 +49,7 @@ fn main() -> Result<()> {
     compare(&fallible, runs, &["--features", "used"])
 }
 
-/// Checks the two in turn, since the machine may be slower at one time than at another.
+/// Checks the two in turn, because the machine's speed may vary over time.
 fn compare(pair: &[Package; 2], runs: usize, options: &[&str]) -> Result<()> {
     let mut times = [Vec::new(), Vec::new()];
     for run in 1..=runs {
@@ -73,7 +72,7 @@ fn print(what: &str, times: &[Vec<f64>; 2], index: usize) {
     println!("{what:8} rpc-core {ours:.3} s, tarpc {theirs:.3} s, ratio {ratio:.2}");
 }
 
-/// A crate that is checked.
+/// A generated crate.
 struct Package {
     folder: PathBuf,
     manifest: String,
@@ -92,9 +91,9 @@ impl Package {
         Ok(())
     }
 
-    /// Has it checked anew, but not what it depends on; the seconds that this took.
+    /// Checks the crate again, but not its dependencies. Returns the seconds that this took.
     fn check(&self, options: &[&str]) -> Result<f64> {
-        // For cargo, a file that was written has changed.
+        // cargo takes a rewritten file for a changed one.
         fs::write(self.folder.join("src/lib.rs"), &self.lib)?;
         let start = Instant::now();
         let status = Command::new(env::var("CARGO")?)
@@ -122,7 +121,8 @@ enum Mix {
     Fallible,
 }
 
-/// How a service is written for one of the two. `NAME` and the like stand for the parts of a method.
+/// The templates of a service for one of the two. `NAME` and the like stand for the parts of a
+/// method.
 struct Framework {
     name: &'static str,
     dependencies: &'static str,

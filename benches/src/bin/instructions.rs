@@ -1,13 +1,13 @@
-//! How many instructions a call takes, beside the figures in `benches/instructions.txt`. Instructions do not depend on
-//! what else the machine does, so that this can fail only for a reason.
+//! Counts the instructions of a call and compares them with `benches/instructions.txt`. The count
+//! does not depend on the machine's other load, so a failure always has a reason.
 //!
 //! ```console
 //! $ benches/instructions         # fails if a figure is more than 10 % off
 //! $ benches/instructions record  # writes the figures anew
 //! ```
 //!
-//! They are counted by valgrind, of whole calls over `memory://`, in one thread. A program that makes more calls is
-//! compared with one that makes fewer, so what it takes to start and to end does not count.
+//! valgrind counts them for whole calls over `memory://`, in one thread. A run with more calls is
+//! compared with a run with fewer, so start and end of the program do not count.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -19,14 +19,14 @@ use rpc_core::{Rpc, rpc_service};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A way that calls take.
+/// A way of making calls.
 struct Way {
     name: &'static str,
-    /// How many are made together.
+    /// How many calls are made at a time.
     at_once: usize,
 }
 
-/// A lone call, and calls of which all but the first of a round travel in one batch.
+/// A lone call, and rounds of calls in which all but the first are sent as one batch.
 const WAYS: [Way; 2] = [
     Way {
         name: "plain",
@@ -40,7 +40,8 @@ const WAYS: [Way; 2] = [
 
 const FEWER: usize = 1024;
 const MORE: usize = 2048;
-/// How far off a figure may be: other allocators and libraries of the system make some of that.
+/// How far a count may differ. Some of the difference comes from the system's allocator and
+/// libraries.
 const ALLOWED: f64 = 0.10;
 
 fn main() -> Result<ExitCode> {
@@ -143,7 +144,7 @@ fn file() -> Result<PathBuf> {
 
 #[rpc_service]
 trait Bench {
-    /// Sends it back.
+    /// Returns the text.
     async fn echo(&self, text: &str) -> String;
 }
 
@@ -155,7 +156,7 @@ impl Bench for Desk {
     }
 }
 
-/// What is counted.
+/// The program that is counted.
 #[tokio::main(flavor = "current_thread")]
 async fn run(way: &Way, calls: usize) -> Result<()> {
     let rpc = Rpc::connect("memory://").await?;

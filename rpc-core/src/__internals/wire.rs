@@ -1,4 +1,4 @@
-//! The decoders of what peers and the broker send.
+//! The decoders of messages from peers and of broker URLs.
 
 use std::time::Duration;
 
@@ -18,33 +18,33 @@ use crate::wire::fault::Answer;
 use crate::wire::headers::headers_size;
 use crate::wire::message::{Bounce, Delivery, Kind, Message};
 
-/// A message that came, or is to go.
+/// A received or outgoing message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wire(pub(super) Message);
 
-/// What a server makes of a call before it runs it.
+/// A server's decision about a call before it runs it.
 #[derive(Debug)]
 pub struct Judgement {
-    /// Whether it may run.
+    /// Whether the call may run.
     pub runs: bool,
-    /// What is left of its time limit; `None` if it has none, or one of centuries.
+    /// The time left until its deadline; `None` if it has no time limit, or one of centuries.
     pub left: Option<Duration>,
-    /// The time limit that its caller gave it.
+    /// The time limit that its caller set.
     pub limit: Option<Duration>,
 }
 
 /// How a call ends.
 #[derive(Debug)]
 pub enum End<T, E> {
-    /// By what a server answered, or since nobody can read it.
+    /// By a server's answer, or because the answer cannot be read.
     Answered(Result<T, CallError<E>>),
-    /// By its return to its caller.
+    /// By the call's return to its caller.
     Bounced,
 }
 
 impl Wire {
-    /// The message with the properties in these bytes, and the rest of them as its body; `None` where the AMQP
-    /// library cannot read them.
+    /// Decodes the message's properties from the start of these bytes, and takes the rest as its
+    /// body. `None` if the AMQP library cannot read the properties.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         properties::parse(bytes).map(Self)
@@ -79,7 +79,7 @@ impl Wire {
         Ok(unpack(&self.0)?.into_iter().map(Self).collect())
     }
 
-    /// The message as it arrives where it is sent to.
+    /// The message as it arrives at its destination.
     #[must_use]
     pub fn forward(&self) -> Self {
         Self(properties::forward(&self.0))
@@ -109,13 +109,14 @@ impl Wire {
         self.0.kind == Kind::Batch
     }
 
-    /// How many bytes its headers take by AMQP's encoding, without those that have fields of their own.
+    /// The size of its headers in AMQP's encoding, in bytes, without those that have fields of
+    /// their own.
     #[must_use]
     pub fn headers_size(&self) -> usize {
         headers_size(&self.0.headers)
     }
 
-    /// The same message without its headers, other than those that have fields of their own.
+    /// The same message without headers, except those that have fields of their own.
     #[must_use]
     pub fn without_headers(&self) -> Self {
         let mut message = self.0.clone();
@@ -123,7 +124,7 @@ impl Wire {
         Self(message)
     }
 
-    /// What a server makes of it that has seen one like it before.
+    /// The decision about this call of a server that has already seen one like it.
     #[must_use]
     pub fn arrive(&self, method: &Method, redelivered: bool) -> Judgement {
         let delivery = Delivery {
@@ -161,7 +162,8 @@ impl Wire {
     }
 }
 
-/// Reads a URL that starts with `amqp://` or `amqps://`, which its user has seen to; what can be seen of it, or of what is wrong with it.
+/// Parses a URL. The caller must have checked that it starts with `amqp://` or `amqps://`. Returns
+/// everything that `Debug` and `Display` show of the result, or of the error.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! How generated code makes descriptors: in constants, and so that a new field breaks nobody.
+//! Builders of descriptors for generated code. They work in constants, and a new field breaks no
+//! generated code.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use crate::contract::call_options::CallOptions;
 use crate::contract::descriptor::{ArgumentDescriptor, MethodDescriptor, ServiceDescriptor};
 use crate::wire::queue_options::QueueOptions;
 
-/// A service.
+/// A [`ServiceDescriptor`].
 #[must_use]
 pub const fn describe_service(
     name: &'static str,
@@ -21,7 +22,7 @@ pub const fn describe_service(
     }
 }
 
-/// A method without arguments, documentation and options.
+/// Starts the descriptor of a method, without arguments, documentation and options.
 #[must_use]
 pub const fn describe(name: &'static str, returns: &'static str) -> DescriptorBuilder {
     DescriptorBuilder(MethodDescriptor {
@@ -95,7 +96,7 @@ impl DescriptorBuilder {
     }
 }
 
-/// An argument without documentation that is not optional.
+/// Starts the descriptor of an argument that has no documentation and is not optional.
 #[must_use]
 pub const fn arg(name: &'static str, ty: &'static str) -> ArgumentBuilder {
     ArgumentBuilder(ArgumentDescriptor {
@@ -143,7 +144,8 @@ pub const fn args<const N: usize>(builders: [ArgumentBuilder; N]) -> [ArgumentDe
     args
 }
 
-/// The type of a returned value, as it is written. A `Result` would reach callers as a value too, with its errors.
+/// The type of a returned value, as written in the source. It must not be a `Result`, because a
+/// `Result` would reach callers as a value, together with its errors.
 #[must_use]
 #[track_caller]
 pub const fn value_type(ty: &'static str, is_result: bool) -> &'static str {
@@ -155,10 +157,11 @@ pub const fn value_type(ty: &'static str, is_result: bool) -> &'static str {
     ty
 }
 
-/// Tells the real `Option` and `Result` from types that only have their names, and from aliases of other names:
-/// `TypeOf::<T>::IS_OPTION`, with [`Other`] in scope.
+/// Distinguishes the real `Option` and `Result` from types that only share their names, and
+/// recognises them behind aliases with other names: `TypeOf::<T>::IS_OPTION`, with [`Other`] in
+/// scope.
 ///
-/// What an `impl` of the type itself has goes before what a trait has.
+/// It works because an inherent associated item takes precedence over a trait's.
 #[derive(Debug)]
 pub struct TypeOf<T: ?Sized>(PhantomData<T>);
 
@@ -178,14 +181,14 @@ impl<T, E> TypeOf<Result<T, E>> {
     pub const IS_RESULT: bool = true;
 }
 
-/// What [`TypeOf`] says of all other types.
+/// The answers of [`TypeOf`] for all other types.
 pub trait Other {
     /// It is none.
     const IS_OPTION: bool = false;
     /// It is none.
     const IS_RESULT: bool = false;
 
-    /// An argument that is no `Option` is always there.
+    /// An argument that is not an `Option` is always present.
     fn left_out<V>(_value: &V) -> bool {
         false
     }

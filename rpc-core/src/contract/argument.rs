@@ -1,8 +1,8 @@
-//! Arguments of generated methods, by name.
+//! The arguments of generated methods: how they are encoded and decoded by name.
 //!
-//! Generated code has for each argument a call of [`owned`], [`lent`] or [`lent_option`], the same one on
-//! both sides; nothing else that it calls has a bound on the type. So a type that cannot travel is one error,
-//! at the type.
+//! Generated code calls [`owned`], [`lent`] or [`lent_option`] for each argument, the same function
+//! on both sides. No other function that it calls has a bound on the argument's type. So a type
+//! that cannot travel causes a single error, located at the type.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ use crate::error::reason::Reason;
 use crate::wire::codec;
 use crate::wire::fault::Fault;
 
-/// What can be an argument.
-// No bound `'static`: a type with a lifetime that is not written fails at `DeserializeOwned` already, and
-// would fail twice.
+/// A type that can be an argument.
+// No `'static` bound: a type with an elided lifetime already fails at `DeserializeOwned`, and a
+// second bound would cause a second error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel as an argument",
     label = "an argument is `Serialize + DeserializeOwned + Send`",
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// How an argument travels, from the `B` that its caller passes to the `O` that its server decodes.
+/// How an argument travels, from the `B` that the caller passes to the `O` that the server decodes.
 /// Neither type has a bound.
 pub struct Codec<B, O> {
     erase: fn(&B) -> &dyn Encode,
@@ -69,7 +69,7 @@ fn decode<T: DeserializeOwned>(name: &str, value: Option<&RawValue>) -> Result<T
     named_arguments::decode_argument(name, value).map_err(Mismatch)
 }
 
-/// An argument `T`, which may be a `Cow`: what that decodes is owned.
+/// An argument `T`. It may be a `Cow`, which is always decoded as owned.
 #[must_use]
 pub fn owned<T: Argument>() -> Codec<T, T> {
     Codec {
@@ -97,7 +97,7 @@ pub fn lent_option<'a, T: Lent + ?Sized>() -> Codec<Option<&'a T>, Option<Box<T>
 }
 
 impl<B, O> Codec<B, O> {
-    /// The argument on the caller's side.
+    /// The argument as the caller encodes it.
     pub fn of<'a>(&self, value: &'a B) -> &'a dyn Encode {
         (self.erase)(value)
     }
@@ -109,7 +109,7 @@ impl<B, O> fmt::Debug for Codec<B, O> {
     }
 }
 
-/// A value that is about to travel.
+/// A value that can be encoded into the body of a call.
 pub trait Encode {
     #[doc(hidden)]
     fn encode(&self, body: &mut Vec<u8>) -> serde_json::Result<()>;
@@ -121,7 +121,7 @@ impl<T: Serialize> Encode for T {
     }
 }
 
-/// The body of a call.
+/// Encodes the body of a call.
 pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::with_capacity(USUAL_SIZE);
     body.push(b'{');
@@ -140,7 +140,7 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
         let start = write().map_err(|error: serde_json::Error| {
             Reason::new(format!("`{}`: {error}", argument.name), Cause::new(error))
         })?;
-        // To a reader `null` and nothing are the same `None`.
+        // An optional argument decodes as `None` both from `null` and when it is absent.
         if argument.optional && body[start..] == *b"null" {
             body.truncate(end);
         }
@@ -149,12 +149,13 @@ pub(crate) fn encode(method: &MethodDescriptor, values: &[&dyn Encode]) -> Resul
     Ok(body)
 }
 
-/// Most arguments fit; growing from nothing would take more time than writing them.
+/// Most bodies fit. Growing the buffer from empty would take longer than writing into it.
 const USUAL_SIZE: usize = 128;
 
-/// The arguments of a method on its server: a list of `Codec`s such as `(a, (b, ()))`, or `Fields`.
+/// How a server decodes the arguments of a method: a list of `Codec`s such as `(a, (b, ()))`, or
+/// `Fields`.
 pub trait Arguments: Send + Sync + 'static {
-    /// `(A, (B, ()))`, or the struct of the fields.
+    /// `(A, (B, ()))`, or the struct whose fields are the arguments.
     type Values;
 
     #[doc(hidden)]
@@ -204,7 +205,7 @@ impl<B: 'static, O: 'static, R: List> List for (Codec<B, O>, R) {
     }
 }
 
-/// The arguments of a call in the order of the method, as JSON.
+/// The arguments of a call as JSON, in the order of the method's signature.
 #[derive(Debug)]
 pub struct Raw<'a> {
     arguments: &'a [ArgumentDescriptor],
@@ -221,10 +222,10 @@ impl Raw<'_> {
     }
 }
 
-/// The arguments of a method of which one has an attribute of serde: the fields of a struct.
+/// The arguments of a method as the fields of a struct. Used if an argument has a serde attribute.
 pub struct Fields<A>(fn(&[u8]) -> Result<A, Mismatch>);
 
-/// The arguments are the fields of this struct.
+/// Decodes the arguments as the fields of the struct `A`.
 #[must_use]
 pub fn fields<A: DeserializeOwned>() -> Fields<A> {
     Fields(|body| codec::decode_args(body).map_err(Mismatch))

@@ -1,4 +1,4 @@
-//! What a handler can know of the call it serves.
+//! What a handler can find out about the call that it serves.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use crate::wire::headers::Headers;
 
 /// The call that the current handler serves: its deadline, headers and identity.
 ///
-/// A handler reads it with [`Context::current`]; nothing is added to the signature of a method. It is
-/// bound to the handler's own task, so read it before spawning others. Cloning is cheap.
+/// A handler reads it with [`Context::current`], so a method's signature does not need it. It is
+/// bound to the handler's own task, so read it before spawning other tasks. Cloning is cheap.
 ///
 /// ```
 /// # use rpc_core::{Context, Rpc};
@@ -39,7 +39,7 @@ pub struct Context {
 pub(crate) struct CallInfo {
     pub(crate) method: Cow<'static, str>,
     pub(crate) correlation_id: Option<CorrelationId>,
-    /// The id as text, once somebody has asked for it.
+    /// The id as text, made on first use.
     pub(crate) id_text: OnceLock<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
@@ -52,8 +52,9 @@ tokio::task_local! {
 }
 
 impl Context {
-    /// The context of the call that this task serves. Outside of a handler it is empty: no deadline, no
-    /// headers, no ids; so a service can also be called directly, as in a unit test.
+    /// The context of the call that this task serves. Outside of a handler it is empty: it has no
+    /// deadline, no headers and no ids. So a service can also be called directly, for example in a
+    /// unit test.
     #[must_use]
     pub fn current() -> Self {
         CURRENT.try_with(Self::clone).unwrap_or_default()
@@ -65,21 +66,21 @@ impl Context {
         &self.call.method
     }
 
-    /// The deadline of the call. The handler is dropped then, and calls made inside it end by then.
-    /// `None` if the caller set no limit, as aio-pika does by default.
+    /// The deadline of the call. At the deadline the handler is dropped, and calls made inside it
+    /// end by then. `None` if the caller set no limit, which is aio-pika's default.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.call.deadline
     }
 
-    /// How much time is left until the deadline; zero if it has passed.
+    /// The time left until the deadline; zero if it has passed.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let deadline = self.call.deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// The headers of the call, without those that say who its caller is and how long it may take.
+    /// The headers of the call, without those that identify the caller and set the time limit.
     #[must_use]
     pub fn headers(&self) -> &BTreeMap<String, Value> {
         &self.call.headers
@@ -91,27 +92,27 @@ impl Context {
         self.call.headers.get(name)
     }
 
-    /// The id that ties the reply to the call; fit for logs.
+    /// The id that ties the reply to the call. It is suitable for logs.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
         let id = self.call.correlation_id.as_ref()?;
         Some(self.call.id_text.get_or_init(|| id.to_string()))
     }
 
-    /// Whether the call was delivered to a server before, which may have run it. Only idempotent methods
-    /// see `true`.
+    /// Whether the call was delivered to a server before, and may have run there. Only idempotent
+    /// methods ever see `true`.
     #[must_use]
     pub fn redelivered(&self) -> bool {
         self.call.redelivered
     }
 
-    /// The caller's user name as the broker verified it, if the caller sent it.
+    /// The caller's user name, verified by the broker, if the caller sent it.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.call.user_id.as_deref()
     }
 
-    /// The deadline of the call that this task serves.
+    /// The deadline of the call that this task serves, if any.
     pub(crate) fn current_deadline() -> Option<Instant> {
         CURRENT.try_with(Self::deadline).ok().flatten()
     }

@@ -1,4 +1,4 @@
-//! What a service is, as data: for documentation, discovery and other tools.
+//! Descriptions of services as data, for documentation, discovery and other tools.
 
 use crate::contract::call_options::CallOptions;
 use crate::wire::queue_options::QueueOptions;
@@ -33,7 +33,7 @@ use crate::wire::queue_options::QueueOptions;
 pub struct ServiceDescriptor {
     /// The name of the trait, or the one given by `name = ".."`.
     pub name: &'static str,
-    /// The documentation of the trait, without the indentation of its comment.
+    /// The documentation of the trait, without the comment's indentation.
     pub docs: &'static str,
     /// The methods in the order of the trait.
     pub methods: &'static [MethodDescriptor],
@@ -43,20 +43,20 @@ pub struct ServiceDescriptor {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MethodDescriptor {
-    /// The name on the wire, which is that of its queue, without the prefix of an
+    /// The name on the wire, which is also the name of its queue, without the prefix of an
     /// [`Rpc`](crate::Rpc::with_prefix).
     pub name: &'static str,
     /// The documentation of the method.
     pub docs: &'static str,
     /// The arguments in the order of the signature.
     pub arguments: &'static [ArgumentDescriptor],
-    /// The type that is returned, as it is written; `()` for nothing.
+    /// The returned type, as written in the source; `()` if the method returns nothing.
     pub returns: &'static str,
-    /// How its calls are made where they say nothing else.
+    /// The options of its calls, unless a call sets its own.
     pub options: CallOptions,
-    /// How many of its calls a server runs at a time; `None` is the default.
+    /// How many of its calls a server runs at a time; `None` means the default.
     pub concurrency: Option<u16>,
-    /// How its queue is declared; `None` is the default.
+    /// How its queue is declared; `None` means the default.
     pub queue: Option<fn() -> QueueOptions>,
 }
 
@@ -66,12 +66,13 @@ pub struct MethodDescriptor {
 pub struct ArgumentDescriptor {
     /// The name on the wire.
     pub name: &'static str,
-    /// The type, as it is written.
+    /// The type, as written in the source.
     pub ty: &'static str,
     /// The documentation of the argument: a comment before it in the signature.
     pub docs: &'static str,
-    /// Whether it may be left out: it is an `Option`, or has a default.
+    /// Whether it may be omitted, because it is an `Option` or has a default.
     pub optional: bool,
-    /// Whether it is not one argument, but has those that the others leave over (serde's `flatten`).
+    /// Whether it is not a single argument but collects all arguments that have no other place
+    /// (serde's `flatten`).
     pub flattened: bool,
 }

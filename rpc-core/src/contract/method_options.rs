@@ -1,4 +1,4 @@
-//! How a method is served, and the limits of time.
+//! How a method is served, and the longest time limit.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::wire::queue_options::QueueOptions;
 /// How one method is served.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MethodOptions {
-    /// Whether a call that may have run already may run again.
+    /// Whether a call that may already have run may run again.
     pub(crate) idempotent: bool,
-    /// How many calls of the method one server runs at a time; also its prefetch.
+    /// How many calls of the method one server runs at a time. Also the consumer's prefetch.
     pub(crate) concurrency: u16,
     pub(crate) queue: QueueOptions,
-    /// The queue that keeps calls which no server survives.
+    /// The queue for poison and unreadable calls.
     pub(crate) dead_letters: Option<String>,
 }
 
@@ -27,8 +27,8 @@ impl Default for MethodOptions {
     }
 }
 
-/// RabbitMQ's documentation finds a prefetch of 100 to 300 best for fast handlers.
+/// RabbitMQ's documentation recommends a prefetch of 100 to 300 for fast handlers.
 pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;
 
-/// Time limits and grace periods of a year and more count as this one, which no timer overflows on.
+/// Time limits and grace periods are capped at this year, which no timer overflows on.
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

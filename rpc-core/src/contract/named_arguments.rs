@@ -11,7 +11,7 @@ use crate::error::shorten::shorten;
 use crate::wire::codec::{check_object, malformed, path_to_error, words};
 use crate::wire::fault::{Fault, kind};
 
-/// Finds the arguments of a method in the body of a call, without reading what they are.
+/// Finds the arguments of a method in the body of a call, without decoding their values.
 pub(crate) fn split_args<'a>(
     body: &'a [u8],
     arguments: &[ArgumentDescriptor],
@@ -29,7 +29,8 @@ pub(crate) fn split_args<'a>(
     })
 }
 
-/// Reads one argument. One that is absent is `None` to an `Option`, and an error to other types.
+/// Decodes one argument. An absent argument is `None` for an `Option`, and an error for other
+/// types.
 pub(crate) fn decode_argument<T: DeserializeOwned>(
     name: &str,
     value: Option<&RawValue>,
@@ -51,7 +52,7 @@ pub(crate) fn decode_argument<T: DeserializeOwned>(
     })
 }
 
-/// Reads an object into the values of these arguments.
+/// Splits an object into the values of these arguments, in their order.
 struct Split<'s>(&'s [ArgumentDescriptor]);
 
 impl<'de> Visitor<'de> for Split<'_> {
@@ -67,7 +68,7 @@ impl<'de> Visitor<'de> for Split<'_> {
             if values[index].replace(map.next_value()?).is_some() {
                 let name = self.0[index].name;
                 return Err(M::Error::custom(format!(
-                    "the argument `{name}` is there twice"
+                    "the argument `{name}` is given twice"
                 )));
             }
         }
@@ -75,7 +76,7 @@ impl<'de> Visitor<'de> for Split<'_> {
     }
 }
 
-/// Reads a name as the place of the argument of that name.
+/// Reads a name as the index of the argument with that name.
 struct IndexOf<'s>(&'s [ArgumentDescriptor]);
 
 impl<'de> DeserializeSeed<'de> for IndexOf<'_> {
@@ -111,7 +112,7 @@ impl Visitor<'_> for IndexOf<'_> {
     }
 }
 
-/// Stands for an argument that is not there.
+/// Stands for an absent argument.
 struct Absent;
 
 impl<'de> Deserializer<'de> for Absent {
@@ -139,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// serde quotes what it did not expect.
+    /// serde's messages quote the unexpected value.
     #[test]
     fn no_error_grows_with_what_a_peer_sent() {
         let long = "é".repeat(100_000);

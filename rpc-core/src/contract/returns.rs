@@ -1,6 +1,6 @@
-//! What generated methods return, on both sides.
+//! The results of generated methods: how they are encoded and decoded.
 //!
-//! As with arguments, generated code names the types once on either side, in [`value`], [`result`] or
+//! As with arguments, generated code names the types once on each side, in [`value`], [`result`] or
 //! [`alias`].
 
 use std::any::type_name;
@@ -15,10 +15,10 @@ use crate::error::rpc_error::RpcError;
 use crate::wire::codec;
 use crate::wire::fault::{Answer, Fault, kind};
 
-/// Makes the end of a call of what came back.
+/// Turns the answer to a call into the call's outcome.
 pub(crate) type Finish<T, Err> = fn(Cow<'static, str>, Result<Answer, RpcError>) -> Result<T, Err>;
 
-/// What can be returned.
+/// A type that a method can return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel as the result of a method",
     label = "a result is `Serialize + DeserializeOwned`",
@@ -29,7 +29,7 @@ pub trait Returned: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Returned for T {}
 
-/// What can be the error of a method.
+/// A type that can be the error of a method.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel as the error of a method",
     label = "an error is `Serialize + DeserializeOwned + Display`",
@@ -41,13 +41,14 @@ pub trait ReturnedError: Serialize + DeserializeOwned + fmt::Display {}
 #[diagnostic::do_not_recommend]
 impl<E: Serialize + DeserializeOwned + fmt::Display> ReturnedError for E {}
 
-/// How an output of the type `O` travels; its caller gets a `Result<T, Err>`. No type has a bound.
+/// How an output of type `O` travels. The caller gets a `Result<T, Err>`. None of these types has a
+/// bound.
 pub struct Returns<O, T, Err> {
     pub(crate) encode: EncodeOutput<O>,
     pub(crate) finish: Finish<T, Err>,
 }
 
-/// Makes the body of a result of what a method returned.
+/// Encodes the output of a method into the body of a reply.
 pub type EncodeOutput<O> = fn(&O) -> Result<Vec<u8>, OutputFault>;
 
 /// An error on its way to the caller.
@@ -63,7 +64,7 @@ pub fn value<T: Returned>() -> Returns<T, T, RpcError> {
     }
 }
 
-/// A method that returns a `Result`; its error reaches the caller as the value it is.
+/// A method that returns a `Result`. The caller gets its error as a value of the same type.
 #[must_use]
 pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallError<E>> {
     Returns {
@@ -75,7 +76,8 @@ pub fn result<T: Returned, E: ReturnedError>() -> Returns<Result<T, E>, T, CallE
     }
 }
 
-/// The same for a `Result` behind an alias, such as `io::Result<T>`, that does not show both types.
+/// The same as [`result`], for a `Result` behind an alias that does not show both types, such as
+/// `io::Result<T>`.
 #[must_use]
 pub fn alias<R>() -> Returns<R, R::Ok, CallError<R::Err>>
 where
@@ -96,7 +98,7 @@ impl<O, T, Err> fmt::Debug for Returns<O, T, Err> {
     }
 }
 
-/// The two types of a `Result`, also of one behind an alias such as `io::Result<T>`.
+/// The two types of a `Result`, which may be behind an alias such as `io::Result<T>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result`, but is no `core::result::Result`",
     label = "give this type another name, or return a `Result<T, E>`"
@@ -120,7 +122,7 @@ impl<T, E> ResultParts for Result<T, E> {
     }
 }
 
-/// `Self` is `T`; an equality that has words of its own where it does not hold.
+/// Holds if `Self` is `T`. A type equality with an error message of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result`, but is no `core::result::Result`",
     label = "give this type another name, or return a `Result<T, E>`"
@@ -136,7 +138,7 @@ impl<T> Is<T> for T {
     }
 }
 
-/// The end of a method that returns a plain value.
+/// The outcome of a call of a method that returns a plain value.
 pub(crate) fn plain<T: DeserializeOwned>(
     method: Cow<'static, str>,
     answer: Result<Answer, RpcError>,
@@ -149,7 +151,7 @@ pub(crate) fn plain<T: DeserializeOwned>(
     }
 }
 
-/// The end of a method that returns a `Result`.
+/// The outcome of a call of a method that returns a `Result`.
 pub(crate) fn fallible<T, E>(
     method: Cow<'static, str>,
     answer: Result<Answer, RpcError>,
@@ -158,7 +160,8 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned,
 {
-    // Data that is no `E` leaves the remote error as it came: it says more than a decode error would.
+    // If the data does not decode as `E`, the remote error is kept, because it says more than a
+    // decode error would.
     if let Ok(Answer::Fault(fault)) = &answer
         && !fault.kind.starts_with(kind::PREFIX)
         && let Some(data) = &fault.data

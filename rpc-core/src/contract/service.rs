@@ -1,4 +1,4 @@
-//! What a server serves: methods, each a name and a handler from bytes to bytes.
+//! What a server serves: methods, each with a name and a handler from bytes to bytes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,8 +20,9 @@ use crate::wire::queue_options::QueueOptions;
 
 /// A set of methods that [`Rpc::serve`](crate::Rpc::serve) registers together.
 ///
-/// [`rpc_service`](macro@crate::rpc_service) implements it for the server type it generates. Methods that
-/// are known only when a program runs, as those of a gateway, are a `Vec` of [`Method`].
+/// [`rpc_service`](macro@crate::rpc_service) implements it for the server type that it generates.
+/// For methods that are known only at run time, such as those of a gateway, use a `Vec` of
+/// [`Method`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be served: it is no set of methods",
     label = "wrap an implementation of a trait `Bank` in the server of that trait: `BankServer::new(..)`",
@@ -32,7 +33,7 @@ pub trait Service: Send + 'static {
     fn into_methods(self) -> Vec<Method>;
 }
 
-/// One method: its name, which is also that of its queue, and its handler.
+/// One method: its name, which is also the name of its queue, and its handler.
 #[derive(Clone)]
 pub struct Method {
     pub(crate) name: Cow<'static, str>,
@@ -40,25 +41,26 @@ pub struct Method {
     pub(crate) options: MethodOptions,
 }
 
-/// From the body of a call to the body of its result.
+/// Maps the body of a call to the body of its result.
 pub(crate) type Handler =
     Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync>;
 
-/// Starts a method of a trait on the service, and has its output encoded. A plain function and a boxed
-/// future, since closures and futures of types of their own take the compiler far longer.
-pub type Run<S, A, O> = fn(Arc<S>, A, EncodeOutput<O>) -> Running;
+/// Runs a method of a trait on the service and encodes its output. It is a plain function that
+/// returns a boxed future, because closures and futures of distinct types take far longer to
+/// compile.
+pub type Run<S, A, O> = fn(Arc<S>, A, EncodeOutput<O>) -> HandlerFuture;
 
-/// A method that runs: the one box of a call.
-pub struct Running(pub(crate) BoxFuture<'static, Result<Vec<u8>, Fault>>);
+/// The future of a handler: the only boxed future of a call.
+pub struct HandlerFuture(pub(crate) BoxFuture<'static, Result<Vec<u8>, Fault>>);
 
-impl fmt::Debug for Running {
+impl fmt::Debug for HandlerFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").finish_non_exhaustive()
+        f.debug_struct("HandlerFuture").finish_non_exhaustive()
     }
 }
 
 impl Method {
-    /// A method of a trait, with the options that it declares.
+    /// A method of a trait, with the options that the trait declares.
     pub(crate) fn described<S, A, O>(
         service: Arc<S>,
         descriptor: &'static MethodDescriptor,
@@ -91,10 +93,10 @@ impl Method {
         method
     }
 
-    /// A method of this name that a function serves, from its arguments to a `Result`.
+    /// A method of this name, served by a function from its arguments to a `Result`.
     ///
-    /// The arguments are any type that decodes from a JSON object; [`serde_json::Value`] takes all. The
-    /// error reaches the caller as the value it is.
+    /// The argument is any type that decodes from a JSON object; [`serde_json::Value`] accepts
+    /// every object. The error travels to the caller as a value.
     ///
     /// ```
     /// # use rpc_core::{Method, Rpc};
@@ -143,7 +145,8 @@ impl Method {
     }
 }
 
-/// How this method is served, where [`Serve`](crate::Serve) sets it for all methods of a service.
+/// How this method is served. The setters of [`Serve`](crate::Serve) do the same for all methods of
+/// a service.
 impl Method {
     /// Its name, without the prefix of an [`Rpc`](crate::Rpc::with_prefix).
     #[must_use]
@@ -151,21 +154,21 @@ impl Method {
         &self.name
     }
 
-    /// As [`Serve::idempotent`](crate::Serve::idempotent).
+    /// Like [`Serve::idempotent`](crate::Serve::idempotent), for this method.
     #[must_use]
     pub fn idempotent(mut self, idempotent: bool) -> Self {
         self.options.idempotent = idempotent;
         self
     }
 
-    /// As [`Serve::concurrency`](crate::Serve::concurrency).
+    /// Like [`Serve::concurrency`](crate::Serve::concurrency), for this method.
     #[must_use]
     pub fn concurrency(mut self, calls: u16) -> Self {
         self.options.concurrency = calls.max(1);
         self
     }
 
-    /// As [`Serve::queue`](crate::Serve::queue).
+    /// Like [`Serve::queue`](crate::Serve::queue), for this method.
     #[must_use]
     pub fn queue(mut self, options: QueueOptions) -> Self {
         self.options.queue = options;

@@ -1,12 +1,13 @@
-//! The error of a method that can fail by itself.
+//! The error of a call of a method that returns a `Result`.
 
 use thiserror::Error;
 
 use crate::error::kind;
 use crate::error::rpc_error::RpcError;
 
-/// The error of a method that returns `Result<T, E>`: it is the service's, or the call itself failed. There is no third
-/// way, so both variants can be matched to the end.
+/// The error of a call of a method that returns `Result<T, E>`: either the service returned an
+/// error, or the call itself failed. There will be no third variant, so a `match` can be
+/// exhaustive.
 ///
 /// ```
 /// # use rpc_core::{CallError, RpcError};
@@ -21,7 +22,7 @@ use crate::error::rpc_error::RpcError;
 /// ```
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum CallError<E> {
-    /// The error that the service returned, the very value.
+    /// The error value that the service returned.
     #[error("{0}")]
     Service(E),
     /// The call itself failed.
@@ -30,7 +31,7 @@ pub enum CallError<E> {
 }
 
 impl<E> CallError<E> {
-    /// The error that the service returned, if it is one.
+    /// The error that the service returned, if the call itself succeeded.
     #[must_use]
     pub fn service(&self) -> Option<&E> {
         match self {
@@ -48,7 +49,7 @@ impl<E> CallError<E> {
         }
     }
 
-    /// The error that the service returned, the very value.
+    /// The error value that the service returned.
     #[must_use]
     pub fn into_service(self) -> Option<E> {
         match self {
@@ -57,22 +58,22 @@ impl<E> CallError<E> {
         }
     }
 
-    /// Whether the call may have run: it has, if the error is the service's; otherwise see
+    /// Whether the call may have run. It has run if the error is the service's; otherwise see
     /// [`RpcError::may_have_run`].
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         self.rpc().is_none_or(RpcError::may_have_run)
     }
 
-    /// Whether any caller may repeat the call: see [`RpcError::is_retryable`]. Not if the error is the service's, which
-    /// knows best what it means.
+    /// Whether any caller may repeat the call: see [`RpcError::is_retryable`]. `false` if the error
+    /// is the service's, because only the service knows what its error means.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.rpc().is_some_and(RpcError::is_retryable)
     }
 
-    /// The kind of the error, for metrics and the like: that of [`RpcError::kind`], or the name of `E` without its
-    /// module, as it travels for callers without the type.
+    /// The kind of the error, for metrics and the like: [`RpcError::kind`], or the name of `E`
+    /// without its module, which is the kind that untyped callers receive.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
@@ -83,9 +84,9 @@ impl<E> CallError<E> {
 }
 
 impl<E: From<RpcError>> CallError<E> {
-    /// The error of the service, which the call's own error is made into if that is what failed.
+    /// The service's error. If the call itself failed, its error is converted into `E`.
     ///
-    /// It is how a client implements its trait.
+    /// Generated clients use this to implement their trait.
     pub fn flatten(self) -> E {
         match self {
             Self::Service(error) => error,

@@ -1,4 +1,4 @@
-//! The error behind an error.
+//! The underlying error of an error.
 
 use std::error::Error;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 /// The error of another library that made a call, a connection or a server fail.
 ///
-/// It is what [`source`](Error::source) of [`RpcError`](crate::RpcError), [`ConnectError`](crate::ConnectError) and
-/// [`ServeError`](crate::ServeError) gives, so a log of the whole chain shows it. It may be an
-/// [`std::io::Error`], a [`serde_json::Error`], or an error of `rustls` or `lapin`; the last two are for showing
-/// only, since a release of this library may come with another version of them. It holds no password, no key and nothing
-/// of a message.
+/// [`source`](Error::source) of [`RpcError`](crate::RpcError),
+/// [`ConnectError`](crate::ConnectError) and [`ServeError`](crate::ServeError) returns it, so a log
+/// of the whole error chain shows it. It may be an [`std::io::Error`], a [`serde_json::Error`], or
+/// an error of `rustls` or `lapin`. Only display the last two: a release of this library may use
+/// another version of those crates. A cause contains no password, no key and no part of a message.
 ///
-/// It dereferences to the error. Two are equal if they say the same.
+/// It dereferences to the error. Two causes are equal if their texts are equal.
 ///
 /// ```
 /// use std::io;
@@ -27,18 +27,19 @@ use std::sync::Arc;
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 
 impl Cause {
-    /// Keeps an error as a cause.
+    /// Wraps an error as a cause.
     pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
         Self(Arc::new(error))
     }
 
-    /// Shares one that is shared already.
+    /// Wraps an error that is already shared.
     pub(crate) fn shared(error: Arc<impl Error + Send + Sync + 'static>) -> Self {
         Self(error)
     }
 }
 
-/// Not an error itself: `source` gives what is inside, which can then be downcast to its own type.
+/// `Cause` itself does not implement `Error`. `source` returns the error inside, which can be
+/// downcast to its own type.
 impl Deref for Cause {
     type Target = dyn Error + Send + Sync;
 
@@ -59,7 +60,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Its text alone: the parts of a foreign error may be long.
+/// Shows the text only: the fields of another library's error may be long.
 impl fmt::Debug for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cause({})", self.0)

@@ -1,4 +1,4 @@
-//! Every way connecting can fail.
+//! Every way in which connecting can fail.
 
 use thiserror::Error;
 
@@ -6,13 +6,15 @@ use crate::error::cause::Cause;
 
 /// Why there is no connection.
 ///
-/// `reason` says in words what happened. Where another library's error was behind it,
-/// [`source`](std::error::Error::source) gives that. Each variant with fields has a constructor of its name, for tests.
+/// `reason` says in words what happened. If the error of another library caused it,
+/// [`source`](std::error::Error::source) returns that error. Each variant with fields has a
+/// constructor of the same name, for tests.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL is not one of `amqp://`, `amqps://` or `memory://`. A password in it is not shown.
-    #[error("`{url}` is no URL of a broker: {reason}")]
+    /// The URL is not a valid `amqp://`, `amqps://` or `memory://` URL. A password in it is not
+    /// shown.
+    #[error("`{url}` is not the URL of a broker: {reason}")]
     #[non_exhaustive]
     InvalidUrl {
         /// The URL without its password.
@@ -21,7 +23,7 @@ pub enum ConnectError {
         reason: String,
     },
 
-    /// The URL asks for TLS, and this build has none.
+    /// The URL asks for TLS, but this build does not support it.
     #[error("cannot connect to {host}: `amqps` needs the feature `tls` of rpc-core, which is off")]
     #[non_exhaustive]
     TlsDisabled {
@@ -29,12 +31,12 @@ pub enum ConnectError {
         host: String,
     },
 
-    /// The URL is `memory://`, and this build has no such broker.
+    /// The URL is `memory://`, but this build does not include that broker.
     #[error("cannot connect to memory://: it needs the feature `memory` of rpc-core, which is off")]
     MemoryDisabled,
 
-    /// An option of TLS cannot be used: a PEM that holds no certificate or no key, or one that does not fit the
-    /// URL. The key is never shown.
+    /// A TLS option cannot be used: its PEM holds no certificate or no key, or the option does not
+    /// fit the URL. The key is never shown.
     #[error("cannot use `{option}`: {reason}")]
     #[non_exhaustive]
     TlsOptions {
@@ -44,21 +46,22 @@ pub enum ConnectError {
         reason: String,
     },
 
-    /// The host speaks TLS, and one side does not trust the other: its certificate has an issuer that is not
-    /// trusted, is for another host, or has expired; or the broker does not accept ours.
-    #[error("no TLS with {host}: {reason}")]
+    /// The host speaks TLS, but one side does not trust the other. Either its certificate has an
+    /// untrusted issuer, is for another host, or has expired; or the broker does not accept the
+    /// client certificate.
+    #[error("cannot establish TLS with {host}: {reason}")]
     #[non_exhaustive]
     Tls {
         /// Host and port.
         host: String,
         /// What happened, and what to do about it.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// The host cannot be reached, or does not speak what the URL says.
+    /// The host cannot be reached, or does not speak the protocol that the URL names.
     #[error("cannot connect to {host}: {reason}")]
     #[non_exhaustive]
     Unreachable {
@@ -66,7 +69,7 @@ pub enum ConnectError {
         host: String,
         /// What happened.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
@@ -77,18 +80,18 @@ pub enum ConnectError {
     Refused {
         /// Host and port.
         host: String,
-        /// The name that was used to log in; `None` if only the client certificate says it.
+        /// The user name of the login; `None` if only the client certificate contains it.
         user: Option<String>,
         /// The virtual host.
         vhost: String,
         /// The broker's words.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// The connection stands, but what a caller needs on it could not be set up.
+    /// The connection was opened, but the broker refused something that calls need on it.
     #[error("{host} refused to set up {what}: {reason}")]
     #[non_exhaustive]
     Setup {
@@ -98,12 +101,12 @@ pub enum ConnectError {
         what: String,
         /// The broker's words.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// None of several hosts could be used; for each, why.
+    /// None of several hosts could be used. Holds the error of each.
     #[error("no host could be used: {}", each(.0))]
     NoHost(Vec<Self>),
 
@@ -189,7 +192,7 @@ impl ConnectError {
         }
     }
 
-    /// The same, with the error behind it, where the variant keeps one.
+    /// Sets the underlying error, if the variant has a field for it.
     pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
         if let Self::Tls { source, .. }
         | Self::Unreachable { source, .. }

@@ -1,7 +1,7 @@
-//! The kinds of errors that this library makes, as [`RpcError::kind`](crate::RpcError::kind) says them.
+//! The kinds of this library's errors, as [`RpcError::kind`](crate::RpcError::kind) returns them.
 //!
-//! A program maps errors by them, to statuses of HTTP or to names of metrics. All begin with [`PREFIX`], with which no
-//! Rust type and no Python class begins; any other kind is that of a service's own error.
+//! A program maps them to HTTP statuses or metric names. All of them start with [`PREFIX`]. No Rust
+//! type and no Python class has such a name, so any other kind is that of a service's own error.
 //!
 //! | Kind | May the call have run? | What happened |
 //! |---|---|---|
@@ -26,7 +26,8 @@
 //! | [`rpc.TooLarge`](REPLY_TOO_LARGE) | yes | The reply is larger than a message may be. |
 //! | [`rpc.DeadlineExceeded`](DEADLINE_EXCEEDED) | yes | The handler was stopped at the deadline. |
 //!
-//! The last is sent to callers in other languages; one of this library ends as [`TIMEOUT`] then.
+//! `rpc.DeadlineExceeded` is sent to callers in other languages. A caller that uses this library
+//! gets [`TIMEOUT`] instead.
 //!
 //! ```
 //! use rpc_core::{RpcError, kind};
@@ -49,13 +50,13 @@
 
 use std::any::type_name;
 
-/// What all of them begin with.
+/// The prefix of all of this library's kinds.
 pub const PREFIX: &str = "rpc.";
 
 /// The arguments cannot be encoded: [`RpcError::Encode`](crate::RpcError::Encode).
 pub const ENCODE: &str = "rpc.Encode";
-/// The call is larger than a limit of AMQP or of the caller, [`RpcError::TooLarge`](crate::RpcError::TooLarge), or than
-/// its server takes.
+/// The call exceeds a limit of AMQP or of the caller
+/// ([`RpcError::TooLarge`](crate::RpcError::TooLarge)), or is larger than its server accepts.
 pub const CALL_TOO_LARGE: &str = "rpc.CallTooLarge";
 /// There was no connection: [`RpcError::NotConnected`](crate::RpcError::NotConnected).
 pub const NOT_CONNECTED: &str = "rpc.NotConnected";
@@ -65,7 +66,8 @@ pub const BLOCKED: &str = "rpc.Blocked";
 pub const NO_SUCH_METHOD: &str = "rpc.NoSuchMethod";
 /// There are too many calls: [`RpcError::Overloaded`](crate::RpcError::Overloaded).
 pub const OVERLOADED: &str = "rpc.Overloaded";
-/// The deadline passed before a server ran the call: [`RpcError::Expired`](crate::RpcError::Expired).
+/// The deadline passed before a server ran the call:
+/// [`RpcError::Expired`](crate::RpcError::Expired).
 pub const EXPIRED: &str = "rpc.Expired";
 /// A server rejected the call: [`RpcError::Rejected`](crate::RpcError::Rejected).
 pub const REJECTED: &str = "rpc.Rejected";
@@ -85,9 +87,10 @@ pub const CLOSED: &str = "rpc.Closed";
 pub const MALFORMED: &str = "rpc.Malformed";
 /// An argument is unknown, missing or of a wrong type.
 pub const INVALID_ARGUMENTS: &str = "rpc.InvalidArguments";
-/// The handler was stopped at the deadline. Callers of this library get [`RpcError::Timeout`](crate::RpcError::Timeout).
+/// The handler was stopped at the deadline. Callers that use this library get
+/// [`RpcError::Timeout`](crate::RpcError::Timeout).
 pub const DEADLINE_EXCEEDED: &str = "rpc.DeadlineExceeded";
-/// Servers were lost while they ran the call, as many as may be.
+/// Servers were lost while they ran the call, and the limit of such losses is reached.
 pub const POISONED: &str = "rpc.Poisoned";
 /// The handler panicked.
 pub const PANICKED: &str = "rpc.Panicked";
@@ -96,8 +99,8 @@ pub const ENCODE_FAILED: &str = "rpc.EncodeFailed";
 /// The handler ran, and its reply is larger than a message may be.
 pub const REPLY_TOO_LARGE: &str = "rpc.TooLarge";
 
-/// The kind of a service's own error, as it travels: `&bank::Error<u8>` as `Error`, as Python names classes without their
-/// modules.
+/// The kind of a service's own error on the wire: `Error` for `&bank::Error<u8>`. It has no module,
+/// like the class names that Python peers send.
 pub(crate) fn of<E>() -> &'static str {
     short_type_name(type_name::<E>())
 }
@@ -108,7 +111,7 @@ fn short_type_name(full: &str) -> &str {
     name.trim_start_matches('&')
 }
 
-/// Whether an error of that kind which a server answered with says that its handler was not started.
+/// Whether an error of this kind from a server means that the handler was not started.
 pub(crate) fn is_refusal(kind: &str) -> bool {
     matches!(kind, MALFORMED | CALL_TOO_LARGE | INVALID_ARGUMENTS)
 }
@@ -124,7 +127,7 @@ mod tests {
 
     const SOURCE: &str = include_str!("kind.rs");
 
-    /// Those that only a server says.
+    /// The kinds that only a server sends.
     const ANSWERED: [&str; 7] = [
         MALFORMED,
         INVALID_ARGUMENTS,
@@ -135,7 +138,7 @@ mod tests {
         REPLY_TOO_LARGE,
     ];
 
-    /// The values of the public constants, but for the prefix.
+    /// The values of the public constants, without the prefix.
     fn constants() -> BTreeSet<&'static str> {
         let lines = SOURCE.lines().filter(|line| line.starts_with("pub const "));
         let values = lines.map(|line| line.split('"').nth(1).unwrap());

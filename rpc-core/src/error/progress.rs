@@ -1,35 +1,38 @@
-//! How far a call got that was not answered in time.
+//! How far an unanswered call got before its deadline.
 
 use std::fmt;
 
-/// How far a call had got when its time was over, as part of [`RpcError::Timeout`](crate::RpcError::Timeout).
+/// How far a call had got at its deadline. Part of [`RpcError::Timeout`](crate::RpcError::Timeout).
 ///
-/// It is found by one look at the method's queue, which is shared by all calls that end within the same
-/// tenth of a second and never holds an error up: so it is a hint at the place to search, not a proof.
+/// It comes from a single inspection of the method's queue, which all calls that end within the
+/// same tenth of a second share and which never delays an error. So it is a hint about where to
+/// look, not a proof.
 ///
-/// Variants may be added, but not fields, so tests can make each.
+/// Variants may be added in the future, but fields will not, so tests can construct each variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// It was not sent: there was no time left. It did not run.
+    /// The call was not sent, because no time was left. It did not run.
     NotSent,
-    /// Calls wait in its queue, and it may be one of them.
+    /// Calls wait in the method's queue, and this call may be one of them.
     Queued {
         /// How many wait.
         calls: u32,
-        /// How many servers take calls from the queue, each some at a time.
+        /// How many servers consume the queue. Each runs a limited number of calls at a time.
         servers: u32,
     },
-    /// No call waits in its queue, so a server took it.
+    /// No call waits in the method's queue, so a server took this one.
     Taken {
-        /// How many servers take calls from the queue. If none, that which took it is gone.
+        /// How many servers consume the queue. If there are none, the server that took the call is
+        /// gone.
         servers: u32,
     },
-    /// A server ran it, and stopped it at the deadline.
+    /// A server ran the call, and stopped it at the deadline.
     Stopped,
-    /// Its queue is gone, and with it the call, unless a server had taken it.
+    /// The method's queue is gone, and the call with it, unless a server had already taken the
+    /// call.
     NoQueue,
-    /// The broker did not say in time.
+    /// The broker did not answer the inspection in time.
     Unknown,
 }
 

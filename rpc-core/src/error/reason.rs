@@ -1,10 +1,10 @@
-//! Why something failed, on its way to the error that says so.
+//! Why something failed, before it becomes part of an error.
 
 use std::fmt;
 
 use crate::error::cause::Cause;
 
-/// Why something failed: in words, and by the error behind it, if there is one.
+/// Why something failed: in words, with the underlying error if there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reason {
     pub(crate) words: String,
@@ -19,7 +19,7 @@ impl Reason {
         }
     }
 
-    /// The same, of that host.
+    /// The same reason, prefixed with the host.
     pub(crate) fn at(mut self, host: &str) -> Self {
         self.words = format!("{host}: {}", self.words);
         self

@@ -7,28 +7,30 @@ use crate::error::kind;
 
 /// An error that a server answered with.
 ///
-/// A handler's own error has the kind of its type. One that starts with `rpc.` comes from the library: see
-/// [`kind`](mod@crate::kind).
+/// The kind of a handler's own error is the name of its type. A kind that starts with `rpc.` comes
+/// from this library: see [`kind`](mod@crate::kind).
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("`{method}` failed on the server: {kind}: {message}")]
 #[non_exhaustive]
 pub struct RemoteError {
-    // A short box: errors stay below the size at which clippy objects to them in a `Result`.
+    // A `Box<str>` is small enough that errors stay below the size at which clippy objects to them
+    // in a `Result`.
     pub(crate) method: Box<str>,
-    /// The type of the error: the name of a Rust type or a Python class without its module, or a name
-    /// that starts with `rpc.` if the error comes from this library. Empty if the server named none.
+    /// The kind of the error: the name of a Rust type or a Python class without its module, or a
+    /// name that starts with `rpc.` if the error comes from this library. Empty if the server sent
+    /// none.
     pub kind: String,
-    /// The error in words.
+    /// The error's message.
     pub message: String,
     /// The arguments of a Python exception; for a Rust error, its message.
     pub args: Vec<Value>,
-    /// The error as a value, from a Rust server.
+    /// The error as a JSON value, if a Rust server sent it.
     pub data: Option<Value>,
 }
 
 impl RemoteError {
-    /// The error of a server, for tests of what a program does with it. Its arguments are the message alone, and it has
-    /// no value.
+    /// Makes an error as if from a server, to test how a program handles it. Its only argument is
+    /// the message, and it has no value.
     ///
     /// ```
     /// use rpc_core::{RemoteError, RpcError};
@@ -52,14 +54,14 @@ impl RemoteError {
         }
     }
 
-    /// Sets the arguments, as of a Python exception.
+    /// Sets the arguments, like those of a Python exception.
     #[must_use]
     pub fn with_args(mut self, args: impl Into<Vec<Value>>) -> Self {
         self.args = args.into();
         self
     }
 
-    /// Sets the error as a value, as a Rust server sends it.
+    /// Sets the error's value, like that from a Rust server.
     #[must_use]
     pub fn with_data(mut self, data: impl Into<Value>) -> Self {
         self.data = Some(data.into());
@@ -72,8 +74,8 @@ impl RemoteError {
         &self.method
     }
 
-    /// Whether the call may have run, or has: `false` only for errors of the library by which a server says that it did
-    /// not start the handler.
+    /// Whether the call has run or may have run. `false` only for errors of this library with which
+    /// a server says that it did not start the handler.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         !kind::is_refusal(&self.kind)

@@ -1,4 +1,4 @@
-//! Every way a call can end badly, in the order of a call's life.
+//! Every way in which a call can fail, in the order of a call's life.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ pub(crate) mod tests;
 
 /// Why a call has no result.
 ///
-/// The variants stand in the order of a call's life; a call ends in exactly one of them, or in its
-/// result. What most programs ask of an error needs no `match`: [`may_have_run`](Self::may_have_run),
+/// The variants are in the order of a call's life. A call ends with its result or with exactly one
+/// of them. Most programs need no `match`: see [`may_have_run`](Self::may_have_run),
 /// [`is_retryable`](Self::is_retryable), [`is_timeout`](Self::is_timeout) and [`kind`](Self::kind).
 ///
-/// `reason` says in words what happened. Where another library's error was behind it,
-/// [`source`](std::error::Error::source) gives that.
+/// `reason` says in words what happened. If the error of another library caused it,
+/// [`source`](std::error::Error::source) returns that error.
 ///
-/// Each variant has a constructor of its name, for tests of what a program does with it:
+/// Each variant has a constructor of the same name, to test how a program handles it:
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,16 +42,16 @@ pub enum RpcError {
         method: String,
         /// What is wrong.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// Something exceeds a limit of AMQP, or the message size limit. Nothing was sent.
+    /// Part of the call exceeds a limit of AMQP, or the message size limit. Nothing was sent.
     #[error("the {what} of the call of `{method}` is {size} bytes, the limit is {limit}")]
     #[non_exhaustive]
     TooLarge {
-        /// The method that was called; cut where it is itself too long.
+        /// The method that was called; truncated if it is itself too long.
         method: String,
         /// What is too large, such as "body" or "method name".
         what: String,
@@ -61,8 +61,8 @@ pub enum RpcError {
         limit: usize,
     },
 
-    /// There was no connection to the broker until the deadline, or none at the moment of the call with
-    /// [`fail_fast`](crate::RpcBuilder::fail_fast). Nothing was sent.
+    /// There was no connection to the broker until the deadline or, with
+    /// [`fail_fast`](crate::RpcBuilder::fail_fast), at the time of the call. Nothing was sent.
     #[error("cannot call `{method}`: no connection to the broker for {waited:?} ({reason})")]
     #[non_exhaustive]
     NotConnected {
@@ -70,15 +70,15 @@ pub enum RpcError {
         method: String,
         /// How long the call waited for a connection.
         waited: Duration,
-        /// Why there is none.
+        /// Why there is no connection.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// The broker accepted no messages until the deadline, or at the moment of the call with
-    /// [`fail_fast`](crate::RpcBuilder::fail_fast), since it is short of memory or disk. Nothing was sent.
+    /// The broker was short of memory or disk, and so accepted no messages until the deadline or,
+    /// with [`fail_fast`](crate::RpcBuilder::fail_fast), at the time of the call. Nothing was sent.
     #[error("cannot call `{method}`: the broker blocks publishers ({reason})")]
     #[non_exhaustive]
     Blocked {
@@ -88,8 +88,8 @@ pub enum RpcError {
         reason: String,
     },
 
-    /// The broker has no queue of the method's name: no server has registered it there, or its queue is
-    /// gone since. It did not run.
+    /// The broker has no queue with the method's name: no server has registered the method there,
+    /// or its queue has been deleted since. The call did not run.
     #[error(
         "no server has registered `{method}`: the broker has no queue of that name; start a server, or check \
          the name and that both use the same broker (its URL, with the virtual host or the name in memory://)"
@@ -100,26 +100,29 @@ pub enum RpcError {
         method: String,
     },
 
-    /// There are too many calls: the method's queue is full, or this [`Rpc`](crate::Rpc) has as many in flight as
-    /// it may ([`max_in_flight`](crate::RpcBuilder::max_in_flight)). A [confirmed](crate::Call::confirmed) call also ends
-    /// so if too few nodes of a quorum queue run to take it. The call did not run, unless the queue drops
-    /// its oldest calls (the default of `x-overflow`) and a server that had taken this one was lost.
+    /// There are too many calls: the method's queue is full, or this [`Rpc`](crate::Rpc) has
+    /// reached its limit of calls in flight ([`max_in_flight`](crate::RpcBuilder::max_in_flight)).
+    /// A [confirmed](crate::Call::confirmed) call also ends so if too few nodes of a quorum queue
+    /// are running to accept it. The call did not run, unless the queue drops its oldest calls (the
+    /// default of `x-overflow`) and a server that had taken this call was lost.
     #[error("too many calls of `{method}`: {reason}")]
     #[non_exhaustive]
     Overloaded {
         /// The method that was called.
         method: String,
-        /// Whether the call came back from its queue. The broker does not say then whether the queue refused it or
-        /// dropped it later, so it may have run. `false` if it was never in its queue.
+        /// Whether the queue returned the call. The broker does not say whether the queue refused
+        /// the call or dropped it later, so a returned call may have run. `false` if the call never
+        /// reached its queue.
         bounced: bool,
-        /// Which limit was met.
+        /// Which limit was reached.
         reason: String,
     },
 
-    /// The deadline passed while the call waited in the method's queue. It did not run, unless a server
-    /// that had taken it was lost and no other came: the broker does not tell the two apart.
+    /// The deadline passed while the call waited in the method's queue. It did not run, unless a
+    /// server that had taken it was lost and no other server took it: the broker does not
+    /// distinguish the two cases.
     #[error(
-        "the call of `{method}` expired in its queue after {after:?}: {}; or the one that had taken it was lost, in \
+        "the call of `{method}` expired in its queue after {after:?}: {}; or a server that had taken it was lost, in \
          which case it may have run",
         why_not_taken(*.servers, *.waiting)
     )]
@@ -127,17 +130,20 @@ pub enum RpcError {
     Expired {
         /// The method that was called.
         method: String,
-        /// How long the call had to be taken.
+        /// The time within which a server had to take the call.
         after: Duration,
-        /// How many servers take calls of the method; `None` if the broker did not say in time. Found by one look at its
-        /// queue after the call had left it, as for [`Progress`].
+        /// How many servers consume the method's queue; `None` if the broker did not answer in
+        /// time. It comes from a single inspection of the queue after the call had left it, as for
+        /// [`Progress`].
         servers: Option<u32>,
-        /// How many calls waited behind it at that moment.
+        /// How many calls were still waiting in the queue at that moment; `None` if the broker did
+        /// not answer in time.
         waiting: Option<u32>,
     },
 
-    /// A server refused the call. Those of this library do so only if they cannot read its properties. An aio-pika server also does so if it has
-    /// run the call and could not answer.
+    /// A server rejected the call. Servers of this library do so only if they cannot read the
+    /// call's properties. An aio-pika server also does so if it has run the call but could not
+    /// answer.
     #[error("a server rejected the call of `{method}`")]
     #[non_exhaustive]
     Rejected {
@@ -163,19 +169,19 @@ pub enum RpcError {
     ConnectionLost {
         /// The method that was called.
         method: String,
-        /// `false` only if the call cannot have reached the broker, which is reported with
-        /// [`fail_fast`](crate::RpcBuilder::fail_fast) only: otherwise such a call waits for the next
-        /// connection. If `true`, it may have run.
+        /// `true` if the call may have reached the broker, so that it may have run. `false` occurs
+        /// only with [`fail_fast`](crate::RpcBuilder::fail_fast); otherwise an unsent call waits
+        /// for the next connection.
         sent: bool,
         /// Why the connection was lost.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// A server that had taken the call was lost, or lost its connection. The call may have run, and the
-    /// method is not idempotent, so no other server runs it again.
+    /// A server that had taken the call was lost, or lost its connection. The call may have run,
+    /// and because the method is not idempotent, no other server runs it again.
     #[error(
         "`{method}` was interrupted: its server was lost or shut down, so it may have run, and was not run again"
     )]
@@ -189,17 +195,18 @@ pub enum RpcError {
     #[error(transparent)]
     Remote(#[from] RemoteError),
 
-    /// The answer could not be decoded, or is larger than `max_message_size`. A server has taken the call, and most likely run it.
+    /// The answer could not be decoded, or is larger than `max_message_size`. A server has taken
+    /// the call and has most likely run it.
     #[error("cannot decode the answer of `{method}` as {expected}: {reason}")]
     #[non_exhaustive]
     Decode {
         /// The method that was called.
         method: String,
-        /// The type that was expected, or what else.
+        /// The expected type, or another description of what was expected.
         expected: String,
         /// What came instead.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
@@ -235,10 +242,11 @@ impl RpcError {
         }
     }
 
-    /// Whether the call may have run. `false` is certain: no server has started its handler, nor will one. `true` means
-    /// that it has, may have, or may yet.
+    /// Whether the call may have run. `false` is certain: no server has started the handler, and
+    /// none will. `true` means that the call has run, may have run, or may still run.
     ///
-    /// A call of an idempotent method may have been sent several times; `false` then holds for each of them.
+    /// A call of an idempotent method may have been sent several times; `false` then holds for
+    /// every attempt.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
@@ -259,14 +267,15 @@ impl RpcError {
         }
     }
 
-    /// Whether any caller may repeat the call: it certainly did not run, and another attempt may succeed, since what
-    /// stood in the way may pass. That is so of `NotConnected`, `Blocked`, `NoSuchMethod` (a server may start), and of
-    /// `Overloaded`, `Timeout` and `ConnectionLost` where the call did not reach its queue. Wait before each attempt, and
-    /// longer each time.
+    /// Whether any caller may repeat the call: it certainly did not run, and another attempt may
+    /// succeed because the obstacle may be temporary. This holds for `NotConnected`, `Blocked` and
+    /// `NoSuchMethod` (a server may start), and for `Overloaded`, `Timeout` and `ConnectionLost` if
+    /// the call did not reach its queue. Wait before each attempt, and longer each time.
     ///
-    /// A method that is idempotent may be repeated after any other error, too. Within the time limit of a call the
-    /// library does so itself where its connection or its server was lost ([`Call::idempotent`](crate::Call::idempotent));
-    /// what is left to repeat is a call whose time was over.
+    /// A call of an idempotent method may be repeated after any other error too. Within the call's
+    /// time limit, the library itself resends such a call if its connection or its server is lost
+    /// ([`Call::idempotent`](crate::Call::idempotent)). So all that is left to the caller is to
+    /// repeat a call whose time limit has passed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -287,18 +296,19 @@ impl RpcError {
         }
     }
 
-    /// Whether the time limit ended the call while it waited for a server or for its answer: `Timeout` or `Expired`.
+    /// Whether the time limit ended the call while it waited for a server or for an answer:
+    /// `Timeout` or `Expired`.
     ///
-    /// Without a connection, or at a broker that blocks, a call waits until its deadline as well, and ends as
-    /// `NotConnected` or `Blocked`, which name the reason.
+    /// A call without a connection, or at a broker that blocks publishers, also waits until its
+    /// deadline. It then ends with `NotConnected` or `Blocked`, which name the reason.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Expired { .. })
     }
 
-    /// The kind of the error, for metrics, statuses of HTTP and the like: one of the constants of
-    /// [`kind`](mod@crate::kind), or the [`kind`](RemoteError::kind) that a service gave its own error, which is empty
-    /// if it gave none.
+    /// The kind of the error, for metrics, HTTP statuses and the like: one of the constants in
+    /// [`kind`](mod@crate::kind), or the [`kind`](RemoteError::kind) of a service's own error,
+    /// which is empty if the service sent none.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {

@@ -1,4 +1,4 @@
-//! Every way serving can fail.
+//! Every way in which serving can fail.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use thiserror::Error;
 use crate::error::cause::Cause;
 use crate::error::connect::ConnectError;
 
-/// Why a service is not served, or was not served to the end.
+/// Why a service could not be served, or did not shut down in order.
 ///
-/// Each variant with fields has a constructor of its name, for tests.
+/// Each variant with fields has a constructor of the same name, for tests.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -17,8 +17,8 @@ pub enum ServeError {
     #[error("cannot serve: {0}")]
     Connect(#[from] ConnectError),
 
-    /// The broker refused the queue of a method: it exists with other options, or the user may not
-    /// configure or read it.
+    /// The broker refused the queue of a method: the queue exists with other options, or the user
+    /// has no permission to configure or read it.
     #[error("cannot serve `{queue}` on {host}: {reason}{}", advice(.reason))]
     #[non_exhaustive]
     Queue {
@@ -28,16 +28,16 @@ pub enum ServeError {
         host: String,
         /// The broker's words.
         reason: String,
-        /// The error behind it, if there is one.
+        /// The underlying error, if there is one.
         #[source]
         source: Option<Cause>,
     },
 
-    /// A method's name is empty, longer than an AMQP short string, or one that RabbitMQ keeps to itself.
+    /// A method's name is empty, longer than an AMQP short string, or reserved by RabbitMQ.
     #[error("cannot serve `{method}`: {reason}")]
     #[non_exhaustive]
     MethodName {
-        /// The name; cut where it is too long.
+        /// The name; truncated if it is too long.
         method: String,
         /// What is wrong with it.
         reason: String,
@@ -53,7 +53,7 @@ pub enum ServeError {
         reason: String,
     },
 
-    /// This [`Rpc`](crate::Rpc) serves the method already.
+    /// This [`Rpc`](crate::Rpc) already serves the method.
     #[error("`{method}` is already registered on this Rpc")]
     #[non_exhaustive]
     AlreadyRegistered {
@@ -61,7 +61,8 @@ pub enum ServeError {
         method: String,
     },
 
-    /// The grace period of a shutdown ended before the running calls did; they were dropped.
+    /// The grace period of a shutdown ended before the running calls had ended, so they were
+    /// dropped.
     #[error("shutdown dropped {unfinished} running calls after {grace:?}")]
     #[non_exhaustive]
     GraceExceeded {
@@ -120,7 +121,7 @@ impl ServeError {
         Self::GraceExceeded { unfinished, grace }
     }
 
-    /// The same, with the error behind it, where the variant keeps one.
+    /// Sets the underlying error, if the variant has a field for it.
     pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
         if let Self::Queue { source, .. } = &mut self {
             *source = cause;
@@ -129,7 +130,7 @@ impl ServeError {
     }
 }
 
-/// What to do about the broker's most common refusals.
+/// What to do about the broker's most common refusal.
 fn advice(reason: &str) -> &'static str {
     if reason.starts_with("PRECONDITION_FAILED") {
         " (all servers of a method declare its queue alike: set the same `QueueOptions`, or delete the queue)"

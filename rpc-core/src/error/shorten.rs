@@ -1,6 +1,6 @@
-//! Words for messages, cut so that no error grows with what somebody passed.
+//! Truncates texts for error messages, so that no error grows with its input.
 
-/// A name for a message, cut so that no error grows with what a caller passed.
+/// Truncates a name for a message, so that no error grows with what a caller passed.
 pub(crate) fn shorten(name: &str) -> String {
     const KEEP: usize = 64;
     match name.char_indices().nth(KEEP) {
@@ -9,7 +9,8 @@ pub(crate) fn shorten(name: &str) -> String {
     }
 }
 
-/// Words that quote what a peer sent, cut in the middle: what was expected stands at their end.
+/// Truncates a text that quotes what a peer sent. It is cut in the middle, because what was
+/// expected stands at its end.
 pub(crate) fn shorten_words(words: &str) -> String {
     const KEEP: usize = 200;
     let start = words.char_indices().nth(KEEP);

@@ -1,13 +1,14 @@
-//! Whether and how calls travel together.
+//! Whether and how calls are sent in batches.
 
 use std::time::Duration;
 
-/// Whether and how calls travel together: set by [`RpcBuilder::batching`](crate::RpcBuilder::batching).
+/// Whether and how calls are sent in batches. Set with
+/// [`RpcBuilder::batching`](crate::RpcBuilder::batching).
 ///
-/// Calls of one method that wait at the same time travel as one message where a server of the method takes
-/// such batches, which every server of this library does for methods that answer fast. A call that is alone
-/// is not delayed, and travels as a message of its own. What a call does, and how it ends, is the same
-/// either way; so is what peers in other languages see.
+/// Calls of one method that wait at the same time are sent as one message if a server of the method
+/// consumes batches. Every server of this library does so for methods that answer fast. A lone call
+/// is not delayed and is sent as a message of its own. Batching changes neither what a call does
+/// nor how it ends, and peers in other languages see no difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Batching {
@@ -21,13 +22,13 @@ pub struct Batching {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Off,
-    /// When several wait, and a server said that it takes batches.
+    /// If several calls wait, and a server has announced that it consumes batches.
     Auto,
     Always,
 }
 
 impl Batching {
-    /// No call travels with another, and servers take no batches.
+    /// Turns batching off: each call is a message of its own, and servers consume no batches.
     pub fn off() -> Self {
         Self {
             mode: Mode::Off,
@@ -35,8 +36,8 @@ impl Batching {
         }
     }
 
-    /// Each call travels in a batch, even a lone one, whether or not a server is known that takes it. For
-    /// tests of that way; it gains nothing.
+    /// Sends each call in a batch, even a lone one, whether or not a server is known to consume
+    /// batches. This is for tests of batches; it gains nothing.
     #[doc(hidden)]
     pub fn always() -> Self {
         Self {
@@ -45,7 +46,7 @@ impl Batching {
         }
     }
 
-    /// Sets how many calls may travel together, 1,024 at most. 0 counts as 1.
+    /// Sets how many calls a batch may hold, 1,024 at most. 0 counts as 1.
     ///
     /// Defaults to 256.
     pub fn max_calls(mut self, calls: usize) -> Self {
@@ -53,8 +54,8 @@ impl Batching {
         self
     }
 
-    /// Sets how many bytes the arguments of calls that travel together may have in all, and likewise their
-    /// results. A call with more than a quarter of it travels alone.
+    /// Sets how many bytes of arguments a batch of calls may hold in total, and how many bytes of
+    /// results a batch of replies. A call whose arguments exceed a quarter of this is sent alone.
     ///
     /// Defaults to 64 KiB.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
@@ -62,8 +63,8 @@ impl Batching {
         self
     }
 
-    /// Sets how long a call may wait for others while some are on their way. The timer counts in whole
-    /// milliseconds, and may be one late.
+    /// Sets how long a call may wait for others while earlier calls are in flight. The timer counts
+    /// in whole milliseconds, and may be one millisecond late.
     ///
     /// Defaults to 1 ms.
     pub fn max_delay(mut self, delay: Duration) -> Self {
@@ -85,5 +86,6 @@ impl Default for Batching {
 
 const MOST_CALLS: usize = 1024;
 
-/// Calls that wait are bounded by those in flight, not by time; still, nobody means more than this.
+/// The limit of calls in flight bounds how many wait, so this is not needed for that. A longer
+/// delay can only be a mistake.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);

@@ -11,17 +11,17 @@ use crate::error::remote::RemoteError;
 
 pub(crate) use crate::error::kind;
 
-/// An error on its way from a server to a caller.
+/// An error that a server sends to a caller.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) kind: Cow<'static, str>,
     pub(crate) message: String,
     pub(crate) args: Vec<Value>,
-    /// The error as a value; only Rust servers send it.
+    /// The error as a JSON value. Only Rust servers send it.
     pub(crate) data: Option<Value>,
 }
 
-/// What a server answered.
+/// A server's answer to a call.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The body of a result.
@@ -30,7 +30,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Whether the handler was started, as far as this tells.
+    /// Whether the handler may have been started, judging by this answer alone.
     pub(crate) fn may_have_run(&self) -> bool {
         match self {
             Self::Value(_) => true,
@@ -50,8 +50,9 @@ impl Fault {
         }
     }
 
-    /// The error that a service returned. Its value travels whole, so that a Rust caller gets it back;
-    /// one that JSON cannot hold still arrives by its name and its words.
+    /// The error that a service returned. The whole value travels, so that a Rust caller gets it
+    /// back. If JSON cannot represent the value, the error still arrives with its type name and its
+    /// message.
     pub(crate) fn service<E: Serialize + Display>(error: &E) -> Self {
         let message = error.to_string();
         Self {
@@ -74,15 +75,15 @@ impl Fault {
         json!({ "error": error }).to_string().into_bytes()
     }
 
-    /// Reads any JSON value as an error. aio-pika sends a plain string where a result could not be
-    /// encoded; foreign peers may send anything.
+    /// Reads any JSON value as an error. aio-pika sends a plain string if it could not encode a
+    /// result, and other peers may send anything.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         let body: Value = serde_json::from_slice(body)?;
         let error = body.get("error").unwrap_or(&body);
-        let text = |key| error.get(key).map(words);
+        let text = |key| error.get(key).map(text_of);
         Ok(Self {
             kind: text("type").unwrap_or_default().into(),
-            message: text("message").unwrap_or_else(|| words(error)),
+            message: text("message").unwrap_or_else(|| text_of(error)),
             args: match error.get("args") {
                 Some(Value::Array(args)) => args.clone(),
                 _ => Vec::new(),
@@ -98,8 +99,8 @@ impl Fault {
     }
 }
 
-/// A string as it is, anything else as JSON.
-fn words(value: &Value) -> String {
+/// A string without quotes, anything else as JSON.
+fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

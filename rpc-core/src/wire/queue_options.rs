@@ -7,11 +7,11 @@ use serde_json::Value;
 /// How the queue of a method is declared.
 ///
 /// All servers of a method, in whatever language, must declare its queue alike: RabbitMQ refuses a
-/// declaration that differs from the queue that exists (406 PRECONDITION_FAILED). A queue that was
-/// registered by aio-pika with its defaults is `QueueOptions::default().durable(false)`.
+/// declaration that differs from the existing queue (406 PRECONDITION_FAILED). A queue that
+/// aio-pika registers with its defaults is `QueueOptions::default().durable(false)`.
 ///
-/// The argument `x-dead-letter-exchange: rpc.dlx` is always there; it brings expired and rejected calls
-/// back to their callers.
+/// The argument `x-dead-letter-exchange: rpc.dlx` is always set. It returns expired and rejected
+/// calls to their callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct QueueOptions {
@@ -21,17 +21,19 @@ pub struct QueueOptions {
 }
 
 impl QueueOptions {
-    /// Whether the queue survives a restart of the broker (the calls in it do not, they are transient).
+    /// Sets whether the queue survives a restart of the broker. The calls in it do not, because
+    /// they are transient.
     ///
-    /// Defaults to `true`: queues that are neither durable nor exclusive are a deprecated feature of RabbitMQ
-    /// (`transient_nonexcl_queues`), and a broker may be set to refuse them.
+    /// Defaults to `true`: queues that are neither durable nor exclusive are a deprecated feature
+    /// of RabbitMQ (`transient_nonexcl_queues`), and a broker may be configured to refuse them.
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// Whether the queue goes when its last server leaves. Calls that wait in it, or that the server
-    /// hands back while it shuts down, then vanish without a bounce, so their callers time out.
+    /// Sets whether the broker deletes the queue when its last server leaves. Calls that wait in
+    /// it, or that the server hands back while it shuts down, then vanish and are not returned, so
+    /// their callers time out.
     ///
     /// Defaults to `false`.
     pub fn auto_delete(mut self, auto_delete: bool) -> Self {
@@ -39,18 +41,20 @@ impl QueueOptions {
         self
     }
 
-    /// Makes it a quorum queue: replicated over the nodes of a cluster, so that calls go on when one is lost, as
-    /// long as most are there. It is always durable, and each call costs more.
+    /// Makes this a quorum queue, which is replicated over the nodes of a cluster. Calls still work
+    /// after nodes are lost, as long as a majority remains. A quorum queue is always durable, and
+    /// each call costs more.
     ///
-    /// Such a queue drops calls without a word while it elects a leader, unless they are confirmed. Clients of a
-    /// trait that declares it here have that done; others must ask for it, by
-    /// [`Call::confirmed`](crate::Call::confirmed).
+    /// A quorum queue silently drops unconfirmed calls while it elects a leader. Clients of a trait
+    /// that declares a quorum queue confirm their calls automatically. Other callers must ask for
+    /// it with [`Call::confirmed`](crate::Call::confirmed).
     ///
-    /// RabbitMQ marks more calls as delivered before than servers have had: those that are on their way to a server
-    /// that stops, and some when a node comes back. If their method is not idempotent they end as
-    /// [`RpcError::Interrupted`](crate::RpcError::Interrupted), though they did not run.
+    /// RabbitMQ marks some calls as redelivered although no server has received them: those on
+    /// their way to a server that stops, and some when a node comes back. If their method is not
+    /// idempotent, they end with [`RpcError::Interrupted`](crate::RpcError::Interrupted), although
+    /// they did not run.
     ///
-    /// Servers in other languages must declare it with the argument `x-queue-type: quorum`.
+    /// Servers in other languages must declare the queue with the argument `x-queue-type: quorum`.
     pub fn quorum(mut self) -> Self {
         self.arguments.insert(QUEUE_TYPE.into(), QUORUM.into());
         self.durable = true;
@@ -58,11 +62,14 @@ impl QueueOptions {
         self
     }
 
-    /// Sets how many calls may wait. One more ends as [`RpcError::Overloaded`](crate::RpcError::Overloaded) at
-    /// once: the new one, or in a quorum queue, which cannot refuse it, the oldest.
+    /// Sets how many calls may wait in the queue. When one more arrives, a call ends with
+    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded) at once: the new call, or, in a quorum
+    /// queue, which cannot refuse it, the oldest.
     ///
-    /// It is the arguments `x-max-length` and, unless in a quorum queue, `x-overflow: reject-publish-dlx`.
-    /// Defaults to no limit but that of the broker's memory.
+    /// This sets the argument `x-max-length` and, unless it is a quorum queue, `x-overflow:
+    /// reject-publish-dlx`.
+    ///
+    /// Defaults to no limit except the broker's memory.
     pub fn max_length(mut self, calls: u32) -> Self {
         self.arguments.insert(MAX_LENGTH.into(), calls.into());
         self.choose_overflow();
@@ -73,7 +80,7 @@ impl QueueOptions {
         (self.arguments.get(QUEUE_TYPE)).is_some_and(|value| value == QUORUM)
     }
 
-    /// Whether a full queue sends a new call back to its caller.
+    /// Whether a full queue returns a new call to its caller.
     pub(crate) fn bounces_new(&self) -> bool {
         (self.arguments.get(OVERFLOW)).is_some_and(|value| value == REFUSE_NEW)
     }
@@ -88,7 +95,8 @@ impl QueueOptions {
         }
     }
 
-    /// Adds an argument of the declaration, such as `x-max-length`, `x-max-priority` or `x-queue-type`.
+    /// Sets an argument of the declaration, such as `x-max-length`, `x-max-priority` or
+    /// `x-queue-type`.
     ///
     /// Defaults to none. `x-dead-letter-exchange` cannot be changed; setting it has no effect.
     pub fn argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -102,7 +110,7 @@ const QUORUM: &str = "quorum";
 const MAX_LENGTH: &str = "x-max-length";
 const OVERFLOW: &str = "x-overflow";
 
-/// The new call bounces. Quorum queues do not have it.
+/// A full queue returns the new call. Quorum queues do not support this.
 const REFUSE_NEW: &str = "reject-publish-dlx";
 
 impl Default for QueueOptions {

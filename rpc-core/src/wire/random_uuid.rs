@@ -1,19 +1,19 @@
-//! Ids that nobody can guess.
+//! Unguessable ids.
 
 use std::cell::RefCell;
 
 use uuid::{Builder, Uuid};
 
-/// A UUID of version 4, of the system's random bytes.
+/// A version 4 UUID from the system's random bytes.
 ///
 /// # Panics
-/// If the system has none, which none does that is up.
+/// If the system provides no random bytes, which does not happen once a system has booted.
 pub(crate) fn random_uuid() -> Uuid {
     STOCK.with_borrow_mut(Stock::next)
 }
 
-/// Random bytes that are not used yet. The system is asked for many at a time, since each time costs more than the rest of an
-/// id.
+/// Random bytes that are not used yet. They are requested many at a time, because one system call
+/// costs more than the rest of making an id.
 struct Stock {
     bytes: [u8; SIZE],
     used: usize,
@@ -68,7 +68,8 @@ mod tests {
         assert!(ids.iter().all(|id| id.get_version_num() == 4));
     }
 
-    /// Each bit that is not fixed is set in about half of them: 5,000 of 10,000, with a deviation of 50.
+    /// Each bit that is not fixed is set in about half of the ids: 5,000 of 10,000, with a standard
+    /// deviation of 50.
     #[test]
     fn every_bit_that_is_not_fixed_is_random() {
         let mut set = [0_u32; 128];

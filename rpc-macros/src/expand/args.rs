@@ -1,4 +1,5 @@
-//! The arguments of a method: one by one by name, or as the fields of a struct where serde has a say.
+//! The arguments of a method: one by one, or as the fields of a struct if one has a serde
+//! attribute.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -7,7 +8,7 @@ use super::generics;
 use super::types::{codec, place_of, probe};
 use crate::model::{Arg, Method, Passing, Service, allowances};
 
-/// The arguments of a call, from variables that have their names.
+/// The arguments of a call, taken from variables with the same names.
 pub(super) fn expand_call(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let args = &method.args;
     if has_fields(method) {
@@ -28,7 +29,7 @@ pub(super) fn expand_call(service: &Service<'_>, method: &Method<'_>) -> TokenSt
     quote!(.args([#(#values),*]))
 }
 
-/// How the server decodes the arguments; nothing where there are none.
+/// How the server decodes the arguments; `None` if there are none.
 pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream> {
     if has_fields(method) {
         let fields = expand_fields(service, method, false);
@@ -54,13 +55,15 @@ pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Optio
 fn expand_codec(arg: &Arg<'_>) -> TokenStream {
     match arg.passing {
         Passing::Owned | Passing::Cow(_) => codec("owned", arg.ty),
-        // Named, since what the server lends does not follow from what it owns.
+        // The type is named, because the compiler cannot infer the borrowed type from the owned
+        // one.
         Passing::Lent(ty) => quote_spanned!(place_of(ty)=> __rpc::lent::<#ty>()),
         Passing::LentOption(ty) => quote_spanned!(place_of(ty)=> __rpc::lent_option::<#ty>()),
     }
 }
 
-/// The pattern of decoded arguments, and what the method gets of them.
+/// The pattern that the decoded arguments are bound to, and the expressions that the method is
+/// passed.
 pub(super) fn expand_values(method: &Method<'_>) -> (TokenStream, Vec<TokenStream>) {
     let fields = quote_spanned!(Span::mixed_site()=> args);
     let has_fields = has_fields(method);
@@ -80,7 +83,8 @@ pub(super) fn expand_values(method: &Method<'_>) -> (TokenStream, Vec<TokenStrea
     (pattern, values)
 }
 
-/// Whether serde has a say in how the arguments travel, so that they are the fields of a struct.
+/// Whether an argument has a serde attribute, so that the arguments travel as the fields of a
+/// struct.
 fn has_fields(method: &Method<'_>) -> bool {
     method.args.iter().any(|arg| !arg.serde.is_empty())
 }
@@ -89,7 +93,7 @@ fn has_types(service: &Service<'_>) -> bool {
     service.item.generics.type_params().next().is_some()
 }
 
-/// The struct of the arguments, which the caller encodes or the server decodes.
+/// The struct of the arguments that the caller encodes or the server decodes.
 fn expand_fields(service: &Service<'_>, method: &Method<'_>, encode: bool) -> TokenStream {
     let krate = &service.options.krate;
     let bounds = generics::bounded(service.item, krate);
@@ -100,10 +104,10 @@ fn expand_fields(service: &Service<'_>, method: &Method<'_>, encode: bool) -> To
     } else {
         quote!(Deserialize)
     };
-    // Whatever else there is belongs to the flattened argument.
+    // All unknown fields belong to the flattened argument.
     let flattens = method.args.iter().any(|arg| arg.has_serde("flatten"));
     let strict = (!encode && !flattens).then(|| quote!(, deny_unknown_fields));
-    // serde would guess at bounds; the parameters have all there is to need.
+    // serde would infer bounds, but the parameters already have all that are needed.
     let bound = has_types(service).then(|| quote!(, bound = ""));
     let types = has_types(service).then(|| {
         let phantom = generics::phantom(service.item);

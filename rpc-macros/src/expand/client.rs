@@ -30,7 +30,7 @@ pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     }
 }
 
-/// What it can do.
+/// Its implementations.
 pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
     let krate = &service.options.krate;
@@ -42,7 +42,7 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let (params, _, where_clause) = bounds.split_for_impl();
     let descriptor = descriptor::expand_service(service);
     let docs = format!(" What [`{ident}`](trait@{ident}) declares, as data.");
-    // A method of the trait goes before what has the same name.
+    // A method of the trait takes precedence over the constant or function with the same name.
     let constant = service.unless_method("DESCRIPTOR").map(|cfgs| {
         quote! {
             #[doc = #docs]
@@ -65,7 +65,8 @@ pub(super) fn expand(service: &Service<'_>) -> TokenStream {
         .iter()
         .map(|method| expand_method(service, method));
     quote_spanned! {Span::mixed_site()=>
-        // Without the bounds, which the compiler would take a client that cannot be called not to exist for.
+        // Without the bounds. With them, the compiler would report that a client whose types cannot
+        // travel has no `new`.
         impl<#unbound> #client<#(#names),*> {
             #constant
             #new
@@ -119,7 +120,7 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// What the method does in short, and where its documentation is.
+/// A summary of the method, and a link to its documentation.
 fn expand_docs(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let contract = &service.item.ident;
     let Method { ident, name, .. } = method;

@@ -1,5 +1,5 @@
-//! The client as an implementation of the trait, where each method has an error that a failed call can
-//! become.
+//! The client as an implementation of the trait, if each method's error can be made from a failed
+//! call.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::model::{
     Arg, Asyncness, Method, Returns, Service, allowances, conditions, is_conditional,
 };
 
-/// Nothing, if a method has no error at all, or cannot wait.
+/// `None` if a method returns no error or is not async.
 pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     let failures: Option<Vec<_>> = (service.methods.iter())
         .map(|method| Failure::of(service, method))
@@ -34,7 +34,7 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     let mut distinct = BTreeMap::new();
     for (index, (method, mut failure)) in service.methods.iter().zip(failures).enumerate() {
         if is_conditional(method.attrs) {
-            // A bound cannot have a condition, a type alias can.
+            // A bound cannot have a `cfg`, but a type alias can.
             let alias = format_ident!("__Error{index}");
             aliases.push(expand_alias(service, method, &alias, &failure));
             failure.ty = quote!(#alias<#(#names),*>);
@@ -46,7 +46,7 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
             for<'__a> <#ty as __rpc::Same<'__a>>::Type: #bound
         }
     });
-    // The client has what the trait builds on only if somebody implements it for the client.
+    // The client has the supertraits only if the user implements them for the client.
     let supertraits = generics::supertraits(
         service.item,
         &quote!(for<'__a> <Self as __rpc::Same<'__a>>::Type),
@@ -69,17 +69,17 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     })
 }
 
-/// What has to be able to say that a call failed.
+/// The type that has to be able to say that a call failed.
 struct Failure {
     ty: TokenStream,
     bound: TokenStream,
-    /// A type that is always able to.
+    /// A type that always satisfies the bound.
     fine: TokenStream,
 }
 
 impl Failure {
-    /// The error of a method, or the whole type if it does not show the error; none if there is no error, or no
-    /// future that it could come of.
+    /// The error of a method, or the whole type if that does not show the error. `None` if the
+    /// method returns no error or is not async.
     fn of(service: &Service<'_>, method: &Method<'_>) -> Option<Self> {
         if matches!(method.asyncness, Asyncness::Sync) {
             return None;
@@ -91,7 +91,7 @@ impl Failure {
                 bound: quote!(__rpc::Failure),
                 fine: quote!(__rpc::RpcError),
             }),
-            // A bound on the whole would hide of which types it is the `Result`.
+            // A bound on the whole type would hide which types the `Result` has.
             Returns::Alias(ty) if generics::has_params_of(service.item, ty) => Some(Self {
                 ty: quote!(<#ty as __rpc::ResultParts>::Err),
                 bound: quote!(__rpc::Failure),
@@ -106,7 +106,8 @@ impl Failure {
     }
 }
 
-/// The error of a method that may be absent; then it is one that is always fine.
+/// An alias of the error of a conditional method. If the method is absent, it is a type that always
+/// satisfies the bound.
 fn expand_alias(
     service: &Service<'_>,
     method: &Method<'_>,
@@ -127,7 +128,7 @@ fn expand_alias(
             type #alias = #fine;
         };
     }
-    // An alias has to name each of its parameters, which an error seldom does.
+    // An alias has to use each of its parameters, but an error type seldom does.
     let params = generics::unbound(service.item);
     let phantom = generics::phantom(service.item);
     quote! {
@@ -153,7 +154,7 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
         }
         _ => quote_spanned!(place=> __rpc::flatten),
     };
-    // The client's own, which goes before that of the trait.
+    // The client's inherent method, which takes precedence over the trait's.
     let call = quote_spanned!(Span::mixed_site()=> Self::#ident(self, #(#names),*));
     let body = match method.asyncness {
         Asyncness::Future { ty: future, .. } => {

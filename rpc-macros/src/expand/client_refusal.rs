@@ -1,7 +1,9 @@
-//! An implementation of the trait that the client never gets, for the words of the compiler where it is used as one.
+//! An implementation of the trait whose bound never holds. It exists for the compiler's message if
+//! the client is used as an implementation.
 //!
-//! A note on the trait itself would be less code. But `#[diagnostic::..]` is a path in the user's scope, which may have
-//! a `mod diagnostic`: all such words are those of traits of rpc-core.
+//! A `#[diagnostic::..]` attribute on the trait itself would be less code. But it would be a path
+//! in the user's scope, which may have a `mod diagnostic`. So all custom messages are on traits of
+//! rpc-core.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -9,7 +11,7 @@ use quote::{format_ident, quote, quote_spanned};
 use super::{client, generics, types};
 use crate::model::{Arg, Asyncness, Method, Returns, Service, allowances, conditions};
 
-/// Nothing, if each method is async and has an error, which a failed call may become.
+/// `None` if each method is async and returns an error, which can be made from a failed call.
 pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     let (culprit, bound) = service.methods.iter().find_map(|method| {
         let is_silent = matches!(method.returns, Returns::Nothing | Returns::Value(_));
@@ -28,7 +30,8 @@ pub(super) fn expand(service: &Service<'_>) -> Option<TokenStream> {
     let this = quote!(for<'__a> <Self as __rpc::Same<'__a>>::Type);
     let supertraits = generics::supertraits(service.item, &this);
     let methods = service.methods.iter().filter(|method| !method.has_body);
-    // Its name is in the error. Within a module, since a method and a type of the user may share a name.
+    // The compiler's message shows this name. It is inside a module, because a method and a type of
+    // the user may share a name.
     let module = format_ident!("__culprit");
     let never = quote!(<#module::#culprit as __rpc::#bound<Self>>::never());
     let methods = methods.map(|method| expand_method(method, &never));

@@ -1,4 +1,4 @@
-//! The trait itself: as it was written, but with futures that can be sent between threads.
+//! The trait itself: as the user wrote it, but with futures that are `Send`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -10,7 +10,8 @@ use crate::model::{is_async_trait, is_hidden, is_text};
 pub(super) fn expand(item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
     item.attrs.retain(|attr| !attr.path().is_ident("rpc"));
-    // Futures that `async_trait` is still to box are those of the implementations too.
+    // If `async_trait` has yet to box the futures, it does so in the implementations too, so the
+    // signatures stay.
     let boxed = item.attrs.iter().any(is_async_trait);
     item.colon_token.get_or_insert_default();
     item.supertraits.push(parse_quote!(::core::marker::Send));
@@ -24,11 +25,11 @@ pub(super) fn expand(item: &ItemTrait) -> TokenStream {
             }
         }
     }
-    // It finds types in the signatures of futures that it does not see in those of an `async fn`.
+    // clippy counts types in the signature of a future that it does not count in an `async fn`.
     quote!(#[allow(clippy::type_complexity)] #item)
 }
 
-/// Takes out the attributes that are meant for this crate.
+/// Removes the attributes that are meant for this crate.
 fn forget_options(method: &mut TraitItemFn) {
     method
         .attrs
@@ -41,20 +42,20 @@ fn forget_options(method: &mut TraitItemFn) {
     }
 }
 
-/// Makes of an `async fn` one that says that its future is `Send`; an `async fn` implements it.
+/// Turns an `async fn` into a `fn` whose future is declared `Send`. An `async fn` can implement it.
 fn desugar(method: &mut TraitItemFn) {
     let sig = &mut method.sig;
     sig.asyncness = None;
     let (span, ty) = match &sig.output {
         ReturnType::Default => (sig.ident.span(), quote!(())),
-        // An implementation whose future is not `Send` is told so at this type.
+        // If an implementation's future is not `Send`, the compiler reports it at this type.
         ReturnType::Type(_, ty) => (ty.span(), ty.to_token_stream()),
     };
     sig.output = parse_quote_spanned! {span=>
         -> impl ::core::future::Future<Output = #ty> + ::core::marker::Send
     };
     if let Some(body) = &mut method.default {
-        // Where the compiler speaks of the whole body; as code of the macro, which clippy does not judge.
+        // The span of the whole body, marked as code of a macro, which clippy does not lint.
         let span = Span::mixed_site().located_at(body.brace_token.span.join());
         *body = parse_quote_spanned!(span=> { async move #body });
     }

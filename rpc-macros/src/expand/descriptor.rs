@@ -1,4 +1,4 @@
-//! The service as data: a constant for each method, and one of them all.
+//! The service as data: a constant for each method, and one for the service.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -12,8 +12,8 @@ use crate::model::{
     of_type,
 };
 
-/// The constants of the methods. They are those of a type, since an argument may have any name, and would be
-/// taken for a constant in scope that has the same.
+/// The constants of the methods. They are associated constants of a type, because an argument may
+/// have any name, and a constant in scope with that name would shadow the argument.
 pub(super) fn expand_methods(service: &Service<'_>) -> TokenStream {
     let asks = (service.methods.iter()).any(|method| {
         method.args.iter().any(may_be_option) || unknown_value(service, method).is_some()
@@ -68,7 +68,7 @@ pub(super) fn path_of(method: &Method<'_>) -> TokenStream {
     quote!(__Method::#ident)
 }
 
-/// The type that is returned, as it is written.
+/// The returned type, as written in the source.
 fn expand_returns(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let text = method.returns.ty().map_or_else(|| "()".into(), of_type);
     match unknown_value(service, method) {
@@ -80,8 +80,8 @@ fn expand_returns(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// The type that counts as a value, if the compiler has to see to it that it is no `Result`. The constants have no
-/// parameters, so a type that names one goes by its own name alone.
+/// The type that counts as a value, if the compiler has to check that it is not a `Result`. The
+/// constants are not generic, so a type that mentions a parameter is judged by its name alone.
 fn unknown_value<'a>(service: &Service<'_>, method: &Method<'a>) -> Option<&'a Type> {
     let unknown = method.returns.of_unknown_kind();
     unknown.filter(|ty| !generics::has_params_of(service.item, ty))
@@ -103,7 +103,7 @@ fn expand_args(service: &Service<'_>, method: &Method<'_>) -> Option<TokenStream
     Some(quote!(.args(&__rpc::args([#(#args),*]))))
 }
 
-/// Whether an argument may be left out, or has others in it.
+/// Whether an argument may be omitted, or collects other arguments.
 fn expand_presence(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream> {
     if arg.has_serde("flatten") {
         return Some(quote!(.flattened()));
@@ -111,7 +111,7 @@ fn expand_presence(service: &Service<'_>, arg: &Arg<'_>) -> Option<TokenStream> 
     match arg.optional {
         Optional::No => None,
         Optional::Option => {
-            // The constants have no parameters, and what is in an `Option` makes no difference.
+            // The constants are not generic, and the content of an `Option` makes no difference.
             let known = if generics::has_params_of(service.item, arg.ty) {
                 probe(&arg.option_of_nothing())
             } else {

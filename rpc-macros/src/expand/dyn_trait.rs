@@ -1,7 +1,8 @@
-//! The trait that stands for the service behind `dyn`, for `dyn_trait = DynBank`.
+//! The trait that stands for the service behind `dyn`: `DynBank` for `dyn_trait = DynBank`.
 //!
-//! Futures of types of their own keep a trait from being used as `dyn Bank`. This one has boxed futures. Its methods
-//! have other names, so that where both traits are in scope a call is still one of the service's own.
+//! A trait with unboxed futures cannot be used as `dyn Bank`. The generated trait has boxed
+//! futures. Its methods have other names, so that if both traits are in scope, a call still means a
+//! method of the service's trait.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,7 +12,7 @@ use syn::{Ident, Lifetime, parse_quote};
 use super::{generics, types};
 use crate::model::{Arg, Asyncness, Method, Service, allowances, conditions, shared};
 
-/// The trait; nothing if it was not asked for.
+/// The trait; `None` if it was not asked for.
 pub(super) fn expand_trait(service: &Service<'_>) -> Option<TokenStream> {
     let dyn_trait = service.options.dyn_trait.as_ref()?;
     let item = service.item;
@@ -43,7 +44,8 @@ pub(super) fn expand_trait(service: &Service<'_>) -> Option<TokenStream> {
     })
 }
 
-/// It for all that implement the service's trait, and the service's trait for it.
+/// Implements the generated trait for every implementation of the service's trait, and the
+/// service's trait for the trait object.
 pub(super) fn expand_impls(service: &Service<'_>) -> Option<TokenStream> {
     let dyn_trait = service.options.dyn_trait.as_ref()?;
     let contract = &service.item.ident;
@@ -76,12 +78,13 @@ pub(super) fn expand_impls(service: &Service<'_>) -> Option<TokenStream> {
     })
 }
 
-/// What a method is named there.
+/// The name of a method in the generated trait.
 fn ident_of(method: &Method<'_>) -> Ident {
     format_ident!("__{}", method.ident.unraw())
 }
 
-/// The signature of a method there. One lifetime is enough: what is borrowed may be borrowed for less.
+/// The signature of a method in the generated trait. One lifetime is enough, because all borrows
+/// can be shortened to it.
 fn expand_signature(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let krate = &service.options.krate;
     let ident = ident_of(method);
@@ -114,7 +117,7 @@ fn expand_signature(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// A method of the service's trait for the trait object.
+/// A method of the service's trait, implemented for the trait object.
 fn expand_restored(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let dyn_trait = &service.options.dyn_trait;
     let names = generics::names(service.item);

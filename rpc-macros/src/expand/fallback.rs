@@ -1,4 +1,4 @@
-//! What is emitted where there is a mistake: enough that the mistake is the only error.
+//! The expansion if there is a mistake: enough code that the mistake is the only error.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use syn::{
 use super::{client, contract, generics, server};
 use crate::model::is_conditional;
 
-/// The trait, for those who implement it, and stand-ins for its client and server.
+/// The trait, so that implementations compile, and stand-ins for its client and server.
 pub(super) fn expand(
     mut item: ItemTrait,
     dyn_trait: Option<&Ident>,
@@ -37,8 +37,8 @@ pub(super) fn expand(
             impl<__S: ::core::marker::Send + ::core::marker::Sync, #unbound> #dyn_trait<#(#names),*> for __S {}
         }
     });
-    // An array whose length is an error is a type that the compiler complains about just once: what
-    // is done with it later is taken for right.
+    // The compiler reports an array whose length is an error only once, and accepts every later use
+    // of that type.
     quote! {
         #contract
         #dyn_trait
@@ -49,7 +49,7 @@ pub(super) fn expand(
     }
 }
 
-/// The item that is no trait, and the error.
+/// An item that is not a trait, and the error.
 pub(super) fn not_a_trait(item: &Item) -> TokenStream {
     let message = match item {
         Item::Impl(_) => "`#[rpc_service]` goes on the trait, an implementation needs no attribute",
@@ -59,13 +59,13 @@ pub(super) fn not_a_trait(item: &Item) -> TokenStream {
     quote! { #error #item }
 }
 
-/// An item that the compiler can read, and this crate cannot.
+/// An item that syn cannot parse, but the compiler may.
 pub(super) fn unreadable(item: &TokenStream, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     quote! { #error #item }
 }
 
-/// Takes out what the compiler would refuse by itself.
+/// Removes what the compiler would report as an error too.
 fn repair(item: &mut ItemTrait) {
     item.modifiers.auto_token = None;
     item.supertraits.push(parse_quote!(::core::marker::Sized));
@@ -100,7 +100,8 @@ fn repair_method(method: &mut TraitItemFn) {
     }
 }
 
-/// Declares the lifetimes of arguments that nothing declares: that they have names is the mistake.
+/// Declares undeclared lifetimes of arguments, because the mistake to report is that they have
+/// names.
 fn declare_lifetimes(sig: &mut Signature, of_trait: &Generics) {
     let mut lifetimes = Lifetimes::default();
     for input in &sig.inputs {
@@ -116,7 +117,7 @@ fn declare_lifetimes(sig: &mut Signature, of_trait: &Generics) {
     }
 }
 
-/// The lifetimes that arguments name, and those that it declares in places such as `for<'a> Fn(&'a u8)`.
+/// The lifetimes that arguments name, and those that they declare, such as in `for<'a> Fn(&'a u8)`.
 #[derive(Default)]
 struct Lifetimes {
     named: Vec<Lifetime>,

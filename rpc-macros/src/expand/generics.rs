@@ -1,4 +1,4 @@
-//! The parameters of a trait, as its client and its server have them.
+//! The generic parameters of a trait, as its client and its server have them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -6,13 +6,14 @@ use syn::{
     GenericParam, Generics, Ident, ItemTrait, Path, Type, TypeParam, TypeParamBound, parse_quote,
 };
 
-/// The parameters with their defaults, as a type declares them. Lifetimes are a mistake and left out.
+/// The parameters with their defaults, as a type declares them. Lifetimes are a mistake and are
+/// left out.
 pub(super) fn declared(item: &ItemTrait) -> TokenStream {
     let params = item.generics.params.iter().filter_map(|param| {
         let mut param = param.clone();
         match &mut param {
             GenericParam::Type(param) => {
-                // A type that only holds a handle needs no bounds.
+                // The type needs no bounds, because it only holds a handle.
                 param.bounds.clear();
                 param.colon_token = None;
                 param.attrs.clear();
@@ -25,7 +26,7 @@ pub(super) fn declared(item: &ItemTrait) -> TokenStream {
     quote!(#(#params),*)
 }
 
-/// The same without defaults, as an `impl` of that type starts.
+/// The same without defaults, as the start of an `impl` for that type.
 pub(super) fn unbound(item: &ItemTrait) -> TokenStream {
     let generics = plain(item);
     declared(&ItemTrait {
@@ -34,7 +35,7 @@ pub(super) fn unbound(item: &ItemTrait) -> TokenStream {
     })
 }
 
-/// The parameters with the bounds of the trait, and with what it takes to travel.
+/// The parameters with the trait's bounds and the bound that lets them travel.
 pub(super) fn bounded(item: &ItemTrait, krate: &Path) -> Generics {
     let mut generics = plain(item);
     for param in generics.type_params_mut() {
@@ -46,7 +47,7 @@ pub(super) fn bounded(item: &ItemTrait, krate: &Path) -> Generics {
     generics
 }
 
-/// The parameters with the bounds of the trait alone.
+/// The parameters with the trait's bounds only.
 pub(super) fn plain(item: &ItemTrait) -> Generics {
     let mut generics = item.generics.clone();
     for param in &mut generics.params {
@@ -71,13 +72,13 @@ pub(super) fn names(item: &ItemTrait) -> Vec<&Ident> {
         .collect()
 }
 
-/// A type that has all type parameters and nothing else, for types that have none in their fields.
+/// A `PhantomData` that uses all type parameters, for types whose other fields use none.
 pub(super) fn phantom(item: &ItemTrait) -> TokenStream {
     let types = item.generics.type_params().map(|param| &param.ident);
     quote!(::core::marker::PhantomData<fn() -> (#(#types,)*)>)
 }
 
-/// The traits that the trait builds on, as the bounds of `subject`.
+/// The supertraits, as bounds on `subject`.
 pub(super) fn supertraits(item: &ItemTrait, subject: &TokenStream) -> Option<TokenStream> {
     let is_trait = |bound: &&TypeParamBound| matches!(bound, TypeParamBound::Trait(_));
     let mut traits = item.supertraits.iter().filter(is_trait).peekable();
@@ -85,7 +86,7 @@ pub(super) fn supertraits(item: &ItemTrait, subject: &TokenStream) -> Option<Tok
     Some(quote!(#subject: #(#traits)+*,))
 }
 
-/// Whether a type names a parameter.
+/// Whether a type mentions one of the trait's parameters.
 pub(super) fn has_params_of(item: &ItemTrait, ty: &Type) -> bool {
     names(item)
         .iter()

@@ -1,4 +1,4 @@
-//! Compares expansions with those in `tests/expand`, which are there to be read.
+//! Compares expansions with the readable ones in `tests/expand`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -54,9 +54,10 @@ fn compare(name: &str) {
     );
 }
 
-/// What a method adds to the code besides the trait itself is about 12 lines, so that it can be read: the logic is in
-/// rpc-core. Each method is there once more for `Arc<S>`, and for the client: as the service, or for the words why it is not. It is
-/// twice as much for a struct of serde.
+/// A method adds about 12 lines to the code besides the trait itself, so that the code can be read;
+/// the logic is in rpc-core. Each method appears again for `Arc<S>` and for the client, which
+/// either implements the trait or carries the message why it does not. A struct for serde doubles
+/// the lines.
 #[test]
 fn a_method_adds_few_lines() {
     let most = [
@@ -85,8 +86,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expand")
 }
 
-/// The lines besides the trait itself, as prettyplease breaks them. A signature is one, however it is broken: it is
-/// the user's.
+/// The number of lines besides the trait itself, as prettyplease formats them. A signature counts
+/// as one line however it is broken, because it is the user's.
 fn lines(item: ItemTrait) -> usize {
     let mut file = expand(item);
     file.items.retain(|item| !matches!(item, Item::Trait(_)));

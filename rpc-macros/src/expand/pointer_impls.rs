@@ -1,4 +1,5 @@
-//! The trait for pointers to what implements it: for `Arc<S>`, and for `Box<S>` where that may be a trait object.
+//! Implementations of the trait for pointers to an implementation: for `Arc<S>`, and for `Box<S>`
+//! if there may be trait objects.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -22,7 +23,7 @@ fn expand_impl(service: &Service<'_>, pointer: &TokenStream) -> TokenStream {
         .where_clause
         .iter()
         .flat_map(|clause| &clause.predicates);
-    // A pointer has what the trait builds on only if that was implemented for it.
+    // A pointer has the supertraits only if they are implemented for it.
     let supertraits = generics::supertraits(service.item, &quote!(Self));
     let methods = (service.methods.iter()).map(|method| expand_method(service, method));
     quote_spanned! {Span::mixed_site()=>

@@ -1,4 +1,4 @@
-//! The server: what makes a set of methods of an implementation of the trait.
+//! The server, which turns an implementation of the trait into a set of methods.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -28,7 +28,7 @@ pub(super) fn expand_struct(service: &Service<'_>) -> TokenStream {
     }
 }
 
-/// What it can do.
+/// Its implementations.
 pub(super) fn expand(service: &Service<'_>) -> TokenStream {
     let ItemTrait { vis, ident, .. } = service.item;
     let krate = &service.options.krate;
@@ -90,8 +90,8 @@ pub(super) fn ident_of(service: &Ident) -> Ident {
     format_ident!("{service}Server")
 }
 
-/// The type parameter that stands for the implementation: not one that the parameters of the trait name, be it
-/// as the default of one of them.
+/// The name of the type parameter for the implementation. The trait's parameters must not mention
+/// it, not even in a default.
 fn implementation(service: &Service<'_>) -> Ident {
     let params = &service.item.generics.params;
     let mut ident = format_ident!("S");
@@ -107,7 +107,7 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
     let params = (!names.is_empty()).then(|| quote!(::<#(#names),*>));
     let Method { ident, .. } = method;
     let cfgs = conditions(method.attrs);
-    // The arguments are names here as well.
+    // The arguments' names appear here as well, and a lint may object to them.
     let allows = allowances(method.attrs);
     let constant = descriptor::path_of(method);
     let returns = returns(&method.returns);
@@ -120,7 +120,8 @@ fn expand_method(service: &Service<'_>, method: &Method<'_>) -> TokenStream {
         Asyncness::Async | Asyncness::Future { .. } => Some(quote!(.await)),
         Asyncness::Sync => None,
     };
-    // Where it is no future, or one of another type, is for the user to know.
+    // The user's type is the place of the error if the method returns no future, or a future of
+    // another type.
     let place = (method.returns.ty()).map_or_else(Span::mixed_site, place_of);
     let respond = quote_spanned!(place=> __rpc::respond);
     quote_spanned! {Span::mixed_site()=>

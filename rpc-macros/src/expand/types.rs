@@ -1,4 +1,4 @@
-//! Types of the user as generated code names them, at the places where they were written.
+//! The user's types as generated code names them, with the spans at which the user wrote them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -7,7 +7,7 @@ use syn::{Ident, Type};
 
 use crate::model::{Method, Returns};
 
-/// The type of the call of a method.
+/// The type that a client's method returns.
 pub(super) fn call_type(returns: &Returns<'_>) -> TokenStream {
     match returns {
         Returns::Nothing => quote!(__rpc::Call<()>),
@@ -20,7 +20,7 @@ pub(super) fn call_type(returns: &Returns<'_>) -> TokenStream {
     }
 }
 
-/// How what a method returns travels.
+/// How a method's output travels.
 pub(super) fn returns(returns: &Returns<'_>) -> TokenStream {
     match returns {
         Returns::Nothing => quote!(__rpc::value()),
@@ -32,12 +32,13 @@ pub(super) fn returns(returns: &Returns<'_>) -> TokenStream {
     }
 }
 
-/// How a type travels, by a function that asks of it all that it takes; in the same words on both sides, so that
-/// one that cannot is one error, at the place where it was written.
+/// How a type travels: a call of the function that has all bounds on it. Both sides generate the
+/// same tokens, so that a type that cannot travel causes one error, at the place where it was
+/// written.
 pub(super) fn codec(function: &str, ty: &Type) -> TokenStream {
     let mut words = ty.to_token_stream().into_iter();
     match (words.next(), words.next()) {
-        // The compiler knows the type, and its place is that of its only word.
+        // The compiler infers the type, and the span is that of its only word.
         (Some(TokenTree::Ident(word)), None) => {
             let function = Ident::new(function, word.span());
             quote_spanned!(word.span()=> __rpc::#function())
@@ -49,17 +50,17 @@ pub(super) fn codec(function: &str, ty: &Type) -> TokenStream {
     }
 }
 
-/// The place of a type, for generated code that the compiler may find fault with because of the type.
+/// The span of a type, for generated code that may fail to compile because of the type.
 pub(super) fn place_of(ty: &Type) -> Span {
     Span::mixed_site().located_at(ty.span())
 }
 
-/// What knows whether a type is an `Option` or a `Result`.
+/// The probe that knows whether a type is an `Option` or a `Result`.
 pub(super) fn probe(ty: &Type) -> TokenStream {
     quote_spanned!(place_of(ty)=> __rpc::TypeOf::<#ty>)
 }
 
-/// What a method returns, or its future resolves to.
+/// The type that a method returns, or that its future resolves to.
 pub(super) fn output(method: &Method<'_>) -> TokenStream {
     method
         .returns

@@ -12,8 +12,9 @@ use super::returns::visible;
 use super::{options, travel};
 use crate::mistakes::Mistakes;
 
-/// What serde takes on a field, except for `borrow` and `getter`, which have no sense on an argument, and for
-/// `skip` and its kind: an argument travels.
+/// The serde options that an argument may have. Of serde's options for fields it lacks `borrow` and
+/// `getter`, which make no sense on an argument, and `skip` and its variants, because an argument
+/// must travel.
 const OF_SERDE: [&str; 9] = [
     "alias",
     "bound",
@@ -35,26 +36,26 @@ pub(crate) struct Arg<'a> {
     pub(crate) passing: Passing<'a>,
     /// Whether a caller may leave it out.
     pub(crate) optional: Optional,
-    /// Its attributes of serde.
+    /// Its serde attributes.
     pub(crate) serde: Vec<&'a Attribute>,
     /// Its documentation.
     pub(crate) docs: Vec<&'a Attribute>,
-    /// The names of the options in them.
-    told: Vec<String>,
+    /// The names of the options in its serde attributes.
+    serde_options: Vec<String>,
 }
 
 /// Whether an argument may be left out.
 #[derive(Clone, Copy)]
 pub(crate) enum Optional {
     No,
-    /// If it is an `Option`, as which its type is named.
+    /// If its type, which is named `Option`, really is one.
     Option,
     /// It has a default.
     Default,
 }
 
 impl<'a> Arg<'a> {
-    /// Reads an argument, whose name on the wire is in this case.
+    /// Parses an argument whose name on the wire is in this case.
     pub(super) fn parse(
         input: &'a PatType,
         case: Option<Case>,
@@ -93,12 +94,12 @@ impl<'a> Arg<'a> {
             optional: Optional::No,
             serde,
             docs,
-            told: Vec::new(),
+            serde_options: Vec::new(),
         };
         for attr in arg.serde.clone() {
             arg.read_serde(attr, mistakes);
         }
-        // serde takes a value of `with` for one that has to be there.
+        // With `with`, serde requires the value to be present.
         let with = arg.has_serde("with") || arg.has_serde("deserialize_with");
         if arg.has_serde("default") {
             arg.optional = Optional::Default;
@@ -108,7 +109,8 @@ impl<'a> Arg<'a> {
         Some(arg)
     }
 
-    /// What of an attribute of serde changes how callers see the argument; the values are serde's to judge.
+    /// Reads what a serde attribute changes about how callers see the argument. serde itself checks
+    /// the values.
     fn read_serde(&mut self, attr: &Attribute, mistakes: &mut Mistakes) {
         for meta in options::read_attribute(attr, mistakes) {
             let name = (meta.path().get_ident()).map_or_else(String::new, Ident::to_string);
@@ -117,7 +119,8 @@ impl<'a> Arg<'a> {
                                `default` so that callers may leave it out";
                 mistakes.push(meta.path(), message);
             } else if !OF_SERDE.contains(&&*name) {
-                // Serde reports it too, and the compiler then that serde has done nothing.
+                // serde reports this too. Because serde then generates nothing, the compiler
+                // reports a further error.
                 let message = format!(
                     "of serde an argument takes {} only",
                     options::listed(&OF_SERDE)
@@ -127,7 +130,7 @@ impl<'a> Arg<'a> {
             if name == "rename" {
                 match options::literal(&meta) {
                     Some(Lit::Str(renamed)) => self.name = renamed.value(),
-                    // Of another literal, serde says what it is to be.
+                    // serde reports any other literal.
                     Some(_) => {}
                     None => mistakes.push(
                         &meta,
@@ -136,16 +139,16 @@ impl<'a> Arg<'a> {
                     ),
                 }
             }
-            self.told.push(name);
+            self.serde_options.push(name);
         }
     }
 
-    /// Whether its type has a lifetime that is not named.
+    /// Whether its type has an elided lifetime.
     pub(crate) fn has_lifetime(&self) -> bool {
         !matches!(self.passing, Passing::Owned)
     }
 
-    /// The type with nothing in its `Option`.
+    /// The type with `()` as the content of its `Option`.
     pub(crate) fn option_of_nothing(&self) -> Type {
         let mut ty = visible(self.ty).clone();
         if let Type::Path(path) = &mut ty
@@ -161,19 +164,19 @@ impl<'a> Arg<'a> {
         option_of(self.ty).is_some()
     }
 
-    /// Whether an attribute of serde has this option.
+    /// Whether a serde attribute has this option.
     pub(crate) fn has_serde(&self, option: &str) -> bool {
-        self.told.iter().any(|told| told == option)
+        self.serde_options.iter().any(|own| own == option)
     }
 
-    /// Whether `None` is left out, unless serde is told otherwise.
+    /// Whether `None` is omitted from the body of a call. serde attributes may change this.
     pub(crate) fn leaves_out_none(&self) -> bool {
-        let told = ["flatten", "serialize_with", "skip_serializing_if", "with"];
-        self.is_option() && !told.iter().any(|option| self.has_serde(option))
+        let overrides = ["flatten", "serialize_with", "skip_serializing_if", "with"];
+        self.is_option() && !overrides.iter().any(|option| self.has_serde(option))
     }
 
-    /// Checks that the type means the same on both sides, and, where its lifetimes are named, that it shows all
-    /// that it has.
+    /// Checks that the type means the same on both sides. If generated code names its lifetimes,
+    /// also checks that it shows all of them.
     pub(super) fn check_type(&self, names_lifetimes: bool, mistakes: &mut Mistakes) {
         if names_lifetimes && may_be_cow(self.ty) {
             let message = "beside arguments with attributes of serde, and with `dyn_trait`, a `Cow` shows that it \
@@ -188,7 +191,8 @@ impl<'a> Arg<'a> {
         }
     }
 
-    /// The type that the server decodes, and lends to the method if that borrows.
+    /// The type that the server decodes, and from which it lends to the method if the method
+    /// borrows.
     pub(crate) fn owned(&self) -> TokenStream {
         match self.passing {
             Passing::Owned => self.ty.to_token_stream(),
@@ -198,7 +202,7 @@ impl<'a> Arg<'a> {
         }
     }
 
-    /// The type with a named lifetime, if it borrows.
+    /// The type with this lifetime, if it borrows.
     pub(crate) fn with_lifetime(&self, lifetime: &TokenStream) -> TokenStream {
         match self.passing {
             Passing::Owned => self.ty.to_token_stream(),
@@ -208,7 +212,7 @@ impl<'a> Arg<'a> {
         }
     }
 
-    /// The value that the method gets of one that was decoded.
+    /// The expression that the method is passed, made from the decoded value.
     pub(crate) fn pass(&self, value: TokenStream) -> TokenStream {
         match self.passing {
             Passing::Owned | Passing::Cow(_) => value,

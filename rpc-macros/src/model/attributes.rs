@@ -1,13 +1,13 @@
-//! Those attributes that what is generated has from what it is generated from.
+//! The attributes that generated items copy from the user's items.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token, parse_quote};
 
-/// An attribute, or one of those that a `cfg_attr` holds.
+/// An attribute, or one of the attributes in a `cfg_attr`.
 struct Single {
-    /// The predicates of the `cfg_attr` that hold it.
+    /// The predicates of the `cfg_attr`s around it.
     predicates: Vec<TokenStream>,
     meta: Meta,
 }
@@ -17,12 +17,12 @@ impl Single {
         self.meta.path().is_ident(name)
     }
 
-    /// As an attribute of its own.
+    /// Converts it to an attribute.
     fn into_attribute(self) -> Attribute {
         let Self { predicates, meta } = self;
         match &meta {
             _ if predicates.is_empty() => parse_quote!(#[#meta]),
-            // Attributes that others are made of ask for all conditions in one form.
+            // Callers that build further attributes from conditions expect each to be a `cfg`.
             Meta::List(cfg) if cfg.path.is_ident("cfg") => {
                 let condition = &cfg.tokens;
                 parse_quote!(#[cfg(any(not(all(#(#predicates),*)), all(#condition)))])
@@ -32,7 +32,7 @@ impl Single {
     }
 }
 
-/// The attributes one by one, each with its conditions.
+/// The attributes without `cfg_attr`, each with its predicates.
 fn singles(attrs: &[Attribute]) -> Vec<Single> {
     let mut singles = Vec::new();
     for attr in attrs {
@@ -54,7 +54,7 @@ fn unfold(meta: Meta, predicates: &[TokenStream], singles: &mut Vec<Single>) {
                     .collect(),
             );
             let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens.collect());
-            // One that cannot be read is the compiler's to report, where the trait has it.
+            // If it cannot be parsed, the compiler reports it where the trait has it.
             for meta in metas.into_iter().flatten() {
                 unfold(meta, &predicates, singles);
             }
@@ -63,8 +63,9 @@ fn unfold(meta: Meta, predicates: &[TokenStream], singles: &mut Vec<Single>) {
     }
 }
 
-/// Those that go on the client and the server, and on the methods of the client. Documentation in words does not: its
-/// examples would run again, and its links mean something else there.
+/// The attributes that are copied to the client and the server, and to the client's methods.
+/// Documentation text is not copied: its examples would run again, and its links could resolve
+/// differently there.
 pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
     let names = ["allow", "cfg", "deprecated"];
     let singles = singles(attrs).into_iter().map(allowance);
@@ -76,7 +77,7 @@ pub(crate) fn shared(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
         .map(Single::into_attribute)
 }
 
-/// Those that allow what a lint forbids.
+/// The attributes that allow lints.
 pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
     let singles = singles(attrs).into_iter().map(allowance);
     singles
@@ -84,7 +85,8 @@ pub(crate) fn allowances(attrs: &[Attribute]) -> impl Iterator<Item = Attribute>
         .map(Single::into_attribute)
 }
 
-/// What is expected of what is written may or may not be found in what is generated.
+/// Turns `expect` into `allow`, because generated code may not trigger a lint that the user's code
+/// triggers.
 fn allowance(mut single: Single) -> Single {
     if let Meta::List(list) = &mut single.meta
         && list.path.is_ident("expect")
@@ -94,23 +96,23 @@ fn allowance(mut single: Single) -> Single {
     single
 }
 
-/// Those that say when there is what bears them, each a `cfg`.
+/// The conditions under which an item with these attributes exists, each as a `cfg`.
 pub(crate) fn conditions(attrs: &[Attribute]) -> impl Iterator<Item = Attribute> {
     let cfgs = singles(attrs).into_iter().filter(|single| single.is("cfg"));
     cfgs.map(Single::into_attribute)
 }
 
-/// Whether what bears these attributes may be absent.
+/// Whether an item with these attributes may be absent.
 pub(crate) fn is_conditional(attrs: &[Attribute]) -> bool {
     conditions(attrs).next().is_some()
 }
 
-/// Whether the attribute is documentation in words, not one such as `#[doc(hidden)]`.
+/// Whether the attribute is documentation text, and not an attribute such as `#[doc(hidden)]`.
 pub(crate) fn is_text(attr: &Attribute) -> bool {
     attr.path().is_ident("doc") && matches!(attr.meta, Meta::NameValue(_))
 }
 
-/// Whether a `cfg_attr` holds an attribute of this name.
+/// Whether the attribute is a `cfg_attr` that holds an attribute with this name.
 pub(crate) fn is_hidden(attr: &Attribute, name: &str) -> bool {
     let mut singles = Vec::new();
     unfold(attr.meta.clone(), &[], &mut singles);

@@ -1,6 +1,6 @@
-//! The cases that names can have on the wire: those of serde.
+//! The cases that names can have on the wire. They are those of serde.
 
-/// A case. Names are in snake case before.
+/// A case, to which a name in snake case can be converted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Case {
     Lower,
@@ -25,7 +25,7 @@ impl Case {
         Self::ScreamingKebab,
     ];
 
-    /// Its name, written in itself.
+    /// The name of the case, written in that case.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lower => "lowercase",
@@ -39,7 +39,8 @@ impl Case {
         }
     }
 
-    /// A name in this case, exactly as serde would rename a field: `lowercase` and `UPPERCASE` keep underscores.
+    /// Converts a name to this case, exactly as serde would rename a field: `lowercase` and
+    /// `UPPERCASE` keep underscores.
     pub(super) fn of(self, name: &str) -> String {
         match self {
             Self::Lower | Self::Snake => name.to_owned(),

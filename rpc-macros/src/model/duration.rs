@@ -1,6 +1,6 @@
-//! Durations in words, such as `1m 30s`.
+//! Parses durations such as `1m 30s`.
 
-/// The milliseconds of one or several numbers with units; the error says what is expected.
+/// The milliseconds of one or more numbers with units. The error says what was expected.
 pub(super) fn millis(text: &str) -> Result<u64, String> {
     let expected = || {
         format!(

@@ -28,11 +28,11 @@ pub(crate) struct Method<'a> {
     pub(crate) case: Option<Case>,
     pub(crate) returns: Returns<'a>,
     pub(crate) asyncness: Asyncness<'a>,
-    /// Whether the trait has a body for it.
+    /// Whether the trait has a default body for it.
     pub(crate) has_body: bool,
 }
 
-/// Whether a method can wait.
+/// Whether and how a method is asynchronous.
 pub(crate) enum Asyncness<'a> {
     /// It is an `async fn`.
     Async,
@@ -43,7 +43,7 @@ pub(crate) enum Asyncness<'a> {
 }
 
 impl<'a> Method<'a> {
-    /// Reads the method; where there is a mistake, what it returns is not to be used.
+    /// Parses the method. If there is a mistake, the returned value must not be used.
     pub(super) fn parse(
         item: &'a TraitItemFn,
         service: &ServiceOptions,
@@ -72,7 +72,8 @@ impl<'a> Method<'a> {
             None => (Returns::of(&sig.output), Asyncness::Sync),
         };
         if sig.generics.params.is_empty() {
-            // A lifetime or type parameter is reported where it is declared, and not again.
+            // Types are checked only if the method has no parameters: a lifetime or type parameter
+            // is already reported where it is declared.
             let has_fields = args.iter().any(|arg| !arg.serde.is_empty());
             for arg in &args {
                 arg.check_type(has_fields || service.dyn_trait.is_some(), mistakes);
@@ -118,7 +119,7 @@ impl<'a> Method<'a> {
         method
     }
 
-    /// Where its name on the wire comes from.
+    /// The tokens that its name on the wire comes from.
     pub(super) fn place_of_name(&self) -> &dyn ToTokens {
         match &self.options.name {
             Some(name) => name,
@@ -136,7 +137,8 @@ fn renamed(ident: &Ident, case: Option<Case>) -> String {
     }
 }
 
-/// Whether a type that is no `impl Future` is meant as a future, or is an `impl` of another trait.
+/// Whether a type that is not an `impl Future` is still meant as a future, or is an `impl` of
+/// another trait.
 fn is_mistaken_for_future(ty: &Type) -> bool {
     matches!(visible(ty), Type::ImplTrait(_)) || is_boxed_future(ty)
 }

@@ -18,7 +18,7 @@ pub(super) type Options = Punctuated<Meta, Token![,]>;
 /// An attribute of this crate.
 struct Kind {
     attribute: &'static str,
-    /// What it goes on.
+    /// The item that it belongs on.
     place: &'static str,
     /// The names of its options.
     names: &'static [&'static str],
@@ -52,9 +52,9 @@ const OF_METHOD: Kind = Kind {
     ],
 };
 
-/// What `#[rpc_service(..)]` says.
+/// The options of `#[rpc_service(..)]`.
 pub(crate) struct ServiceOptions {
-    /// What comes before the name of each method on the wire.
+    /// The prefix of each method's name on the wire.
     pub(crate) prefix: String,
     /// The name of the service, instead of the trait's.
     pub(crate) name: Option<String>,
@@ -62,25 +62,25 @@ pub(crate) struct ServiceOptions {
     pub(super) rename_all: Option<Case>,
     /// The case of the names of arguments on the wire.
     pub(super) rename_all_args: Option<Case>,
-    /// The name of the trait that stands for this one behind `dyn`.
+    /// The name of the generated trait that can be used behind `dyn`.
     pub(crate) dyn_trait: Option<Ident>,
-    /// Where `rpc-core` is.
+    /// The path of the crate `rpc-core`.
     pub(crate) krate: Path,
 }
 
-/// What `#[rpc(..)]` says.
+/// The options of `#[rpc(..)]`.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     /// The name on the wire, instead of the method's.
     pub(crate) name: Option<LitStr>,
-    /// The case of the names of its arguments on the wire.
+    /// The case of the method's arguments on the wire.
     pub(crate) rename_all: Option<Case>,
     pub(crate) timeout_millis: Option<u64>,
     pub(crate) priority: Option<u8>,
     pub(crate) concurrency: Option<u16>,
     pub(crate) idempotent: bool,
     pub(crate) one_way: bool,
-    /// An expression of the type `QueueOptions`.
+    /// An expression of type `QueueOptions`.
     pub(crate) queue: Option<Expr>,
 }
 
@@ -162,19 +162,19 @@ impl MethodOptions {
     }
 }
 
-/// The name of the trait for `dyn`, where the service itself has a mistake.
+/// The name of the trait for `dyn`, for a service that has a mistake.
 pub(crate) fn dyn_trait_of(attr: &TokenStream) -> Option<Ident> {
     ServiceOptions::parse(attr, &mut Mistakes::default()).dyn_trait
 }
 
-/// The options of `#[rpc(..)]` or `#[serde(..)]`; none if they cannot be read.
+/// The options of `#[rpc(..)]` or `#[serde(..)]`; empty if they cannot be parsed.
 pub(super) fn read_attribute(attr: &Attribute, mistakes: &mut Mistakes) -> Options {
     read(attr.parse_args_with(Options::parse_terminated), mistakes)
 }
 
 fn read(options: syn::Result<Options>, mistakes: &mut Mistakes) -> Options {
     options.unwrap_or_else(|error| {
-        // What syn expected is one thing, and seldom what the user has to do.
+        // syn names what it expected next, which seldom tells the user what to do.
         let message = format!(
             "{error}; options are written `name = value` or `name`, with commas between them"
         );
@@ -183,7 +183,7 @@ fn read(options: syn::Result<Options>, mistakes: &mut Mistakes) -> Options {
     })
 }
 
-/// The options with their names; those that are unknown or there twice are mistakes.
+/// The options with their names. Unknown and duplicate options are mistakes.
 fn named<'m>(
     metas: &'m Options,
     kind: &Kind,
@@ -220,7 +220,7 @@ pub(super) fn listed(names: &[&str]) -> String {
     }
 }
 
-/// The value, without the invisible group that one out of `macro_rules!` is in.
+/// The value, without the invisible group around a value from `macro_rules!`.
 fn value(meta: &Meta) -> Option<&Expr> {
     let Meta::NameValue(MetaNameValue { value, .. }) = meta else {
         return None;
@@ -257,7 +257,7 @@ fn prefix(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> String {
     match wire_name::check(&text.value()) {
         Ok(()) => text.value(),
         Err(reason) => {
-            // Without the prefix, so that the methods do not repeat it.
+            // An empty prefix, so that the methods do not report the mistake again.
             mistakes.push(text, reason);
             String::new()
         }
@@ -298,7 +298,7 @@ fn flag(name: &str, meta: &Meta, mistakes: &mut Mistakes) -> bool {
     true
 }
 
-/// A whole number from `least` up to the greatest of its type.
+/// A whole number from `least` to `most`.
 fn number<N>(name: &str, meta: &Meta, least: N, most: N, mistakes: &mut Mistakes) -> Option<N>
 where
     N: Copy + PartialOrd + std::fmt::Display + std::str::FromStr<Err: std::fmt::Display>,

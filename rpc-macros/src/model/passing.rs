@@ -1,4 +1,4 @@
-//! How an argument is passed, by the shape of its type.
+//! How an argument is passed, judged by the form of its type.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -16,7 +16,7 @@ pub(crate) enum Passing<'a> {
     Lent(&'a Type),
     /// As an `Option<&T>`.
     LentOption(&'a Type),
-    /// As a `Cow<'_, T>`, which is by value, but borrows where the caller has it.
+    /// As a `Cow<'_, T>`, which is passed by value but may borrow from the caller.
     Cow(&'a Type),
 }
 
@@ -70,7 +70,7 @@ fn cow_of(ty: &Type) -> Option<&Type> {
     (last.ident == "Cow" && lifetimes.next()?.ident == "_").then_some(ty)
 }
 
-/// Whether it may be a `Cow` with a lifetime that is not written.
+/// Whether the type may be a `Cow` with an elided lifetime.
 pub(super) fn may_be_cow(ty: &Type) -> bool {
     let Type::Path(path) = visible(ty) else {
         return false;
@@ -92,7 +92,7 @@ fn lifetimes_of(segment: &PathSegment) -> impl Iterator<Item = &Lifetime> {
     })
 }
 
-/// A `Cow` that borrows, with a lifetime of its own.
+/// The type of a `Cow`, with this lifetime.
 pub(super) fn cow_with(ty: &Type, lifetime: &TokenStream) -> TokenStream {
     let mut ty = visible(ty).clone();
     if let Type::Path(path) = &mut ty

@@ -5,7 +5,7 @@ use syn::{
     Signature, Type, TypeImplTrait, TypeParamBound, TypeTraitObject,
 };
 
-/// Types that are sure to be no `Result`; of others, their names do not tell.
+/// Types that are certainly not a `Result`. For other types, the name does not say.
 const VALUES: [&str; 19] = [
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
     "u64", "u128", "usize", "Option", "String", "Vec",
@@ -15,7 +15,7 @@ const VALUES: [&str; 19] = [
 pub(crate) enum Returns<'a> {
     Nothing,
     Value(&'a Type),
-    /// `Result<T, E>`, which shows both types.
+    /// `Result<T, E>` with both types.
     Result {
         whole: &'a Type,
         ok: &'a Type,
@@ -48,7 +48,7 @@ impl<'a> Returns<'a> {
         }
     }
 
-    /// The type, as it was written.
+    /// The type, as written in the source.
     pub(crate) fn ty(&self) -> Option<&'a Type> {
         match *self {
             Self::Nothing => None,
@@ -56,7 +56,7 @@ impl<'a> Returns<'a> {
         }
     }
 
-    /// The type that counts as a value and may be a `Result` by another name.
+    /// The type, if it counts as a value but may be an alias of a `Result`.
     pub(crate) fn of_unknown_kind(&self) -> Option<&'a Type> {
         let &Self::Value(ty) = self else {
             return None;
@@ -75,12 +75,12 @@ pub(super) struct ReturnedFuture<'a> {
     pub(super) output: &'a Type,
     pub(super) is_send: bool,
     pub(super) is_static: bool,
-    /// The bounds that the client's future would not have.
+    /// Further bounds, which the client's future would not satisfy.
     pub(super) others: Vec<&'a TypeParamBound>,
 }
 
 impl<'a> ReturnedFuture<'a> {
-    /// None if the method is an `async fn`, or returns something else.
+    /// `None` if the method is an `async fn`, or does not return a future.
     pub(super) fn parse(sig: &'a Signature) -> Option<Self> {
         match &sig.output {
             ReturnType::Type(_, ty) if sig.asyncness.is_none() => Self::parse_type(ty),
@@ -108,7 +108,7 @@ impl<'a> ReturnedFuture<'a> {
     }
 }
 
-/// Whether the type is a boxed future, as far as its name tells: `BoxFuture<T>`, `Pin<Box<dyn Future>>`.
+/// Whether the type is a boxed future, judged by its name: `BoxFuture<T>`, `Pin<Box<dyn Future>>`.
 pub(super) fn is_boxed_future(ty: &Type) -> bool {
     match visible(ty) {
         Type::TraitObject(TypeTraitObject { bounds, .. }) => {
@@ -128,7 +128,7 @@ pub(super) fn is_boxed_future(ty: &Type) -> bool {
     }
 }
 
-/// The name of a trait.
+/// The last segment of the bound's trait.
 fn last(bound: &TypeParamBound) -> Option<&PathSegment> {
     match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last(),
@@ -150,7 +150,7 @@ fn output_of(segment: &PathSegment) -> Option<&Type> {
         })
 }
 
-/// The type within the invisible group that one out of `macro_rules!` is in.
+/// The type without parentheses, and without the invisible group around a type from `macro_rules!`.
 pub(super) fn visible(mut ty: &Type) -> &Type {
     while let Type::Group(syn::TypeGroup { elem, .. }) | Type::Paren(syn::TypeParen { elem, .. }) =
         ty

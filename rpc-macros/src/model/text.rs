@@ -1,10 +1,10 @@
-//! Types and documentation as texts, for the descriptor.
+//! Types and documentation as text, for the descriptor.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// A type as its author would write it.
+/// A type, formatted as its author would write it.
 pub(crate) fn of_type(ty: &impl ToTokens) -> String {
     let mut text = String::new();
     write(&mut text, ty.to_token_stream());
@@ -12,7 +12,7 @@ pub(crate) fn of_type(ty: &impl ToTokens) -> String {
 }
 
 fn write(text: &mut String, tokens: TokenStream) {
-    // Between two words there has to be a space, after some signs there is one by custom.
+    // Two adjacent words need a space between them. After some punctuation a space is customary.
     let mut word = false;
     for token in tokens {
         match token {
@@ -29,7 +29,7 @@ fn write(text: &mut String, tokens: TokenStream) {
             TokenTree::Punct(punct) => {
                 let joint = punct.spacing() == Spacing::Joint;
                 match punct.as_char() {
-                    // The sign of a lifetime.
+                    // The start of a lifetime.
                     '\'' => text.push_str(if word { " '" } else { "'" }),
                     sign @ (',' | ';') => text.extend([sign, ' ']),
                     '+' => text.push_str(" + "),
@@ -56,7 +56,7 @@ fn write(text: &mut String, tokens: TokenStream) {
     }
 }
 
-/// The documentation among these attributes, as an expression of the type `&'static str`.
+/// The documentation in these attributes, as an expression of type `&'static str`.
 pub(crate) fn of_docs<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> TokenStream {
     let values: Vec<_> = values(attrs).collect();
     let lines: Option<Vec<_>> = values.iter().map(|value| line(value)).collect();
@@ -64,7 +64,7 @@ pub(crate) fn of_docs<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> Tok
         let docs = lines.join("\n");
         return quote!(#docs);
     }
-    // Such as `include_str!`, which only the compiler can read.
+    // A value such as `include_str!(..)`, which only the compiler can evaluate.
     let parts = values.iter().enumerate().map(|(index, value)| {
         let end = (index > 0).then(|| quote!("\n",));
         match line(value) {
@@ -75,8 +75,8 @@ pub(crate) fn of_docs<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> Tok
     quote!(::core::concat!(#(#parts),*))
 }
 
-/// The first paragraph of the documentation, for a place where neither its links nor its examples would work; none
-/// if it is no plain text.
+/// The first paragraph of the documentation, for a place where its links and examples would not
+/// work. `None` if it is not plain text.
 pub(crate) fn summary_of(attrs: &[Attribute]) -> Option<String> {
     let lines: Option<Vec<_>> = values(attrs).map(line).collect();
     let docs = lines?.join("\n");
@@ -89,7 +89,7 @@ pub(crate) fn summary_of(attrs: &[Attribute]) -> Option<String> {
     is_plain.then(|| summary.to_owned())
 }
 
-/// What the attributes `#[doc = ..]` hold.
+/// The values of the `#[doc = ..]` attributes.
 fn values<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> impl Iterator<Item = &'a Expr> {
     let docs = (attrs.into_iter()).filter(|attr| attr.path().is_ident("doc"));
     docs.filter_map(|attr| match &attr.meta {
@@ -98,7 +98,8 @@ fn values<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> impl Iterator<I
     })
 }
 
-/// The text of a comment: of a line, without the space that it starts with; of several, without the frame.
+/// The text of a doc comment: a single line without its leading space, several lines without their
+/// frame. `None` if the value is not a literal.
 fn line(value: &Expr) -> Option<String> {
     match value {
         Expr::Lit(ExprLit {
@@ -110,7 +111,8 @@ fn line(value: &Expr) -> Option<String> {
                 return Some(unframed(&text));
             }
             let text = text.strip_prefix(' ').unwrap_or(&text);
-            // Before the end of `/** .. */`; two spaces at the end mean something.
+            // The space before the end of `/** .. */` is removed. Two trailing spaces are kept,
+            // because they are a line break in Markdown.
             let end = text.strip_suffix(' ').filter(|text| !text.ends_with(' '));
             Some(end.unwrap_or(text).to_owned())
         }
@@ -118,11 +120,11 @@ fn line(value: &Expr) -> Option<String> {
     }
 }
 
-/// A comment of several lines without the stars that each may start with, and without the indentation that all
-/// have.
+/// A comment of several lines, without leading stars if each line has one, and without the common
+/// indentation.
 fn unframed(text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
-    // The one that ends the comment, and the one that starts it.
+    // The last line may only end the comment. The first has no star, so it is set aside.
     lines.pop_if(|last| last.trim().is_empty());
     let mut first = (!lines.is_empty()).then(|| lines.remove(0));
     if lines.iter().all(|line| line.trim_start().starts_with('*')) {

@@ -1,11 +1,11 @@
-//! Which types can travel: owned ones that mean the same on both sides.
+//! Checks that types can travel: they must be owned and mean the same on both sides.
 
 use syn::visit::{self, Visit};
 use syn::{Lifetime, Path, Type, TypeImplTrait, TypeReference};
 
 use crate::mistakes::Mistakes;
 
-/// Checks the type of an argument that is passed by value, or the type that it lends.
+/// Checks the type of an argument that is passed by value, or the type that an argument borrows.
 pub(super) fn check_arg(ty: &Type, mistakes: &mut Mistakes) {
     Traveller {
         what: "an argument",
@@ -32,13 +32,14 @@ struct Traveller<'a> {
     what: &'static str,
     /// How it may borrow.
     borrows: &'static str,
-    /// What there is for one that is borrowed to be changed.
+    /// What to write instead of a mutable borrow.
     changes: &'static str,
     mistakes: &'a mut Mistakes,
 }
 
 impl Visit<'_> for Traveller<'_> {
-    // What is inside of a reference or an `impl` is not visited: one mistake is reported once.
+    // The types inside a reference or an `impl` are not visited, so that one mistake is reported
+    // once.
 
     fn visit_type_reference(&mut self, ty: &TypeReference) {
         let words = match ty.mutability {

@@ -1,9 +1,10 @@
-//! Names that a broker would refuse only once the method is served.
+//! Checks names that a broker would otherwise refuse only when the method is served.
 
-/// The longest name of a queue, in bytes.
+/// The length limit of a queue's name, in bytes.
 const LONGEST: usize = 255;
 
-/// Whether a queue may have the name, or one that starts with it; the error says why not.
+/// Checks whether a queue may have this name, or a name that starts with it. The error says why
+/// not.
 pub(super) fn check(name: &str) -> Result<(), String> {
     let length = name.len();
     if length > LONGEST {

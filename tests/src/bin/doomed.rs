@@ -1,7 +1,8 @@
 //! A server that some calls kill: `doomed URL QUEUE`, with QUEUE as `classic` or `quorum`.
 //!
-//! It serves `doom`, which ends the process by SIGKILL if it is told so, and returns the process' id otherwise. It prints a line
-//! when it is ready, and one before it dies. It ends with its standard input, so it never outlives its test.
+//! It serves `doom`, which kills the process with SIGKILL if the call says so, and otherwise
+//! returns the process' id. It prints a line when it is ready, and one before it dies. It ends when
+//! its standard input closes, so it never outlives its test.
 
 use std::future::pending;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! Runs a command on a RabbitMQ node that lives as long as it: `node COMMAND...`, with `RABBITMQ_URL` set to the node.
+//! Runs a command with a RabbitMQ node that lives as long as the command: `node COMMAND...`.
+//! `RABBITMQ_URL` is set to the node's URL.
 
 use std::process::ExitCode;
 

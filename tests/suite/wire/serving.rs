@@ -190,7 +190,7 @@ async fn bad_bodies_get_an_error_reply_and_the_server_goes_on() {
         (
             b"{\"a\":1,\"a\":2,\"b\":3}",
             "rpc.InvalidArguments",
-            "the argument `a` is there twice",
+            "the argument `a` is given twice",
         ),
         (
             b"{\"a\":1,\"b\":2,\"c\":3}",

@@ -5,14 +5,15 @@ use rpc_tests::{NatsServer, RabbitNode};
 
 use crate::peer::{Broker, Peer};
 
-/// Those that run, of this program's own.
+/// The running brokers, which this program has started.
 pub(crate) struct Brokers {
     rabbit: Option<RabbitNode>,
     nats: Option<NatsServer>,
 }
 
 impl Brokers {
-    /// Starts those that the peers need, and returns the peers that must be left out, each with the reason.
+    /// Starts the brokers that the peers need. Returns the peers that must be left out, each with
+    /// the reason.
     pub(crate) async fn start(peers: &[Peer]) -> (Self, Vec<(Peer, String)>) {
         let needs = |broker| peers.iter().any(|peer| peer.broker() == Some(broker));
         let mut skipped = Vec::new();
@@ -45,7 +46,7 @@ impl Brokers {
         (brokers, skipped)
     }
 
-    /// Where the peer's processes meet.
+    /// The URL at which the peer's processes connect.
     pub(crate) fn url(&self, peer: Peer) -> Result<String> {
         match peer.broker() {
             Some(Broker::RabbitMq) => Ok(self.rabbit()?.url()),

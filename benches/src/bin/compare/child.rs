@@ -1,4 +1,5 @@
-//! A process of a point: a client, a server, or both. It says on its standard output how far it is.
+//! One process of a measured point: a client, a server, or both. It reports its progress on
+//! standard output.
 
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use crate::echo::Echo;
 use crate::load::{self, Load, Outcome};
 use crate::peer::{Layout, Peer};
 use crate::peers::amqp::Serving;
-use crate::peers::rpc::Lane;
+use crate::peers::rpc::Batches;
 use crate::peers::{Served, amqp, channel, nats, rpc, tcp};
 
-/// What a process is told to do, as JSON in its argument. aio-pika's script takes the same.
+/// The task of a process, passed as JSON in its argument. aio-pika's script takes the same.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Task {
     pub(crate) role: Role,
@@ -30,13 +31,13 @@ pub(crate) struct Task {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Role {
     Client,
-    /// One of several, with its number.
+    /// One of several servers, with its number.
     Server(usize),
     Both,
 }
 
-/// Runs it. A server prints `ready` and its URL, and ends with its standard input. A client prints `begin` and `end`
-/// around the time that counts, then an [`Outcome`].
+/// Runs the task. A server prints `ready` and its URL, and ends when its standard input closes. A
+/// client prints `begin` and `end` around the measured time, then an [`Outcome`].
 pub(crate) async fn run(task: &Task) -> Result<()> {
     match task.role {
         Role::Server(number) => {
@@ -46,7 +47,7 @@ pub(crate) async fn run(task: &Task) -> Result<()> {
             served.close.await;
         }
         Role::Client => print(&call(task, &task.url).await?)?,
-        // It has its server within the client.
+        // Its server runs inside the client's process.
         Role::Both if task.peer == Peer::Channel => print(&call(task, &task.url).await?)?,
         Role::Both => {
             let served = serve(task, 0).await?;
@@ -67,9 +68,9 @@ async fn serve(task: &Task, number: usize) -> Result<Served> {
     let url = &task.url;
     match task.peer {
         Peer::RpcCore | Peer::RpcCoreUntyped | Peer::Memory => {
-            rpc::serve(url, Lane::On, number).await
+            rpc::serve(url, Batches::On, number).await
         }
-        Peer::RpcCoreLaneOff => rpc::serve(url, Lane::Off, number).await,
+        Peer::RpcCoreBatchingOff => rpc::serve(url, Batches::Off, number).await,
         Peer::LapinOneByOne => amqp::serve(url, Serving::OneByOne).await,
         Peer::LapinTasks => amqp::serve(url, Serving::Tasks).await,
         Peer::Nats => nats::serve(url).await,
@@ -80,9 +81,9 @@ async fn serve(task: &Task, number: usize) -> Result<Served> {
 
 async fn call(task: &Task, url: &str) -> Result<Outcome> {
     match task.peer {
-        Peer::RpcCore | Peer::Memory => typed(task, url, Lane::On).await,
-        Peer::RpcCoreLaneOff => typed(task, url, Lane::Off).await,
-        Peer::RpcCoreUntyped => echo(task, rpc::Untyped::connect(url, Lane::On).await?).await,
+        Peer::RpcCore | Peer::Memory => typed(task, url, Batches::On).await,
+        Peer::RpcCoreBatchingOff => typed(task, url, Batches::Off).await,
+        Peer::RpcCoreUntyped => echo(task, rpc::Untyped::connect(url, Batches::On).await?).await,
         Peer::LapinOneByOne | Peer::LapinTasks => {
             echo(task, amqp::Caller::connect(url).await?).await
         }
@@ -93,8 +94,8 @@ async fn call(task: &Task, url: &str) -> Result<Outcome> {
     }
 }
 
-async fn typed(task: &Task, url: &str, lane: Lane) -> Result<Outcome> {
-    let client = rpc::Typed::connect(url, lane).await?;
+async fn typed(task: &Task, url: &str, batches: Batches) -> Result<Outcome> {
+    let client = rpc::Typed::connect(url, batches).await?;
     if task.layout != Layout::Naps {
         return echo(task, client).await;
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// The seconds that a process has spent so far, all its threads together; nothing where the system has no `/proc`.
+/// The seconds that all threads of a process have used so far; `None` if the system has no `/proc`.
 pub(crate) fn seconds(process: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name of the program, in parentheses, may itself contain spaces and parentheses.
@@ -12,7 +12,7 @@ pub(crate) fn seconds(process: u32) -> Option<f64> {
     Some((user + system) / TICKS)
 }
 
-/// Linux shows times to programs in hundredths of a second, whatever the kernel counts in.
+/// Linux reports times to programs in hundredths of a second, whatever its internal tick is.
 const TICKS: f64 = 100.0;
 
 #[cfg(all(test, target_os = "linux"))]

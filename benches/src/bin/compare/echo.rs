@@ -1,4 +1,4 @@
-//! What all peers do: a text goes to a server and comes back, in JSON both ways.
+//! What all peers do: send a text to a server and get it back, as JSON in both directions.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// A client whose server sends back what it gets.
+/// A client whose server returns what it receives.
 pub(crate) trait Echo: Clone + Send + Sync + 'static {
-    /// Makes one call. Where one can be lost, it ends after [`LIMIT`].
+    /// Makes one call. If a call can be lost, it ends after [`LIMIT`].
     fn echo(&self, text: &str) -> impl Future<Output = Result<String>> + Send;
 }
 
-/// How long a call may take, of whatever peer; the default of rpc-core.
+/// The time limit of a call, for all peers: rpc-core's default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The arguments of a call, for peers that leave their encoding to the user.
@@ -29,7 +29,7 @@ pub(crate) fn encode_call(text: &str) -> Result<Vec<u8>> {
     Ok(serde_json::to_vec(&Args { text })?)
 }
 
-/// The server's work: from the body of a call to that of its result.
+/// The server's work: turns the body of a call into the body of its result.
 pub(crate) fn answer(body: &[u8]) -> Result<Vec<u8>> {
     let args: Args<'_> = serde_json::from_slice(body)?;
     Ok(serde_json::to_vec(&args.text)?)

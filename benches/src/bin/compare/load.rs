@@ -1,4 +1,4 @@
-//! The load of one point: callers that each send a call when their last one has ended.
+//! The load of one point: callers, each of which makes its next call when its last one has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -15,29 +15,31 @@ use tokio::time::{sleep, timeout};
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Load {
     pub(crate) callers: usize,
-    /// Measured, after a quarter of it that is not. It is longer where calls take long: see [`EACH`].
+    /// The measured time. A quarter of it is a warm-up before. It is longer if calls are slow: see
+    /// [`EACH`].
     pub(crate) seconds: f64,
 }
 
-/// What came of it. aio-pika's script prints the same.
+/// The results. aio-pika's script prints the same.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Outcome {
-    /// Calls that ended well in the time that was measured.
+    /// Calls that succeeded in the measured time.
     pub(crate) calls: usize,
     pub(crate) seconds: f64,
     /// Percentiles of how long they took, in microseconds.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
-    /// Calls that failed or brought back something else, at any time.
+    /// Calls that failed or returned a wrong result, at any time.
     pub(crate) errors: usize,
     pub(crate) first_error: Option<String>,
     /// How many of the calls each server answered.
     pub(crate) by_server: Vec<usize>,
 }
 
-/// Runs it. `call` makes a call and returns the number of the server that answered. Prints `begin` and `end` when
-/// the measured time does, so that others can measure at the same moments.
+/// Runs the load. `call` makes a call and returns the number of the server that answered. Prints
+/// `begin` and `end` when the measured time begins and ends, so that other processes can measure at
+/// the same moments.
 pub(crate) async fn run<F, Fut>(load: Load, call: F) -> Result<Outcome>
 where
     F: Fn() -> Fut + Clone + Send + 'static,
@@ -100,14 +102,14 @@ where
 
 struct Shared {
     phase: AtomicU8,
-    /// A permit for each caller that had its first answer.
+    /// A permit for each caller that has had its first answer.
     warm: Semaphore,
-    /// A permit for each caller that had [`EACH`] answers that count.
+    /// A permit for each caller that has had [`EACH`] measured answers.
     measured: Semaphore,
     errors: AtomicUsize,
 }
 
-/// What one caller saw. Each has its own, so that they do not wait for one another.
+/// The results of one caller. Each caller has its own, so that callers share no lock.
 #[derive(Default)]
 struct Records {
     nanoseconds: Vec<u64>,
@@ -149,7 +151,7 @@ where
                 records
                     .first_error
                     .get_or_insert_with(|| format!("{error:#}"));
-                // Errors that come at once must not take the place of the others' calls.
+                // Immediate errors must not crowd out the other callers' calls.
                 sleep(AFTER_ERROR).await;
             }
         }
@@ -159,8 +161,8 @@ where
     }
 }
 
-/// How many calls each caller makes at least in the measured time, if that does not take [`LONGEST`] more. Many callers
-/// that wait for long are answered in waves, and a part of one would say little.
+/// The least number of calls of each caller in the measured time, unless that takes [`LONGEST`]
+/// more. Many callers with slow calls are answered in waves, and a part of a wave would say little.
 const EACH: usize = 4;
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 const WARMING: u8 = 0;

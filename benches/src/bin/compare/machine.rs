@@ -1,4 +1,4 @@
-//! Where and with what was measured.
+//! The machine and the versions that were measured.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use serde::{Deserialize, Serialize};
 
-/// The machine. What the system does not tell is empty.
+/// The machine. Fields that the system does not report are empty.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
@@ -28,14 +28,14 @@ impl Machine {
     }
 }
 
-/// The average load over 1, 5 and 15 minutes, to tell whether the machine had other work.
+/// The load average over 1, 5 and 15 minutes, which shows whether the machine had other work.
 pub(crate) fn load_average() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let times: Vec<_> = load.split_whitespace().take(3).collect();
     times.join(" ")
 }
 
-/// Names and versions of what was compared, but for the brokers.
+/// Names and versions of the compared libraries, without the brokers.
 pub(crate) fn versions() -> Vec<(String, String)> {
     let mut versions: Vec<_> = CRATES
         .iter()

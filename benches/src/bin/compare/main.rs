@@ -1,7 +1,8 @@
-//! Compares rpc-core with what a user would pick instead, in one run and in turn. See `benches/compare --help`.
+//! Compares rpc-core with its alternatives, in turn in a single run. See `benches/compare --help`.
 //!
-//! Each point has processes of its own (`child`), so nothing is left over from the one before; this one starts the
-//! brokers, measures their processor time, and shows what comes of it. The brokers are fresh and of this run only.
+//! Each point has processes of its own (`child`), so it is not affected by the point before. This
+//! process starts the brokers, measures their processor time and shows the results. The brokers are
+//! fresh and used by this run only.
 
 mod brokers;
 mod child;

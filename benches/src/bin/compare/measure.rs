@@ -1,4 +1,4 @@
-//! One point: its processes are started, measured and ended.
+//! Measures one point: starts its processes, measures them and ends them.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,12 +17,12 @@ use crate::load::{LONGEST, Outcome};
 use crate::peer::{Layout, Peer};
 use crate::plan::Point;
 
-/// What a point's processes came to.
+/// The results of a point's processes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Sample {
     pub(crate) point: Point,
     pub(crate) outcome: Outcome,
-    /// Seconds of processor time in the measured time; nothing where the system does not tell.
+    /// Seconds of processor time in the measured time; `None` if the system does not report it.
     pub(crate) cpu: Option<Cpu>,
 }
 
@@ -50,11 +50,11 @@ impl Sample {
     }
 }
 
-/// Measures it.
+/// Measures the point.
 ///
 /// # Errors
 ///
-/// If a process does not start, says something else, or takes far too long.
+/// If a process does not start, prints something unexpected, or takes far too long.
 pub(crate) async fn measure(point: &Point, brokers: &Brokers) -> Result<Sample> {
     let mut task = Task {
         role: Role::Both,
@@ -122,7 +122,7 @@ pub(crate) async fn measure(point: &Point, brokers: &Brokers) -> Result<Sample> 
 struct Process {
     child: Child,
     id: Option<u32>,
-    said: Lines<BufReader<ChildStdout>>,
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -146,12 +146,12 @@ impl Process {
         Ok(Self {
             id: child.id(),
             child,
-            said: BufReader::new(output).lines(),
+            stdout: BufReader::new(output).lines(),
         })
     }
 
     async fn line(&mut self, limit: Duration) -> Result<String> {
-        let line = timeout(limit, self.said.next_line()).await;
+        let line = timeout(limit, self.stdout.next_line()).await;
         let line = line.with_context(|| format!("it said nothing for {limit:?}"))??;
         line.context("it ended; what it wrote is above")
     }
@@ -164,7 +164,7 @@ impl Process {
         Ok(())
     }
 
-    /// Tells it to end, which it must do well.
+    /// Asks the process to end. It must exit successfully.
     async fn end(mut self) -> Result<()> {
         drop(self.child.stdin.take());
         let status = timeout(START, self.child.wait()).await;
@@ -183,5 +183,5 @@ fn script() -> PathBuf {
 }
 
 const START: Duration = Duration::from_secs(30);
-/// Until each of the callers had its first answer, and until each had its last.
+/// The time limit for every caller to get its first answer, and for every caller to get its last.
 const WARM: Duration = Duration::from_secs(90);

@@ -1,4 +1,4 @@
-//! What the user says.
+//! The command line.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) peers: Vec<Peer>,
     pub(crate) layouts: Vec<Layout>,
     pub(crate) callers: Vec<usize>,
-    /// Lengths of the text that goes to and fro, in bytes.
+    /// Lengths of the echoed text, in bytes.
     pub(crate) payloads: Vec<usize>,
     pub(crate) rounds: usize,
     /// For each point, in each round.
@@ -29,7 +29,7 @@ pub(crate) struct Options {
 impl Options {
     /// # Errors
     ///
-    /// Also for `--help`, with the text of it.
+    /// Also for `--help`, with the help text.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let program = env::current_exe()?;
         let target = program.ancestors().nth(2).context("no target folder")?;

@@ -1,4 +1,4 @@
-//! Who is compared, and how a point of the comparison is set up.
+//! The peers that are compared, and how a point of the comparison is set up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 use anyhow::{Error, bail};
 use serde::{Deserialize, Serialize};
 
-/// One of those that are compared.
+/// A peer in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Peer {
     RpcCore,
-    RpcCoreLaneOff,
+    RpcCoreBatchingOff,
     RpcCoreUntyped,
     LapinOneByOne,
     LapinTasks,
@@ -29,13 +29,13 @@ pub(crate) enum Broker {
     Nats,
 }
 
-/// Which processes there are, beside the broker, which always has its own.
+/// Which processes there are, besides the broker's, which is always separate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Layout {
-    /// Client and server in one.
+    /// Client and server in one process.
     Together,
-    /// One each.
+    /// One process each.
     Apart,
     /// A client, and two servers whose handlers take 5 ms, so that there is work to spread.
     Naps,
@@ -44,7 +44,7 @@ pub(crate) enum Layout {
 impl Peer {
     pub(crate) const ALL: [Self; 10] = [
         Self::RpcCore,
-        Self::RpcCoreLaneOff,
+        Self::RpcCoreBatchingOff,
         Self::RpcCoreUntyped,
         Self::LapinOneByOne,
         Self::LapinTasks,
@@ -58,7 +58,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::RpcCore => "rpc-core",
-            Self::RpcCoreLaneOff => "rpc-core-lane-off",
+            Self::RpcCoreBatchingOff => "rpc-core-batching-off",
             Self::RpcCoreUntyped => "rpc-core-untyped",
             Self::LapinOneByOne => "lapin-one-by-one",
             Self::LapinTasks => "lapin-tasks",
@@ -73,7 +73,7 @@ impl Peer {
     pub(crate) fn broker(self) -> Option<Broker> {
         match self {
             Self::RpcCore
-            | Self::RpcCoreLaneOff
+            | Self::RpcCoreBatchingOff
             | Self::RpcCoreUntyped
             | Self::LapinOneByOne
             | Self::LapinTasks
@@ -87,7 +87,7 @@ impl Peer {
         match layout {
             Layout::Together => true,
             Layout::Apart => !matches!(self, Self::Memory | Self::Channel),
-            Layout::Naps => matches!(self, Self::RpcCore | Self::RpcCoreLaneOff),
+            Layout::Naps => matches!(self, Self::RpcCore | Self::RpcCoreBatchingOff),
         }
     }
 }
@@ -138,7 +138,7 @@ impl FromStr for Layout {
     }
 }
 
-/// For people to read, and to write into an option.
+/// The name in output and in options.
 pub(crate) fn names<T: fmt::Display>(of: impl IntoIterator<Item = T>) -> String {
     let names: Vec<_> = of.into_iter().map(|one| one.to_string()).collect();
     names.join(",")

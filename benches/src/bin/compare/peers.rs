@@ -1,4 +1,4 @@
-//! Those that are compared, each written as its own documentation advises.
+//! The compared peers, each written as its own documentation advises.
 
 pub(crate) mod amqp;
 pub(crate) mod channel;
@@ -12,6 +12,6 @@ use futures_util::future::BoxFuture;
 pub(crate) struct Served {
     /// Where clients reach it.
     pub(crate) url: String,
-    /// Leaves the broker in order, so that nothing is sent to it any more.
+    /// Unsubscribes cleanly, so that the broker sends the server nothing more.
     pub(crate) close: BoxFuture<'static, ()>,
 }

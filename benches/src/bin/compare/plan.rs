@@ -11,14 +11,14 @@ use crate::peer::{Layout, Peer};
 pub(crate) struct Point {
     pub(crate) peer: Peer,
     pub(crate) layout: Layout,
-    /// The length of the text that goes to and fro, in bytes; in the layout `naps` there is none.
+    /// The length of the echoed text, in bytes; there is none in the layout `naps`.
     pub(crate) payload: usize,
     #[serde(flatten)]
     pub(crate) load: Load,
 }
 
-/// Points that differ in the peer only. They follow one another, so that a machine that is busy for a while is so
-/// for all of them.
+/// Points that differ only in the peer. They are measured one after another, so that a temporary
+/// load on the machine affects all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) layout: Layout,
@@ -77,5 +77,5 @@ pub(crate) fn round(options: &Options) -> Vec<Group> {
     groups
 }
 
-/// Callers of handlers that take their time.
+/// The number of callers of slow handlers.
 pub(crate) const NAPPERS: usize = 100;

@@ -15,7 +15,7 @@ pub(crate) struct Chart {
     pub(crate) series: Vec<Series>,
 }
 
-/// One line, through points in this order. They are positive.
+/// One line, through these points in this order. All coordinates are positive.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) peer: Peer,
@@ -23,7 +23,7 @@ pub(crate) struct Series {
 }
 
 impl Chart {
-    /// Nothing if there is no point in it.
+    /// `None` if there is no point in it.
     pub(crate) fn svg(&self) -> Option<String> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let across = Axis::over(points().map(|point| point.0), LEFT..=RIGHT)?;
@@ -64,7 +64,7 @@ impl Chart {
 }
 
 impl Series {
-    /// The line, and its entry in the key at that height.
+    /// The line, and its entry in the legend at that height.
     fn draw(&self, svg: &mut String, places: &[(f64, f64)], key: f64) {
         let (colour, dashes) = style(self.peer);
         let stroke = format!(r#"stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}""#);
@@ -89,9 +89,9 @@ impl Series {
     }
 }
 
-/// From values to places, by powers of ten.
+/// A logarithmic axis, which maps values to positions.
 struct Axis {
-    /// Logarithms to the base of 10.
+    /// Base-10 logarithms.
     low: f64,
     high: f64,
     start: f64,
@@ -99,7 +99,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Nothing if there are no values.
+    /// `None` if there are no values.
     fn over(values: impl Iterator<Item = f64>, places: RangeInclusive<f64>) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values {
@@ -107,7 +107,8 @@ impl Axis {
             high = high.max(value.log10());
         }
         low.is_finite().then(|| Self {
-            // A little air, so that no point lies on the frame and equal values are no axis without length.
+            // A margin, so that no point lies on the frame, and equal values do not make an axis of
+            // length zero.
             low: low - 0.1,
             high: high + 0.1,
             start: *places.start(),
@@ -120,9 +121,9 @@ impl Axis {
         self.start + share * (self.end - self.start)
     }
 
-    /// Round values on it, with their places.
+    /// Round values on the axis, with their positions.
     fn ticks(&self) -> Vec<(f64, f64)> {
-        // With few powers of ten between the ends there would be few numbers.
+        // If the axis spans few powers of ten, these alone would be too few labels.
         let steps: &[f64] = if self.high - self.low > 3.0 {
             &[1.0]
         } else {
@@ -166,11 +167,11 @@ fn number(value: f64) -> String {
     }
 }
 
-/// A colour for each family, and dashes to tell its members apart.
+/// A colour for each family of peers, and dashes to distinguish its members.
 fn style(peer: Peer) -> (&'static str, &'static str) {
     match peer {
         Peer::RpcCore => ("#c0392b", "none"),
-        Peer::RpcCoreLaneOff => ("#c0392b", "6 3"),
+        Peer::RpcCoreBatchingOff => ("#c0392b", "6 3"),
         Peer::RpcCoreUntyped => ("#e67e22", "2 3"),
         Peer::LapinOneByOne => ("#2c7fb8", "6 3"),
         Peer::LapinTasks => ("#2c7fb8", "none"),

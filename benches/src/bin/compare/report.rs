@@ -1,4 +1,4 @@
-//! A run's results in words, tables and plots.
+//! Shows a run's results as text, tables and plots.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::plot::{Chart, Series};
 use crate::results::{Medians, Results};
 use crate::targets::{HEAD, targets};
 
-/// Prints all tables, that of the targets last.
+/// Prints all tables, with the table of targets last.
 pub(crate) fn print(results: &Results) {
     for group in plan::round(&results.options) {
         println!("\n### {}\n", group.words());
@@ -81,7 +81,7 @@ fn row(peer: Peer, layout: Layout, medians: &Medians) -> String {
     )
 }
 
-/// Microseconds, so that they can be read.
+/// Formats microseconds for people.
 pub(crate) fn time(microseconds: f64) -> String {
     match microseconds {
         ..1_000.0 => format!("{microseconds:.1} us"),

@@ -1,4 +1,4 @@
-//! All that a run has found.
+//! All results of a run.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(crate) struct Results {
     pub(crate) options: Options,
     /// Peers that could not be measured, and why.
     pub(crate) skipped: Vec<(Peer, String)>,
-    /// Points that came to nothing, and why.
+    /// Points that failed, and why.
     pub(crate) failures: Vec<(Point, String)>,
     pub(crate) samples: Vec<Sample>,
 }
@@ -56,7 +56,7 @@ impl Results {
         std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Nothing if the point was not measured, or no call of it ended well.
+    /// `None` if the point was not measured, or none of its calls succeeded.
     pub(crate) fn medians(
         &self,
         peer: Peer,

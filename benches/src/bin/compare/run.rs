@@ -1,4 +1,4 @@
-//! The whole run, round by round, and what it says meanwhile.
+//! The whole run, round by round, and its progress messages.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::plan;
 use crate::report::time;
 use crate::results::Results;
 
-/// Measures all that the options ask for. What fails is named, and the rest goes on.
+/// Measures everything that the options ask for. Failures are named, and the run continues.
 pub(crate) async fn run(command: Vec<String>, mut options: Options) -> Result<Results> {
     let load_average_before = machine::load_average();
     println!(
@@ -103,7 +103,7 @@ fn words(sample: &Sample) -> String {
     )
 }
 
-/// If the rest takes as long as what is done.
+/// The remaining time, if the rest takes as long for each point as what is done.
 fn left(so_far: Duration, done: usize, all: usize) -> String {
     let seconds = so_far.as_secs_f64() / done as f64 * (all - done) as f64;
     if seconds < 90.0 {

@@ -1,4 +1,4 @@
-//! What rpc-core has to reach, as ratios to its peers, and what a run has measured.
+//! The targets of rpc-core, as ratios to its peers, and what a run has measured.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub(crate) struct Target {
     callers: String,
     what: &'static str,
     required: Required,
-    /// Nothing if one of the two was not measured.
+    /// `None` if one of the two was not measured.
     measured: Option<f64>,
 }
 
@@ -23,7 +23,7 @@ enum Required {
 }
 
 impl Target {
-    /// Whether it is reached; nothing if it was not measured.
+    /// Whether the target is reached; `None` if it was not measured.
     fn is_met(&self) -> Option<bool> {
         self.measured.map(|measured| match self.required {
             Required::AtLeast(ratio) => measured >= ratio,
@@ -32,13 +32,13 @@ impl Target {
     }
 }
 
-/// The table. All of it is about a text of 64 bytes, client and server in one process.
+/// The table. All of it is for a text of 64 bytes, with client and server in one process.
 pub(crate) fn targets(results: &Results) -> Vec<Target> {
     use Required::{AtLeast, AtMost};
     let at = |peer, callers| results.medians(peer, Layout::Together, PAYLOAD, callers);
     let speed = |peer, callers| Some(at(peer, callers)?.calls_per_second);
     let ratio = |ours: Option<f64>, theirs: Option<f64>| Some(ours? / theirs?);
-    // Both were measured, or the better one is not known.
+    // Requires both, because otherwise the better one is not known.
     let lapin = |callers| {
         let tasks = speed(Peer::LapinTasks, callers)?;
         Some(tasks.max(speed(Peer::LapinOneByOne, callers)?))
@@ -75,29 +75,29 @@ pub(crate) fn targets(results: &Results) -> Vec<Target> {
     }
     lines.push(line(
         100,
-        "calls/s with the lane off, to the best lapin",
+        "calls/s with batching off, to the best lapin",
         AtLeast(1.0),
-        ratio(speed(Peer::RpcCoreLaneOff, 100), lapin(100)),
+        ratio(speed(Peer::RpcCoreBatchingOff, 100), lapin(100)),
     ));
     lines.push(line(
         1,
         "time of a call over memory://, to bare channels",
         AtMost(3.0),
-        // The inverse of calls/s is the mean time, as there is one caller.
+        // With one caller, the inverse of calls/s is the mean time.
         ratio(speed(Peer::Channel, 1), speed(Peer::Memory, 1)),
     ));
     let naps = |peer| results.medians(peer, Layout::Naps, 0, NAPPERS);
-    let (on, off) = (naps(Peer::RpcCore), naps(Peer::RpcCoreLaneOff));
+    let (on, off) = (naps(Peer::RpcCore), naps(Peer::RpcCoreBatchingOff));
     let of = |value: fn(Medians) -> f64| ratio(on.map(value), off.map(value));
     lines.push(line(
         NAPPERS,
-        "calls/s of 5 ms at 2 servers, to the lane off",
+        "calls/s of 5 ms at 2 servers, to batching off",
         AtLeast(0.95),
         of(|medians| medians.calls_per_second),
     ));
     lines.push(line(
         NAPPERS,
-        "the busier server's share of them, to the lane off",
+        "the busier server's share of them, to batching off",
         AtMost(1.05),
         of(|medians| medians.busiest),
     ));

@@ -1,11 +1,13 @@
-//! What calls cost as there are more of them: in flight, in all, and of methods, servers and clients.
+//! Measures what calls cost as numbers grow: of calls in flight, of calls in total, of methods,
+//! servers and clients.
 //!
 //! ```console
 //! $ benches/scale
 //! ```
 //!
-//! It prints a table for each, and judges nothing: the figures depend on the machine. Each line is measured in a process
-//! of its own, on one RabbitMQ, so that nothing is left over from the one before.
+//! It prints a table for each and has no pass or fail, because the figures depend on the machine.
+//! All lines use one RabbitMQ, but each is measured in a process of its own, so that it is not
+//! affected by the line before.
 
 #[path = "../compare/cpu.rs"]
 mod cpu;
@@ -64,7 +66,7 @@ async fn measure() -> Result<()> {
     node.stop().await
 }
 
-/// Measures one line, which the process prints.
+/// Measures one line and prints it.
 async fn run(arguments: &[&str]) -> Result<()> {
     let status = Command::new(env::current_exe()?)
         .args(arguments)

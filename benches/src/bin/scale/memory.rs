@@ -14,7 +14,8 @@ use tokio::time::{sleep, timeout};
 use crate::process::memory;
 use crate::work::call_often;
 
-/// A server in a process of its own, whose method never ends; it ends with its standard input.
+/// A server in a process of its own, whose method never returns. The process ends when its standard
+/// input closes.
 pub(crate) async fn hold(url: &str) -> Result<()> {
     let rpc = Rpc::connect(url).await?;
     let hold = |_: Value| async { std::future::pending::<Result<(), String>>().await };
@@ -24,7 +25,7 @@ pub(crate) async fn hold(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a client needs for so many calls that wait for their answers.
+/// The memory that a client needs for this many calls in flight.
 pub(crate) async fn in_flight(url: &str, calls: usize) -> Result<()> {
     let mut server = Command::new(env::current_exe()?)
         .args(["holder", url])
@@ -32,15 +33,15 @@ pub(crate) async fn in_flight(url: &str, calls: usize) -> Result<()> {
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let said = server.stdout.take().context("the server says nothing")?;
-    let line = BufReader::new(said).lines().next_line().await?;
+    let stdout = server.stdout.take().context("the server says nothing")?;
+    let line = BufReader::new(stdout).lines().next_line().await?;
     ensure!(line.as_deref() == Some("ready"), "the server said {line:?}");
     let client = Rpc::connect(url).await?;
     let call = || {
         let call = client.call("hold", json!({ "text": "x".repeat(64) }));
         tokio::spawn(call.timeout(Duration::from_secs(600)))
     };
-    // So that what is there once only is there.
+    // A first call, so that what is allocated only once is already there.
     let warm: Vec<_> = (0..100).map(|_| call()).collect();
     wait_for(&client, warm.len()).await?;
     let before = memory()?;
@@ -64,12 +65,12 @@ async fn wait_for(client: &Rpc, calls: usize) -> Result<()> {
     timeout(Duration::from_secs(60), all)
         .await
         .context("not all calls are sent")?;
-    // Until the last of them are written.
+    // Gives the connection time to write the last calls.
     sleep(Duration::from_secs(1)).await;
     Ok(())
 }
 
-/// What is left of so many calls, in a process that is client and server.
+/// The memory that remains in use after this many calls, in a process that is client and server.
 pub(crate) async fn in_all(url: &str, calls: usize) -> Result<()> {
     let (server, client) = (Rpc::connect(url).await?, Rpc::connect(url).await?);
     server

@@ -1,5 +1,6 @@
-//! The work of calls that travel one by one. How many travel together would differ from line to line: the more
-//! methods or clients there are, the fewer calls of each wait at the same time.
+//! The cost of calls without batching. With batching, the size of the batches would differ from
+//! line to line: the more methods or clients there are, the fewer calls of each wait at the same
+//! time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cpu;
 use crate::process::memory;
 
-/// The echo of so many methods of one service.
+/// Echo calls to this many methods of one service.
 pub(crate) async fn methods(url: &str, methods: usize) -> Result<()> {
     let (server, client) = (connect(url).await?, connect(url).await?);
     let names = names("method", methods);
@@ -22,7 +23,7 @@ pub(crate) async fn methods(url: &str, methods: usize) -> Result<()> {
     measure(methods, &[client], CALLERS, &names).await
 }
 
-/// The echo of so many functions.
+/// Echo calls to this many registered functions.
 pub(crate) async fn functions(url: &str, functions: usize) -> Result<()> {
     let (server, client) = (connect(url).await?, connect(url).await?);
     let names = names("function", functions);
@@ -36,7 +37,7 @@ fn names(of: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{of}{number}")).collect()
 }
 
-/// The echo of so many servers, each called by a client of its own.
+/// Echo calls to this many servers, each with a client of its own.
 pub(crate) async fn peers(url: &str, peers: usize, callers: usize) -> Result<()> {
     let start = || async {
         let server = connect(url).await?;
@@ -72,7 +73,8 @@ async fn measure(count: usize, clients: &[Rpc], callers: usize, names: &[String]
     Ok(())
 }
 
-/// Makes so many calls, by callers that are spread over the clients and take the methods in turn.
+/// Makes this many calls, from callers that are spread over the clients and call the methods in
+/// turn.
 pub(crate) async fn call_often(
     clients: &[Rpc],
     names: &[String],

@@ -1,4 +1,4 @@
-//! Errors of calls, made by hand: by the library, and by tests of what a program does with them.
+//! Constructors of errors of calls, for the library and for tests of how a program handles them.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use super::RpcError;
 use crate::error::cause::Cause;
 use crate::error::progress::Progress;
 
-/// One for each variant, of its name; the error of a server is made of a [`RemoteError`](crate::RemoteError).
+/// A constructor for each variant, with its name. An error of a server is converted from a
+/// [`RemoteError`](crate::RemoteError).
 impl RpcError {
     /// An [`Encode`](Self::Encode).
     #[must_use]
@@ -156,7 +157,7 @@ impl RpcError {
         }
     }
 
-    /// The same, with the error behind it, where the variant keeps one.
+    /// Sets the underlying error, if the variant has a field for it.
     pub(crate) fn caused_by(mut self, cause: Option<Cause>) -> Self {
         if let Self::Encode { source, .. }
         | Self::NotConnected { source, .. }

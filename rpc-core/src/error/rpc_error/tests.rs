@@ -3,7 +3,8 @@ use std::io;
 
 use super::*;
 
-/// One of each variant, and of each answer that it gives to whether the call may have run.
+/// One error of each variant, and one for each answer that the variant gives to whether the call
+/// may have run.
 pub(crate) fn samples() -> Vec<RpcError> {
     let second = Duration::from_secs(1);
     vec![
@@ -117,7 +118,8 @@ fn the_cause_is_the_source_and_of_its_own_type() {
     );
 }
 
-/// Beyond it clippy's `result_large_err` fires on every function of a user that returns one.
+/// Above this size, clippy's `result_large_err` fires on every user's function that returns an
+/// `RpcError`.
 #[test]
 fn an_error_is_small() {
     assert!(size_of::<RpcError>() <= 128, "{}", size_of::<RpcError>());

@@ -1,4 +1,5 @@
-//! A client process: calls at a steady rate until it is told to stop, then waits for the ends of its calls.
+//! A client process. It makes calls at a steady rate until it is asked to stop, then waits until
+//! all its calls have ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +42,7 @@ pub(crate) async fn run(role: Role) -> Result<()> {
             },
             () = sleep(pause) => {}
         }
-        // Now and then many at once, since some mistakes show in a crowd only.
+        // Now and then many at once, because some bugs show only among many calls.
         let crowd = if random.u8(..) < 2 { 40 } else { 1 };
         for _ in 0..crowd {
             let plan = Plan::random(&mut random);
@@ -106,7 +107,8 @@ struct Caller {
 }
 
 impl Caller {
-    /// Makes a call of each kind end well, and one end for lack of time, so that all that is made on demand is there.
+    /// Makes a call of each kind end well, and one end for lack of time, so that all that is made
+    /// on demand is there.
     async fn use_everything(&self) {
         for &method in Method::ALL {
             let plan = Plan {

@@ -182,7 +182,7 @@ impl Crew {
             .find(|server| server.number == number)
     }
 
-    /// Who ended without being told to.
+    /// The processes that ended without being asked to.
     pub(crate) fn deaths(&mut self) -> Result<Vec<String>> {
         let mut deaths = Vec::new();
         for members in [&mut self.clients, &mut self.servers] {

@@ -1,4 +1,4 @@
-//! What there is to tell apart: methods, outcomes and faults, each with its words.
+//! The kinds of methods, outcomes and faults, each with its name in reports.
 
 /// Makes an enumeration with all its variants in a list, each with its words.
 macro_rules! kinds {
@@ -105,8 +105,8 @@ impl Outcome {
         )
     }
 
-    /// Whether no call of the soak may end so: its calls are well-formed, nobody rejects them, no client is
-    /// closed before its calls have ended, and none is made to fail fast.
+    /// Whether no call of the soak may end so: its calls are well-formed, nobody rejects them, no
+    /// client is closed before its calls have ended, and none is made to fail fast.
     pub(crate) fn is_never_right(self) -> bool {
         matches!(
             self,
@@ -160,7 +160,8 @@ impl FaultKind {
         )
     }
 
-    /// How many servers that have taken calls are lost with it, with their process or their connection.
+    /// How many servers that have taken calls are lost with it, with their process or their
+    /// connection.
     pub(crate) fn servers_lost(self) -> usize {
         match self {
             Self::KillServer => 1,

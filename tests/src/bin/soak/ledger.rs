@@ -1,4 +1,4 @@
-//! The ledger: a file for each process, in one folder.
+//! The ledger: one file for each process, all in one folder.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -43,8 +43,8 @@ impl Ledger {
     /// # Panics
     /// As [`Ledger::write`].
     pub(crate) fn put(&self, record: Record) {
-        // One write for each record and no buffer: what the kernel has outlives SIGKILL, and writes that append
-        // do not mix.
+        // One write for each record and no buffer: what the kernel has outlives SIGKILL, and writes
+        // that append do not mix.
         if let Err(error) = (&self.file).write_all(&record.encode()) {
             panic!("the ledger cannot be written: {error}");
         }

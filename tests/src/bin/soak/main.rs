@@ -1,8 +1,9 @@
-//! The soak: clients and servers in several processes under random faults, and a ledger of every call, from which
-//! at the end is proved that each ended once, in time and truthfully, and that no work was doubled.
+//! The soak: clients and servers in several processes under random faults, and a ledger of every
+//! call. At the end, the ledger must prove that each call ended once, in time and truthfully, and
+//! that no work was done twice.
 //!
-//! `soak orchestrate --minutes N [--seed S]` runs it and ends with a report; the status is that of the proof. It starts
-//! itself again for the processes of clients and servers.
+//! `soak orchestrate --minutes N [--seed S]` runs it and ends with a report. The exit status is
+//! that of the proof. The program starts itself again for the client and server processes.
 
 mod client;
 mod crew;

@@ -1,4 +1,5 @@
-//! The whole of it: starts all, lets the faults happen, ends all in order, and reads the ledger.
+//! The whole soak: starts all processes, carries out the faults, ends all in order, and reads the
+//! ledger.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -149,8 +150,8 @@ async fn first_words(scene: &mut Scene) -> Result<(usize, Vitals)> {
     for client in &mut scene.crew.clients {
         client.ask("", "ready", START).await?;
     }
-    // After one loss: the AMQP library makes a runtime of its own for the first connection that is made anew, and
-    // keeps it.
+    // After one loss: the AMQP library makes a runtime of its own for the first connection that is
+    // made anew, and keeps it.
     scene.cut_clients().await?;
     let client = scene
         .crew
@@ -258,5 +259,5 @@ fn number_in(line: &str) -> Result<usize> {
 const CLIENTS: u32 = 3;
 const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(90);
-/// Longer than a host that accepts and says nothing is waited for.
+/// Longer than rpc-core waits for a host that accepts a connection and then says nothing.
 const SETTLE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Which faults come when: all of it by the seed.
+//! Which faults happen when. The seed determines all of it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the ledger proves, and what in it must not be.
+//! The proof: what the ledger must and must not contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -36,22 +36,22 @@ pub(crate) struct Proof {
     pub(crate) abandoned: usize,
     pub(crate) outcomes: BTreeMap<Outcome, usize>,
     pub(crate) faults: BTreeMap<FaultKind, usize>,
-    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them that did so by the time that
-    /// their process had a processor.
+    /// Calls that ended more than [`PROMISE`] after their deadline, and those of them that still
+    /// did so when only the time with a processor is counted.
     pub(crate) late: usize,
     pub(crate) late_own: usize,
     pub(crate) worst: Duration,
     pub(crate) worst_own: Duration,
     /// Calls that ended more than [`HANG`] after their deadline, for whatever reason.
     pub(crate) starved: usize,
-    /// How long a client had no processor at the most, at a time and in all.
+    /// The longest time that a client had no processor, at a stretch and in total.
     pub(crate) worst_stall: Duration,
     pub(crate) stalled: Duration,
-    /// How long after the deadline a handler started at the most, and by stop of its process those that were at their start
-    /// when it came.
+    /// The longest time after its deadline at which a handler started; and, for each stop of a
+    /// process, the number of handlers that were being started when it came.
     pub(crate) worst_start: Duration,
     pub(crate) at_their_start: BTreeMap<(u32, Moment), usize>,
-    /// Each with what happened to the call.
+    /// Each violation, with what happened to the call.
     pub(crate) violations: BTreeMap<Violation, Vec<String>>,
 }
 
@@ -186,8 +186,9 @@ impl Proof {
         found
     }
 
-    /// Whether the process was stopped between the server's look at its clock and the handler's first line. A server that has
-    /// a processor again must look at the time, so this can be so of as many calls only as it has threads.
+    /// Whether the process was stopped between the server's check of its clock and the handler's
+    /// first line. A server that continues after a stop checks the time again, so this can only
+    /// affect as many calls as the server has threads.
     fn was_at_its_start(&mut self, run: &Run, deadline: Moment, world: &World) -> bool {
         let Some(stop) = world.stall_over(run.process, deadline) else {
             return false;
@@ -260,11 +261,14 @@ fn check_outcome(
     None
 }
 
-/// A call runs once at most. One that is idempotent is sent once more for each loss of its caller's connection, and once
-/// more for a server that was lost with it: after a second it is given up. What is sent runs once. Only one-way calls are
-/// not sent again by their caller, who does not wait: what is sent runs once more for each server that is lost with it. It
-/// is given up, too, but not every loss can be counted: that of a server which has sent the copy with the count, and not
-/// acked what it is a copy of, cannot.
+/// A call runs at most once, unless it is idempotent. An idempotent call is sent once more for each
+/// loss of its caller's connection, and once more for the first server that is lost with it; after
+/// the second it is given up. Each message runs once.
+///
+/// One-way calls are different: their caller does not wait, so it does not resend them. Their
+/// message runs once more for each server that is lost with it. They are given up too, but not
+/// every loss can be counted: if a server has sent the copy with the count, but has not acked the
+/// original, its loss is not counted.
 fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, String)> {
     let runs = call.runs.len();
     if !begun.method.is_idempotent() {
@@ -301,23 +305,26 @@ fn check_runs(call: &Call, begun: Begun, world: &World) -> Option<(Violation, St
     })
 }
 
-/// Within this after its deadline a call ends.
+/// A call ends within this time after its deadline.
 const PROMISE: Duration = Duration::from_millis(50);
 
-/// What ends later, by the time that its process had a processor, counts as a hang. Machines are noisy, and no process
-/// can measure all of that; so this is more than the promise, and what is between them is counted and shown.
+/// A call that ends later than this counts as a hang. Only time in which its process had a
+/// processor counts. Machines are noisy, and no process can measure all of the noise, so this is
+/// more than the promise. Calls between the two are counted and shown.
 ///
-/// So a machine that stands still makes no hang of a call; one that stands still too often makes the soak fail for that
-/// (`Report::is_too_busy`). A true hang is always found: a call that never ends has no end in the ledger, however long its
-/// process stood still, and one that ends with the next event goes on for longer than what is taken off.
+/// So a machine that stalls does not turn a call into a hang; if it stalls too often, the soak
+/// fails for that reason (`Report::is_too_busy`). A true hang is always found: a call that never
+/// ends has no end in the ledger, however long its process was stalled, and a call that ends only
+/// with the next event takes longer than the time that is subtracted.
 const HANG: Duration = Duration::from_secs(1);
 
-/// Times travel in milliseconds, and between the server's look at its clock and the handler's first line threads take
-/// turns.
+/// Times travel in milliseconds, and other threads may run between the server's check of its clock
+/// and the handler's first line.
 const GRANULARITY: Duration = Duration::from_millis(20);
 
-/// How many handlers of a process can be at their start at a time: a handler is started in one go. Where there are more
-/// processors there may be more, which the soak would then count.
+/// How many handlers of a process can be at their start at the same time: one for each thread,
+/// because starting a handler does not yield. With more processors there may be more, and the soak
+/// would then count them as violations.
 const THREADS: usize = 2;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a ledger holds: records of one size.
+//! The records of a ledger, which all have the same size.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) enum Event {
     Begun { method: Method, limit: Duration },
     /// The call ended at its caller.
     Ended { outcome: Outcome },
-    /// A handler started. `message` tells the messages of a call that was sent again from each other.
+    /// A handler started. `message` distinguishes the messages of a call that was resent.
     Started { message: u64, redelivered: bool },
     /// It came to its end.
     Finished,

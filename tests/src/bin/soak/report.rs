@@ -1,4 +1,4 @@
-//! What is printed at the end.
+//! The report that is printed at the end.
 
 use std::fmt::{self, Display};
 use std::time::Duration;
@@ -57,8 +57,8 @@ impl Report {
             && !self.proof.faults.is_empty()
     }
 
-    /// Whether a client was without a processor for so much of the time that nothing was shown of the others' promises
-    /// to be in time.
+    /// Whether a client was without a processor for so much of the time that nothing was shown of
+    /// the others' promises to be in time.
     fn is_too_busy(&self) -> bool {
         self.proof.stalled > self.time / 5
     }
@@ -190,7 +190,7 @@ impl Display for Report {
     }
 }
 
-/// Of each violation so many are told in full.
+/// How many violations of each kind are shown in full.
 const SHOWN: usize = 5;
 
 #[cfg(test)]

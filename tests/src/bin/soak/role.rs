@@ -44,11 +44,13 @@ impl Role {
         ]
     }
 
-    /// Writes down when this process has no processor. A call may then be late, and it is nobody's fault.
+    /// Writes down when this process has no processor. A call may then be late, and it is nobody's
+    /// fault.
     ///
-    /// A thread of its own sleeps a little, again and again. It wakes late if the machine is busy or stands still; that it
-    /// was not late tells that the process could run, whatever its other threads and tasks waited for. What the process
-    /// itself has used of that time does not count: one that keeps all processors busy must not seem to have none.
+    /// A thread of its own sleeps a little, again and again. It wakes late if the machine is busy
+    /// or stands still; that it was not late tells that the process could run, whatever its other
+    /// threads and tasks waited for. What the process itself has used of that time does not count:
+    /// one that keeps all processors busy must not seem to have none.
     pub(crate) fn watch_for_stalls(&self, ledger: &Arc<Ledger>) {
         let ledger = Arc::clone(ledger);
         std::thread::spawn(move || {
@@ -76,7 +78,8 @@ pub(crate) async fn connect(builder: impl Fn() -> RpcBuilder) -> Rpc {
     }
 }
 
-/// The lines of the standard input. Its end is that of the orchestrator, and ends this process, too.
+/// The lines of the standard input. Its end is that of the orchestrator, and ends this process,
+/// too.
 pub(crate) fn orders() -> mpsc::Receiver<String> {
     let (send, orders) = mpsc::channel(1);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Where it happens: a broker of its own, two networks and the crew. It makes the faults real.
+//! The scene: a broker of its own, two networks and the crew. It carries out the faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Makes one step of the plan happen. All is well again when it returns, apart from what processes need to come
-    /// back.
+    /// Makes one step of the plan happen. All is well again when it returns, apart from what
+    /// processes need to come back.
     pub(crate) async fn play(&mut self, step: &Step) -> Result<()> {
         let Step { fault, within, .. } = step;
         let from = Moment::now();

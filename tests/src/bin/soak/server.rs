@@ -1,4 +1,4 @@
-//! A server process: serves until it is asked to leave, and leaves in order.
+//! A server process. It serves until it is asked to leave, then shuts down in order.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) const DEAD_LETTERS: &str = "soak.lost";
 
 pub(crate) async fn run(role: Role) -> Result<()> {
     let mut told_to_leave = signal(SignalKind::terminate())?;
-    // It takes no orders, and ends with who could give some.
+    // It takes no commands, and ends when its parent does.
     drop(orders());
     let ledger = Arc::new(Ledger::open(&role.folder, role.process)?);
     role.watch_for_stalls(&ledger);

@@ -1,4 +1,4 @@
-//! The service that is called, which writes down whatever it does.
+//! The service that is called. It records everything that it does.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,7 +12,8 @@ use tokio::time::sleep;
 use crate::ledger::Ledger;
 use crate::record::Event;
 
-/// Something of each kind that the promises tell apart. The number of a call travels as an argument.
+/// A method for each kind that the promises distinguish. The number of a call travels as an
+/// argument.
 #[rpc_service]
 pub(crate) trait Till {
     /// Returns at once.

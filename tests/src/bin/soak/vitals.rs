@@ -1,4 +1,4 @@
-//! What a process holds of the system's.
+//! The system resources that a process holds.
 
 use std::fs;
 

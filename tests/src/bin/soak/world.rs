@@ -55,7 +55,7 @@ impl World {
         over.map(|(_, to)| *to)
     }
 
-    /// The records of a call and of the faults around it, to find out who was wrong.
+    /// The records of a call and of the faults around it, to find out what went wrong.
     pub(crate) fn story(&self, call: u64, records: &[Record]) -> String {
         let own: Vec<_> = records
             .iter()

@@ -1,4 +1,5 @@
-//! RPC over RabbitMQ by hand, with lapin: a queue for the calls, and one of the client's own for the replies.
+//! RPC over RabbitMQ written by hand with lapin: one queue for the calls, and one of the client's
+//! own for the replies.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,12 +19,12 @@ use tokio::time::timeout;
 use super::Served;
 use crate::echo::{Echo, LIMIT, answer, decode_result, encode_call};
 
-/// What the server does with the next delivery while one is being answered.
+/// What the server does with the next delivery while it answers one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Serving {
-    /// It waits until the reply and the ack are written, as in the tutorials.
+    /// The server waits until the reply and the ack are written, as in the tutorials.
     OneByOne,
-    /// It starts a task for it.
+    /// The server starts a task for it.
     Tasks,
 }
 
@@ -81,7 +82,7 @@ async fn reply(channel: Channel, call: lapin::Result<Delivery>) -> Result<()> {
     Ok(())
 }
 
-/// The call that has no reply then fails at its client, where it is counted.
+/// The unanswered call then fails at its client, which counts it.
 fn report(result: Result<()>) {
     if let Err(error) = result {
         eprintln!("lapin: {error:#}");
@@ -135,11 +136,11 @@ impl Caller {
                     callers.remove(id.as_str())
                 });
                 if let Some(caller) = caller {
-                    // Fails if the caller's time is over.
+                    // Fails if the caller has timed out.
                     drop(caller.send(reply.data));
                 }
             }
-            // So that those who wait learn it at once.
+            // So that waiting callers fail at once.
             callers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -188,5 +189,5 @@ async fn connect(url: &str) -> Result<Connection> {
 }
 
 const QUEUE: &str = "bench.lapin";
-/// RabbitMQ's documentation advises 100 to 300; that of rpc-core.
+/// rpc-core's prefetch. RabbitMQ's documentation recommends 100 to 300.
 const PREFETCH: u16 = 256;

@@ -1,4 +1,5 @@
-//! What a call over `memory://` cannot be cheaper than: a channel to a task and one back, with the same JSON.
+//! The lower bound for a call over `memory://`: a channel to a task and one back, with the same
+//! JSON.
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -7,7 +8,7 @@ use crate::echo::{Echo, answer, decode_result, encode_call};
 
 type Call = (Vec<u8>, oneshot::Sender<Vec<u8>>);
 
-/// A client, whose server is a task that ends with it.
+/// A client. Its server is a task that ends with it.
 #[derive(Clone)]
 pub(crate) struct Caller(mpsc::Sender<Call>);
 
@@ -17,7 +18,7 @@ impl Caller {
         tokio::spawn(async move {
             while let Some((body, reply)) = calls.recv().await {
                 match answer(&body) {
-                    // Fails if the caller has gone.
+                    // Fails if the caller is gone.
                     Ok(body) => drop(reply.send(body)),
                     Err(error) => eprintln!("channel: {error:#}"),
                 }

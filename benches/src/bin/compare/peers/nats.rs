@@ -10,7 +10,7 @@ use crate::echo::{Echo, LIMIT, answer, decode_result, encode_call};
 pub(crate) async fn serve(url: &str) -> Result<Served> {
     let client = async_nats::connect(url).await?;
     let mut calls = client.queue_subscribe(SUBJECT, "bench".into()).await?;
-    // The subscription is at the broker when this returns.
+    // After this returns, the broker has the subscription.
     client.flush().await?;
     let replies = client.clone();
     tokio::spawn(async move {
@@ -30,7 +30,7 @@ pub(crate) async fn serve(url: &str) -> Result<Served> {
     })
 }
 
-/// In line, as NATS' own examples do it: a publish only goes into a buffer.
+/// Handled inline, as in NATS' own examples: a publish only writes into a buffer.
 async fn reply(client: &Client, call: Message) -> Result<()> {
     let to = call.reply.context("a call without reply")?;
     client

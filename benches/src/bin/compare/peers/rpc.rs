@@ -9,23 +9,23 @@ use serde_json::{Value, json};
 use super::Served;
 use crate::echo::Echo;
 
-/// Whether waiting calls may travel together.
+/// Whether waiting calls may be sent in batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Batches {
     On,
     Off,
 }
 
-fn with_lane(builder: RpcBuilder, lane: Lane) -> RpcBuilder {
-    match lane {
-        Lane::On => builder,
-        Lane::Off => builder.batching(Batching::off()),
+fn with_batches(builder: RpcBuilder, batches: Batches) -> RpcBuilder {
+    match batches {
+        Batches::On => builder,
+        Batches::Off => builder.batching(Batching::off()),
     }
 }
 
 #[rpc_service(prefix = "bench.")]
 trait Bench {
-    /// Sends it back.
+    /// Returns the text.
     async fn echo(&self, text: &str) -> String;
 
     /// Takes 5 ms, and returns the number of the server.
@@ -47,11 +47,11 @@ impl Bench for Desk {
     }
 }
 
-/// How long a handler takes that is not idle.
+/// How long a handler takes in the layout `naps`.
 pub(crate) const NAP: Duration = Duration::from_millis(5);
 
-pub(crate) async fn serve(url: &str, lane: Lane, number: usize) -> Result<Served> {
-    let rpc = with_lane(Rpc::builder(url), lane).connect().await?;
+pub(crate) async fn serve(url: &str, batches: Batches, number: usize) -> Result<Served> {
+    let rpc = with_batches(Rpc::builder(url), batches).connect().await?;
     rpc.serve(BenchServer::new(Desk { number })).await?;
     let untyped = |args: Value| async move {
         let text = args.get("text").cloned();
@@ -64,7 +64,7 @@ pub(crate) async fn serve(url: &str, lane: Lane, number: usize) -> Result<Served
     })
 }
 
-/// Calls by the trait.
+/// Calls through the generated client.
 #[derive(Clone)]
 pub(crate) struct Typed(BenchClient);
 
@@ -73,8 +73,8 @@ pub(crate) struct Typed(BenchClient);
 pub(crate) struct Untyped(Rpc);
 
 impl Typed {
-    pub(crate) async fn connect(url: &str, lane: Lane) -> Result<Self> {
-        let rpc = with_lane(Rpc::builder(url), lane).connect().await?;
+    pub(crate) async fn connect(url: &str, batches: Batches) -> Result<Self> {
+        let rpc = with_batches(Rpc::builder(url), batches).connect().await?;
         Ok(Self(BenchClient::new(&rpc)))
     }
 
@@ -91,8 +91,10 @@ impl Echo for Typed {
 }
 
 impl Untyped {
-    pub(crate) async fn connect(url: &str, lane: Lane) -> Result<Self> {
-        Ok(Self(with_lane(Rpc::builder(url), lane).connect().await?))
+    pub(crate) async fn connect(url: &str, batches: Batches) -> Result<Self> {
+        Ok(Self(
+            with_batches(Rpc::builder(url), batches).connect().await?,
+        ))
     }
 }
 

@@ -78,5 +78,5 @@ impl Echo for Caller {
     }
 }
 
-/// Its default is 100, and its documentation says that too few cost throughput.
+/// tarpc's default is 100, and its documentation says that a low limit reduces throughput.
 const BUFFER: usize = 10_000;

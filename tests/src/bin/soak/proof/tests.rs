@@ -1,4 +1,4 @@
-//! Made-up ledgers: each mistake must be found, and nothing where there is none.
+//! Made-up ledgers: each violation must be found, and none in a clean ledger.
 
 use super::*;
 

@@ -99,7 +99,8 @@ fn no_handler_starts_after_the_deadline() {
     };
     assert_eq!(found(&start(11_015)), []);
     assert_eq!(found(&start(11_030)), [Violation::StartedLate]);
-    // Two may be at their start when their server is stopped, and no more; and none starts long after.
+    // Two may be at their start when their server is stopped, and no more; and none starts long
+    // after.
     let stopped = Record {
         call: 0,
         process: SERVER,

@@ -1,5 +1,5 @@
-//! Calls that travel together. That all else is as without is shown by the whole suite, which
-//! `RPC_TESTS_BATCHING` makes run with each call in a batch (`always`), or none (`off`).
+//! Calls in batches. That batching changes nothing else is tested by the whole suite, which
+//! `RPC_TESTS_BATCHING` runs with every call in a batch (`always`) or with none (`off`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,8 +142,8 @@ on_both! {
         }
     }
 
-    /// It is told to its caller though all places are taken, and so cannot be handed back as if it were new.
-    /// BATCH-12
+    /// It is told to its caller though all places are taken, and so cannot be handed back as if it
+    /// were new. BATCH-12
     async fn a_call_that_must_not_run_needs_no_place(site) {
         let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
         let tally = Tally::default();
@@ -171,8 +171,8 @@ on_both! {
         others.iter().for_each(JoinHandle::abort);
     }
 
-    /// Batches keep all places of a server that leaves, so that calls which came by themselves wait for one.
-    /// LEAVE-2, LEAVE-7
+    /// Batches keep all places of a server that leaves, so that calls which came by themselves wait
+    /// for one. LEAVE-2, LEAVE-7
     async fn a_server_that_leaves_hands_back_what_waits_for_a_place(site) {
         let (together, alone) = (rpc(site, Batching::always()).await, rpc(site, Batching::off()).await);
         let builder = Rpc::builder(site.url()).shutdown_grace(Duration::from_millis(100));
