@@ -103,9 +103,8 @@ impl Method {
     /// # use serde_json::{Value, json};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // Methods whose names are known only when the program runs.
-    /// let methods: Vec<_> = ["left", "right"]
-    ///     .map(|name| Method::new(name, move |_: Value| async move { Ok::<_, String>(name) }))
-    ///     .into();
+    /// let methods = ["left", "right"]
+    ///     .map(|name| Method::new(name, move |_: Value| async move { Ok::<_, String>(name) }));
     /// let rpc = Rpc::connect("memory://").await?;
     /// rpc.serve(methods).await?;
     /// assert_eq!(rpc.call("left", ()).await?, json!("left"));
@@ -179,6 +178,12 @@ impl Method {
 impl Service for Method {
     fn into_methods(self) -> Vec<Method> {
         vec![self]
+    }
+}
+
+impl<const N: usize> Service for [Method; N] {
+    fn into_methods(self) -> Vec<Method> {
+        self.into()
     }
 }
 
