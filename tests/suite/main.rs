@@ -18,6 +18,7 @@ mod harness;
 mod interop;
 mod late;
 mod lifecycle;
+mod log_lines;
 mod losses;
 mod one_way;
 mod peers_page;

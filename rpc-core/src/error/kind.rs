@@ -118,7 +118,7 @@ pub(crate) fn is_refusal(kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::error::remote::RemoteError;
@@ -126,6 +126,7 @@ mod tests {
     use crate::error::rpc_error::tests::samples;
 
     const SOURCE: &str = include_str!("kind.rs");
+    const GUIDE: &str = include_str!("../../docs/guide/guarantees.md");
 
     /// The kinds that only a server sends.
     const ANSWERED: [&str; 7] = [
@@ -138,11 +139,21 @@ mod tests {
         REPLY_TOO_LARGE,
     ];
 
+    /// The public constants as `kind::NAME`, with their values, but for the prefix.
+    fn named() -> BTreeMap<String, &'static str> {
+        let lines = SOURCE
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub const "));
+        let constants = lines.map(|line| {
+            let (name, rest) = line.split_once(':').unwrap();
+            (format!("kind::{name}"), rest.split('"').nth(1).unwrap())
+        });
+        constants.filter(|(_, value)| *value != PREFIX).collect()
+    }
+
     /// The values of the public constants, without the prefix.
     fn constants() -> BTreeSet<&'static str> {
-        let lines = SOURCE.lines().filter(|line| line.starts_with("pub const "));
-        let values = lines.map(|line| line.split('"').nth(1).unwrap());
-        values.filter(|value| *value != PREFIX).collect()
+        named().into_values().collect()
     }
 
     /// The rows of the table: the kind, and whether the call may have run.
@@ -187,6 +198,79 @@ mod tests {
             };
             assert_eq!(found, expected, "{kind}");
         }
+    }
+
+    /// The cells of the guide's table that has this heading, without signs for code and notes.
+    fn guide_rows(heading: &str) -> Vec<Vec<&'static str>> {
+        let table = GUIDE.lines().skip_while(|line| !line.starts_with(heading));
+        let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+        let rows = rows.map(|row| {
+            let cells = row.trim_matches('|').split('|');
+            let plain =
+                |cell: &'static str| cell.trim_matches(|sign| " `\u{b9}\u{b2}".contains(sign));
+            cells.map(plain).collect()
+        });
+        rows.collect()
+    }
+
+    /// Whether an error is what a row of the guide names, such as `ConnectionLost { sent: true }`.
+    fn is_named(error: &RpcError, row: &str) -> bool {
+        let debug = format!("{error:?}");
+        let (variant, field) = row.split_once(" { ").unwrap_or((row, ""));
+        let is_variant = debug.split([' ', '(']).next() == Some(variant);
+        is_variant && debug.contains(field.trim_end_matches(" }"))
+    }
+
+    fn yes(answer: bool) -> &'static str {
+        if answer { "yes" } else { "no" }
+    }
+
+    #[test]
+    fn the_guide_says_of_each_error_what_the_code_says() {
+        let rows = guide_rows("| [`RpcError`]");
+        let mut met = BTreeSet::new();
+        for error in samples() {
+            let row = rows.iter().find(|row| is_named(&error, row[0]));
+            let [name, kind, may_have_run, is_retryable, _] = row.unwrap()[..] else {
+                panic!("five cells: {row:?}");
+            };
+            assert_eq!(is_retryable, yes(error.is_retryable()), "{name}");
+            // What a server has answered is in the table of kinds.
+            if name != "Remote" {
+                assert_eq!(named()[kind], error.kind(), "{name}");
+                assert_eq!(may_have_run, yes(error.may_have_run()), "{name}");
+            }
+            met.insert(name);
+        }
+        let all: BTreeSet<_> = rows.iter().map(|row| row[0]).collect();
+        assert_eq!(met, all);
+        assert_eq!(rows.len(), all.len());
+    }
+
+    #[test]
+    fn the_guide_says_of_each_answered_kind_what_the_code_says() {
+        let rows = guide_rows("| Constant | Kind |");
+        for row in &rows {
+            let [constant, kind, _, end, may_have_run] = row[..] else {
+                panic!("five cells: {row:?}");
+            };
+            assert_eq!(named()[constant], kind);
+            let remote = RemoteError::new("pay", kind, "no").into();
+            let samples = samples();
+            // Of the samples of a variant, the last is one that a server may have run.
+            let variant = end.split(['`', ';']).next().unwrap();
+            let own = samples.iter().rfind(|error| is_named(error, variant));
+            let error = if end == "Remote" {
+                &remote
+            } else {
+                own.unwrap()
+            };
+            assert_eq!(may_have_run, yes(error.may_have_run()), "{kind}");
+            assert!(!error.is_retryable(), "{kind}");
+        }
+        let listed: BTreeSet<_> = rows.iter().map(|row| row[1]).collect();
+        let also_of_callers = BTreeSet::from([CALL_TOO_LARGE, EXPIRED, INTERRUPTED]);
+        assert_eq!(listed, &BTreeSet::from(ANSWERED) | &also_of_callers);
     }
 
     #[test]
