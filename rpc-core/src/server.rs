@@ -114,8 +114,8 @@ impl Serve {
         self.with(|method| method.options.idempotent = idempotent)
     }
 
-    /// Sets how many calls of each method this server runs at a time. Further calls wait in the
-    /// queue, where other servers can take them. This is also the consumer's prefetch. 0 counts as 1.
+    /// Sets how many calls of each method this server runs at a time; 0 counts as 1. Further calls
+    /// wait in the queue, where other servers can take them. This is also the consumer's prefetch.
     ///
     /// Defaults to 256.
     pub fn concurrency(self, calls: u16) -> Self {
