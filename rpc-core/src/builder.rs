@@ -176,9 +176,9 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets the CA certificates to trust at `amqps://`, in PEM (one or more `-----BEGIN
-    /// CERTIFICATE-----` blocks). They replace the platform's roots, so that no public authority
-    /// can vouch for a broker with a private CA. Repeated calls add certificates.
+    /// Sets the CA certificates to trust at `amqps://`, in PEM (one or more
+    /// `-----BEGIN CERTIFICATE-----` blocks). They replace the platform's roots, so that no public
+    /// authority can vouch for a broker with a private CA. Repeated calls add certificates.
     ///
     /// The broker's certificate is always verified, and this cannot be turned off. It must come
     /// from a trusted issuer, be valid now, and name the host of the URL in its "subject

@@ -30,5 +30,5 @@ impl Default for MethodOptions {
 /// RabbitMQ's documentation recommends a prefetch of 100 to 300 for fast handlers.
 pub(crate) const DEFAULT_CONCURRENCY: u16 = 256;
 
-/// Time limits and grace periods are capped at this year, which no timer overflows on.
+/// The cap of time limits and grace periods: a year, with which no timer overflows.
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -86,6 +86,6 @@ impl Default for Batching {
 
 const MOST_CALLS: usize = 1024;
 
-/// The limit of calls in flight bounds how many wait, so this is not needed for that. A longer
-/// delay can only be a mistake.
+/// The limit of calls in flight already bounds how many calls wait. This bound only catches
+/// mistakes: no sensible delay is longer.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);

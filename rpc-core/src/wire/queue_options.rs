@@ -66,8 +66,8 @@ impl QueueOptions {
     /// [`RpcError::Overloaded`](crate::RpcError::Overloaded) at once: the new call, or, in a quorum
     /// queue, which cannot refuse it, the oldest.
     ///
-    /// This sets the argument `x-max-length` and, unless it is a quorum queue, `x-overflow:
-    /// reject-publish-dlx`.
+    /// This sets the argument `x-max-length` and, unless it is a quorum queue,
+    /// `x-overflow: reject-publish-dlx`.
     ///
     /// Defaults to no limit except the broker's memory.
     pub fn max_length(mut self, calls: u32) -> Self {
