@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use crate::connection::supervisor::Supervisor;
+use crate::connection::supervisor::{ConnectionState, Supervisor};
 use crate::error::connect::ConnectError;
 use crate::error::progress::Progress;
 use crate::error::rpc_error::RpcError;
@@ -32,7 +32,7 @@ pub(crate) struct Client {
     supervisor: Supervisor<CallSession>,
     pub(crate) limits: ClientLimits,
     /// One permit per call in flight.
-    in_flight: Semaphore,
+    permits: Semaphore,
 }
 
 impl Client {
@@ -44,14 +44,17 @@ impl Client {
         let supervisor = Supervisor::start(transport, Purpose::Calling, batching).await?;
         Ok(Self {
             supervisor,
-            in_flight: Semaphore::new(limits.in_flight),
+            permits: Semaphore::new(limits.in_flight),
             limits,
         })
     }
 
-    /// The number of calls in flight.
+    /// The number of calls that are being sent or wait for their answer.
     pub(crate) fn in_flight(&self) -> usize {
-        self.limits.in_flight - self.in_flight.available_permits()
+        match &*self.supervisor.watch().borrow() {
+            ConnectionState::Up(session) => session.pending.len(),
+            ConnectionState::Down(_) | ConnectionState::Closed => 0,
+        }
     }
 
     /// Ends all pending calls as `Closed`, then closes the connection.
@@ -65,7 +68,7 @@ impl Client {
     /// the call.
     pub(crate) async fn call(&self, request: &mut Request) -> Result<Answer, RpcError> {
         let mut attempt = Attempt::new(request, self.supervisor.watch(), &self.limits)?;
-        let _permit = attempt.permit(&self.in_flight).await?;
+        let _permit = attempt.permit(&self.permits).await?;
         let mut backoff = Backoff::default();
         // The error of an earlier attempt, in which the call may have run.
         // Boxed, because few calls need it.
@@ -84,7 +87,7 @@ impl Client {
             match doubt {
                 // This attempt did not run the call, but an earlier one may have, so its error
                 // counts.
-                Some(doubt) if !error.may_have_run() => return Err(*doubt),
+                Some(doubt) if !is_news(&error) => return Err(*doubt),
                 _ if !attempt.request.options.idempotent || !is_worth_repeating(&error) => {
                     return Err(error);
                 }
@@ -151,6 +154,18 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether an error says more of a call than that it may have run before.
+///
+/// A call that came back from its queue has run this time only if a server was lost with it. That is
+/// less than what is known of an earlier loss.
+fn is_news(error: &RpcError) -> bool {
+    let came_back = matches!(
+        error,
+        RpcError::Expired { .. } | RpcError::Overloaded { .. } | RpcError::Rejected { .. }
+    );
+    error.may_have_run() && !came_back
 }
 
 /// Whether another attempt may succeed.

@@ -167,9 +167,9 @@ impl Rpc {
         }
     }
 
-    /// The number of calls of this `Rpc` that have started and not ended: those that wait for a
-    /// connection, are being sent, or wait for an answer.
-    /// [`RpcBuilder::max_in_flight`](crate::RpcBuilder::max_in_flight) is the limit.
+    /// The number of calls of this `Rpc` that are being sent or wait for an answer. Calls that wait
+    /// for a connection do not count here, but they do for
+    /// [`RpcBuilder::max_in_flight`](crate::RpcBuilder::max_in_flight).
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.client.in_flight()

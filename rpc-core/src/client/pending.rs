@@ -146,6 +146,11 @@ impl PendingCalls {
         }
     }
 
+    /// How many calls are in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Callers> {
         // No code that can panic runs under the lock.
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
@@ -213,9 +218,9 @@ mod tests {
         reply(&calls, id.clone());
         reply(&calls, id);
         assert!(matches!(one.outcome().await, Outcome::Answered(_)));
-        assert_eq!(calls.lock().len(), 1);
+        assert_eq!(calls.len(), 1);
         drop((one, two));
-        assert_eq!(calls.lock().len(), 0);
+        assert_eq!(calls.len(), 0);
     }
 
     #[tokio::test]
@@ -230,7 +235,7 @@ mod tests {
         ] {
             reply(&calls, id);
         }
-        assert_eq!(calls.lock().len(), 1);
+        assert_eq!(calls.len(), 1);
         drop(call);
     }
 
@@ -245,6 +250,6 @@ mod tests {
             Outcome::Terminated(Terminated::Lost(_))
         ));
         assert!(matches!(calls.enter(), Err(Terminated::Lost(_))));
-        assert_eq!(calls.lock().len(), 0);
+        assert_eq!(calls.len(), 0);
     }
 }
