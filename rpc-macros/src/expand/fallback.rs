@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_syn_cannot_read_is_left_to_the_compiler() {
         let item: TokenStream = quote!(trait Shop { brand new syntax });
-        let error = syn::parse2::<Item>(item.clone()).unwrap_err();
+        let error = syn::parse2::<Item>(item.clone()).err().unwrap();
         let expanded = unreadable(&item, &error).to_string();
         assert!(expanded.contains("compile_error"), "{expanded}");
         assert!(expanded.ends_with(&item.to_string()), "{expanded}");
