@@ -7,14 +7,14 @@ mod batch;
 mod call;
 mod properties;
 mod reply;
-mod sanitizer;
+mod edge;
 mod url;
 
 pub use batch::batch;
 pub use call::call;
 pub use properties::properties;
 pub use reply::reply;
-pub use sanitizer::sanitizer;
+pub use edge::edge;
 pub use url::url;
 
 /// What takes any bytes.
@@ -26,7 +26,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("call", call),
     ("properties", properties),
     ("reply", reply),
-    ("sanitizer", sanitizer),
+    ("edge", edge),
     ("url", url),
 ];
 

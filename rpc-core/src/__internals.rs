@@ -1,7 +1,6 @@
 //! Isolated parts of the library, for `benches` to measure and `fuzz` to feed. Not part of the
 //! public interface.
 
-use std::io::IoSliceMut;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,7 @@ use uuid::Uuid;
 use crate::client::pending::{Outcome, PendingCall, PendingCalls};
 use crate::contract::service::{Method, Service};
 use crate::server::dispatch::{answer, prepare};
-use crate::transport::amqp::sanitizer::amqp_frames::Frames;
-use crate::transport::amqp::sanitizer::proof;
+use crate::transport::amqp::edge::proof::{self, KeepingEdge};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::{Delivery, JSON, Kind, Message, TimeLimit};
 use crate::wire::size_limit::SizeLimit;
@@ -57,26 +55,32 @@ impl Pending {
     }
 }
 
-/// Checks what must hold for any bytes, both as the properties of a message (from the class on) and
-/// as a stream from a broker.
+/// Checks what must hold for any bytes, both as the content header of a message and as a stream from
+/// a broker.
 ///
 /// # Panics
-/// If lapin could not read what it is handed, or if something readable was changed.
+/// If something of a message would be left to lapin, or something readable were not read.
 pub fn whatever_comes_can_be_read(bytes: &[u8]) {
     proof::whatever_comes_can_be_read(bytes);
 }
 
-/// The frame sanitizer between a connection and lapin.
-#[derive(Debug, Default)]
-pub struct Sanitizer(Frames);
+/// The edge between a connection and lapin.
+#[derive(Debug)]
+pub struct Edge(KeepingEdge);
 
-impl Sanitizer {
-    /// Passes the readable part of `stream`, which may have up to 64 KiB, to `out`. Returns its
-    /// length.
-    pub fn pass(&mut self, stream: &[u8], out: &mut [u8]) -> usize {
-        self.0.space()[..stream.len()].copy_from_slice(stream);
-        self.0.read(stream.len());
-        self.0.hand_out(&mut [IoSliceMut::new(out)])
+impl Default for Edge {
+    fn default() -> Self {
+        Self(KeepingEdge::new())
+    }
+}
+
+impl Edge {
+    /// Reads a stream of up to 64 KiB, and returns how many messages were taken out of it.
+    pub fn take(&mut self, stream: &[u8]) -> usize {
+        let mut passed = Vec::new();
+        // What ends a connection is no message.
+        let read = self.0.read(stream, &mut passed);
+        read.map_or(0, |()| self.0.take().len())
     }
 }
 

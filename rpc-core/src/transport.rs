@@ -5,6 +5,7 @@
 //! Setting up and tearing down are bounded by limits that the transport sets. Publishing and
 //! settling end when the link is lost.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Ready;
 use std::pin::Pin;
@@ -155,11 +156,20 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Declares the queue of a method. An error closes the channel with all its subscriptions.
     async fn declare(&self, queue: &str, options: &QueueOptions) -> Result<(), ServeError>;
 
-    /// Consumes calls from a queue, with at most `prefetch` unsettled at a time. The stream ends
-    /// when the subscription does, for whatever reason. An error closes the channel with all its
-    /// subscriptions.
-    async fn subscribe(&self, queue: &str, prefetch: u16)
-    -> Result<Messages<Delivery>, ServeError>;
+    /// Consumes calls from a queue, with at most `prefetch` unsettled at a time. `take` gets them in
+    /// the order of their arrival, and `None` when the subscription has ended, for whatever reason.
+    /// An error closes the channel with all its subscriptions.
+    async fn subscribe(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        take: TakeCall,
+    ) -> Result<Subscribed, ServeError>;
+
+    /// Whether the channel has ended so that calls which it delivered may already be elsewhere.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     /// Sends a reply and returns without waiting until it is written. `tags` are the deliveries
     /// for which this is the last reply: they are settled once it is written. A reply to a caller
@@ -196,8 +206,8 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
     /// Returns a delivery to its place in its queue, marked as redelivered.
     async fn requeue(&self, tag: u64) -> Result<(), PublishError>;
 
-    /// Stops new deliveries on all subscriptions. Deliveries that have already arrived stay in
-    /// their streams, which end after them.
+    /// Stops new deliveries on all subscriptions, which end after the deliveries that have already
+    /// arrived.
     async fn cancel(&self);
 
     /// Closes the channel. The broker redelivers unsettled deliveries to another server, marked as
@@ -210,6 +220,13 @@ pub(crate) trait ServeChannel: fmt::Debug + Send + Sync + 'static {
 /// over before it completes.
 pub(crate) type HandOver<'a, T = ()> =
     Either<Ready<Result<T, PublishError>>, BoxFuture<'a, Result<T, PublishError>>>;
+
+/// Takes a call that a subscription delivers, or `None` at its end. It may run on any thread, and
+/// under a lock: it must not block.
+pub(crate) type TakeCall = Arc<dyn Fn(Option<Delivery>) + Send + Sync>;
+
+/// A subscription. Dropping it ends the subscription, and nothing more is delivered.
+pub(crate) type Subscribed = Box<dyn Any + Send + Sync>;
 
 /// A stream of what a channel receives.
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;

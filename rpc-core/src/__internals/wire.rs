@@ -47,7 +47,11 @@ impl Wire {
     /// body. `None` if the AMQP library cannot read the properties.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        properties::parse(bytes).map(Self)
+        let (message, body) = properties::read(bytes)?;
+        Some(Self(Message {
+            body: body.to_vec().into(),
+            ..message
+        }))
     }
 
     /// A batch with this body.

@@ -2,24 +2,23 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{pending, ready};
+use std::future::pending;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::{StreamExt, stream};
 use tokio::time::timeout_at;
 use tracing::{debug, info};
 
 use crate::error::serve::ServeError;
 use crate::server::batch_queue::BatchQueue;
+use crate::server::consumers::Consumers;
 use crate::server::method_server::MethodServer;
 use crate::server::reply_batcher::ReplyBatcher;
-use crate::server::select_all::SelectAll;
 use crate::server::settlement::replace_batch;
 use crate::server::unreadable;
-use crate::transport::{Link, Messages, ServeChannel};
+use crate::transport::{Link, ServeChannel, Subscribed};
 use crate::wire::batch::unpack;
 use crate::wire::batch_route::{BELIEVED, queue_options};
 use crate::wire::batching::Batching;
@@ -32,17 +31,16 @@ use crate::wire::message::{Delivery, Kind};
 /// that. The batch queues are opened while the server is already serving.
 pub(crate) struct BatchConsumer {
     link: Arc<dyn Link>,
-    /// The methods that have a batch queue.
-    methods: Vec<Arc<MethodServer>>,
+    methods: Vec<BatchedMethod>,
     max_calls: usize,
     max_bytes: usize,
     channel: Option<BatchChannel>,
     /// Methods whose batch queues must be declared before the next one is opened.
-    undeclared: Vec<Arc<MethodServer>>,
+    undeclared: Vec<BatchedMethod>,
     /// Methods whose batch queues must still be opened.
-    closed: VecDeque<Arc<MethodServer>>,
+    closed: VecDeque<BatchedMethod>,
     opening: Option<BoxFuture<'static, Result<OpenedQueue, ServeError>>>,
-    arrivals: SelectAll<BatchEvent>,
+    consumers: Consumers<BatchedMethod>,
     /// Whether the server is leaving: then no queue counts as open any more.
     leaving: bool,
 }
@@ -50,8 +48,15 @@ pub(crate) struct BatchConsumer {
 /// A batch queue that has just been opened.
 struct OpenedQueue {
     channel: BatchChannel,
-    method: Arc<MethodServer>,
-    batches: Messages<Delivery>,
+    method: BatchedMethod,
+    subscribed: Subscribed,
+}
+
+/// A method that has a batch queue.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchedMethod {
+    pub(crate) method: Arc<MethodServer>,
+    pub(crate) queue: Arc<BatchQueue>,
 }
 
 /// The channel of the batch queues.
@@ -61,25 +66,19 @@ pub(crate) struct BatchChannel {
     pub(crate) replies: Arc<ReplyBatcher>,
 }
 
-enum BatchEvent {
-    // Boxed, because most batches wait in the streams.
-    Batch {
-        method: Arc<MethodServer>,
-        batch: Box<Delivery>,
-    },
-    Ended {
-        method: Arc<MethodServer>,
-    },
-}
-
 impl BatchConsumer {
     pub(crate) fn new(
         link: &Arc<dyn Link>,
         methods: &[Arc<MethodServer>],
         batching: &Batching,
     ) -> Self {
-        let with_queue = methods.iter().filter(|method| method.batch_queue.is_some());
-        let methods: Vec<_> = with_queue.cloned().collect();
+        let methods = methods.iter().filter_map(|method| {
+            Some(BatchedMethod {
+                queue: Arc::clone(method.batch_queue.as_ref()?),
+                method: Arc::clone(method),
+            })
+        });
+        let methods: Vec<_> = methods.collect();
         Self {
             link: Arc::clone(link),
             max_calls: batching.max_calls,
@@ -89,36 +88,37 @@ impl BatchConsumer {
             closed: methods.iter().cloned().collect(),
             methods,
             opening: None,
-            arrivals: SelectAll::new(),
+            consumers: Consumers::default(),
             leaving: false,
         }
     }
 
     /// Waits for the next batch, and returns it with its method and its channel. Waits for ever if
     /// no method accepts batches. Cancel safe.
-    pub(crate) async fn next(&mut self) -> (Arc<MethodServer>, Box<Delivery>, BatchChannel) {
+    pub(crate) async fn next(&mut self) -> (BatchedMethod, Box<Delivery>, BatchChannel) {
         loop {
             self.open_next();
-            let arrival = tokio::select! {
+            let (method, batch) = tokio::select! {
+                // First, because the end of a subscription must not be seen before its beginning.
+                biased;
                 opened = until_opened(&mut self.opening) => {
                     self.opening = None;
                     self.enter(opened);
                     continue;
                 }
-                Some(arrival) = self.arrivals.next() => arrival,
+                // A batch may come before the news that the first queue is open.
+                arrived = self.consumers.next(), if self.channel.is_some() => arrived,
             };
-            match arrival {
-                BatchEvent::Batch { method, batch } => {
-                    if let Some(channel) = &self.channel {
-                        return (method, batch, channel.clone());
-                    }
+            match (batch, &self.channel) {
+                (Some(batch), Some(channel)) if !channel.channel.is_over() => {
+                    return (method, batch, channel.clone());
                 }
-                BatchEvent::Ended { method } => {
-                    if let Some(queue) = &method.batch_queue {
-                        queue.shut();
-                    }
+                // It may run elsewhere by now.
+                (Some(_), _) => {}
+                (None, _) => {
+                    method.queue.shut();
                     if !self.leaving {
-                        self.undeclared.push(Arc::clone(&method));
+                        self.undeclared.push(method.clone());
                         self.closed.push_back(method);
                     }
                 }
@@ -137,6 +137,7 @@ impl BatchConsumer {
         };
         let (link, channel) = (Arc::clone(&self.link), self.channel.clone());
         let undeclared = mem::take(&mut self.undeclared);
+        let take = self.consumers.open_for(method.clone());
         let (max_calls, max_bytes) = (self.max_calls, self.max_bytes);
         self.opening = Some(Box::pin(async move {
             let channel = match channel {
@@ -152,26 +153,18 @@ impl BatchConsumer {
             };
             // All queues are declared before the first is consumed: a refused declaration closes
             // the channel, on which batches may already run.
-            for queue in undeclared
-                .iter()
-                .filter_map(|method| method.batch_queue.as_ref())
-            {
+            for BatchedMethod { queue, .. } in undeclared {
                 channel
                     .channel
                     .declare(&queue.name, &queue_options())
                     .await?;
             }
-            let batches: Messages<Delivery> = match &method.batch_queue {
-                Some(queue) => {
-                    let subscribing = channel.channel.subscribe(&queue.name, queue.prefetch);
-                    subscribing.await?
-                }
-                None => Box::pin(stream::empty()),
-            };
+            let BatchQueue { name, prefetch, .. } = &*method.queue;
+            let subscribed = channel.channel.subscribe(name, *prefetch, take).await?;
             Ok(OpenedQueue {
                 channel,
                 method,
-                batches,
+                subscribed,
             })
         }));
     }
@@ -179,30 +172,23 @@ impl BatchConsumer {
     fn enter(&mut self, opened: Result<OpenedQueue, ServeError>) {
         let OpenedQueue {
             channel,
-            method,
-            batches,
+            method: BatchedMethod { queue, .. },
+            subscribed,
         } = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 // The broker has closed the channel. Calls still arrive individually.
                 info!(%error, "not accepting batches");
+                self.consumers.failed();
                 self.closed.clear();
                 return;
             }
         };
         self.channel = Some(channel);
-        if let Some(queue) = method.batch_queue.as_ref().filter(|_| !self.leaving) {
+        self.consumers.opened(&queue.name, subscribed);
+        if !self.leaving {
             queue.open();
         }
-        let end = BatchEvent::Ended {
-            method: Arc::clone(&method),
-        };
-        let batches = batches.map(move |batch| BatchEvent::Batch {
-            method: Arc::clone(&method),
-            batch: Box::new(batch),
-        });
-        self.arrivals
-            .push(Box::pin(batches.chain(stream::once(ready(end)))));
     }
 
     /// Tells callers to send no more batches, and opens no other queue.
@@ -217,9 +203,7 @@ impl BatchConsumer {
     }
 
     fn queues(&self) -> impl Iterator<Item = &BatchQueue> {
-        self.methods
-            .iter()
-            .filter_map(|method| method.batch_queue.as_ref())
+        self.methods.iter().map(|method| &*method.queue)
     }
 
     /// Leaves the batch queues. Tells callers to send no more batches, and hands back batches that
@@ -248,8 +232,8 @@ impl BatchConsumer {
         for (method, batch) in redelivered {
             channel.hand_back(&method, *batch).await;
         }
-        while let Some(arrival) = self.arrivals.next().await {
-            if let BatchEvent::Batch { method, batch } = arrival {
+        while self.consumers.open() > 0 {
+            if let (method, Some(batch)) = self.consumers.next().await {
                 channel.hand_back(&method, *batch).await;
             }
         }
@@ -287,17 +271,11 @@ async fn until_opened<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
 
 impl BatchChannel {
     /// Hands back the calls of a batch individually, to the queue of their method.
-    async fn hand_back(&self, server: &MethodServer, batch: Delivery) {
-        let channel = &*self.channel;
-        let method = &server.method;
-        let queue = &*method.name;
+    async fn hand_back(&self, BatchedMethod { method, queue }: &BatchedMethod, batch: Delivery) {
+        let (channel, method) = (&*self.channel, &method.method);
         let handed_back = async {
             if batch.message.kind == Kind::Unreadable {
-                let batch_queue = server
-                    .batch_queue
-                    .as_ref()
-                    .map_or(queue, |queue| &queue.name);
-                return unreadable::reject(channel, method, batch_queue, batch).await;
+                return unreadable::reject(channel, method, &queue.name, batch).await;
             }
             if batch.redelivered {
                 // As new messages, the calls would lose the mark that they may have run before.
@@ -310,7 +288,7 @@ impl BatchChannel {
         if let Err(error) = handed_back.await {
             // The broker redelivers the batch when the channel ends.
             debug!(
-                queue,
+                queue = queue.name,
                 reason = error.reason.words,
                 "a batch could not be handed back"
             );

@@ -30,7 +30,7 @@ use crate::wire::size_limit::SizeLimit;
 #[derive(Debug)]
 pub(crate) struct MethodServer {
     pub(crate) method: Method,
-    pub(crate) batch_queue: Option<BatchQueue>,
+    pub(crate) batch_queue: Option<Arc<BatchQueue>>,
     /// The largest body of a call or a reply.
     pub(crate) size_limit: SizeLimit,
     /// One permit per running call. The prefetch alone is no bound: calls of a lost connection may
@@ -70,7 +70,7 @@ impl MethodServer {
         abandon: CancellationToken,
     ) -> Self {
         Self {
-            batch_queue: BatchQueue::of(&method, batching),
+            batch_queue: BatchQueue::of(&method, batching).map(Arc::new),
             size_limit,
             slots: Semaphore::new(method.options.concurrency.into()),
             replacing: RwLock::default(),

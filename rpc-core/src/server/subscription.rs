@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
-use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use crate::contract::service::Method;
 use crate::error::serve::ServeError;
-use crate::server::batch_consumer::{BatchChannel, BatchConsumer};
+use crate::server::batch_consumer::{BatchChannel, BatchConsumer, BatchedMethod};
+use crate::server::consumers::Consumers;
 use crate::server::method_server::MethodServer;
 use crate::server::redelivery::is_unique;
-use crate::server::select_all::SelectAll;
 use crate::server::settlement::Settlement;
 use crate::transport::{Link, ServeChannel};
 use crate::wire::message::{Delivery, Kind};
@@ -23,7 +22,7 @@ use crate::wire::queue_options::QueueOptions;
 /// The channels of a server, and the calls that arrive on them.
 pub(crate) struct Subscription {
     pub(crate) channel: Arc<dyn ServeChannel>,
-    arrivals: SelectAll<Arrival>,
+    consumers: Consumers<Arc<MethodServer>>,
     pub(crate) batches: BatchConsumer,
     /// Takes the reason when a reply or an ack could not be sent. The channel is then abandoned, so
     /// that the broker redelivers its calls to a server that can answer. One reason is enough, so
@@ -34,19 +33,10 @@ pub(crate) struct Subscription {
 
 /// What a subscription yields.
 pub(crate) enum Arrival {
-    // Boxed, because most deliveries of a channel wait in its streams, and the other variants are
-    // small.
-    Call {
-        method: Arc<MethodServer>,
-        call: Box<Delivery>,
-    },
-    Batch {
-        method: Arc<MethodServer>,
-        batch: Box<Delivery>,
-        channel: BatchChannel,
-    },
+    Call(Arc<MethodServer>, Box<Delivery>),
+    Batch(BatchedMethod, Box<Delivery>, BatchChannel),
     /// The subscription of a method has ended: the broker cancelled it, or the channel is gone.
-    Ended { method: Arc<MethodServer> },
+    Ended(Arc<MethodServer>),
     /// An answer could not be sent.
     Broken { reason: String },
 }
@@ -62,7 +52,7 @@ impl Subscription {
         let (broken, breaks) = mpsc::channel(1);
         let mut subscription = Self {
             channel,
-            arrivals: SelectAll::new(),
+            consumers: Consumers::default(),
             batches,
             broken,
             breaks,
@@ -110,31 +100,30 @@ impl Subscription {
     }
 
     async fn consume(&mut self, server: Arc<MethodServer>) -> Result<(), ServeError> {
-        let method = &server.method;
-        let subscribing = (self.channel).subscribe(&method.name, method.options.concurrency);
-        let deliveries = subscribing.await?;
-        let end = Arrival::Ended {
-            method: Arc::clone(&server),
-        };
-        let calls = deliveries.map(move |call| Arrival::Call {
-            method: Arc::clone(&server),
-            call: Box::new(call),
-        });
-        self.arrivals
-            .push(Box::pin(calls.chain(stream::once(ready(end)))));
+        let take = self.consumers.open_for(Arc::clone(&server));
+        let Method { name, options, .. } = &server.method;
+        let subscribing = self.channel.subscribe(name, options.concurrency, take);
+        // If this fails, the channel is gone with all that is open.
+        let subscribed = subscribing.await?;
+        self.consumers.opened(name, subscribed);
         Ok(())
     }
 
     /// Waits for the next arrival. Waits for ever if there is no method. Cancel safe.
     pub(crate) async fn next(&mut self) -> Arrival {
-        tokio::select! {
-            Some(reason) = self.breaks.recv() => Arrival::Broken { reason },
-            Some(arrival) = self.arrivals.next() => arrival,
-            (method, batch, channel) = self.batches.next() => Arrival::Batch {
-                method,
-                batch,
-                channel,
-            },
+        loop {
+            tokio::select! {
+                Some(reason) = self.breaks.recv() => return Arrival::Broken { reason },
+                (method, call) = self.consumers.next() => match call {
+                    None => return Arrival::Ended(method),
+                    // It may run elsewhere by now.
+                    Some(_) if self.channel.is_over() => {}
+                    Some(call) => return Arrival::Call(method, call),
+                },
+                (method, batch, channel) = self.batches.next() => {
+                    return Arrival::Batch(method, batch, channel);
+                }
+            }
         }
     }
 
@@ -158,12 +147,12 @@ impl Subscription {
 
     /// Hands back the calls that have arrived and were not started. Returns those that are better
     /// run, or rejected, here. Must be called only after the channel's `cancel`, which ends the
-    /// streams.
+    /// subscriptions.
     pub(crate) async fn hand_back(&mut self) -> Vec<(Arc<MethodServer>, Box<Delivery>)> {
         let mut kept = Vec::new();
         let mut handed_back = Vec::new();
-        while let Some(arrival) = self.arrivals.next().await {
-            let Arrival::Call { method, call } = arrival else {
+        while self.consumers.open() > 0 {
+            let (method, Some(call)) = self.consumers.next().await else {
                 continue;
             };
             let unreadable = call.message.kind == Kind::Unreadable;

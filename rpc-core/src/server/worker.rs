@@ -15,7 +15,7 @@ use crate::connection::supervisor::ConnectionState;
 use crate::contract::service::Method;
 use crate::error::serve::ServeError;
 use crate::server::admission::{Admission, Admitted};
-use crate::server::batch_consumer::{BatchChannel, BatchConsumer};
+use crate::server::batch_consumer::{BatchChannel, BatchConsumer, BatchedMethod};
 use crate::server::method_server::{MethodServer, ServerCall};
 use crate::server::reply_batcher::OpenBatch;
 use crate::server::session::ServeSession;
@@ -127,15 +127,15 @@ impl Worker {
                 biased;
                 () = &mut stopped => return Pause::Stopped,
                 arrival = subscription.next() => match arrival {
-                    Arrival::Call { method, call } => self.start(subscription, method, call),
-                    Arrival::Batch { method, batch, channel } => {
+                    Arrival::Call(method, call) => self.start(subscription, method, call),
+                    Arrival::Batch(method, batch, channel) => {
                         self.start_batch(&subscription.broken, method, *batch, channel);
                     }
                     Arrival::Broken { reason } => {
                         warn!(reason, "an answer could not be sent; opening another channel");
                         return Pause::Lost;
                     }
-                    Arrival::Ended { method } => {
+                    Arrival::Ended(method) => {
                         let name = method.method.name.clone();
                         match subscription.renew(method).await {
                             Ok(()) => warn!(method = %name, "the broker ended the subscription; subscribed again"),
@@ -174,15 +174,12 @@ impl Worker {
     fn start_batch(
         &mut self,
         broken: &mpsc::Sender<String>,
-        method: Arc<MethodServer>,
+        method: BatchedMethod,
         batch: Delivery,
         channel: BatchChannel,
     ) {
         let BatchChannel { channel, replies } = channel;
-        // Only a method with a batch queue gets batches.
-        let Some(queue) = &method.batch_queue else {
-            return;
-        };
+        let BatchedMethod { method, queue } = method;
         if batch.message.kind == Kind::Unreadable {
             let queue = queue.name.clone();
             return self.reject(broken.clone(), method, queue, channel, batch);
@@ -296,7 +293,7 @@ impl Worker {
         let end = Instant::now() + self.limits.grace;
         if let Some(subscription) = &mut subscription {
             subscription.channel.cancel().await;
-            // Streams end soon after a cancel, but those of a stuck broker may not.
+            // Subscriptions end soon after a cancel, but those of a stuck broker may not.
             match timeout(HAND_BACK_LIMIT, subscription.hand_back()).await {
                 Ok(kept) => {
                     for (method, call) in kept {

@@ -17,9 +17,10 @@ use crate::transport::{Link, Purpose, Transport};
 
 mod acks;
 mod calls;
-mod confirm_correlator;
 mod confirms;
+pub(crate) mod edge;
 mod failure;
+mod inbox;
 mod limits;
 mod link;
 mod loss;
@@ -29,10 +30,11 @@ pub(crate) mod properties;
 mod queue_probe;
 mod login_refusal;
 mod runtime;
-pub(crate) mod sanitizer;
 mod serving;
+pub(crate) mod taps;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+mod unread;
 pub(crate) mod url;
 mod write_backpressure;
 
@@ -40,6 +42,7 @@ use failure::{ConnectFailure, cause};
 use link::AmqpLink;
 use login_refusal::{refusal, tls_hint};
 use opening::{open, plain};
+use taps::Taps;
 #[cfg(feature = "tls")]
 use tls::{Tls, TlsOptions};
 use url::Host;
@@ -58,7 +61,7 @@ pub(crate) struct AmqpTransport {
     unfinished: Mutex<HashMap<(usize, Purpose), ConnectionAttempt>>,
 }
 
-type ConnectionAttempt = BoxFuture<'static, Result<Connection, ConnectFailure>>;
+type ConnectionAttempt = BoxFuture<'static, Result<(Connection, Arc<Taps>), ConnectFailure>>;
 
 /// The options of a connection.
 #[derive(Clone, Debug)]
@@ -99,12 +102,16 @@ impl AmqpTransport {
     }
 
     fn start(&self, host: &Host, purpose: Purpose) -> ConnectionAttempt {
-        let properties = self.properties(purpose);
+        let (uri, properties) = (host.uri.clone(), self.properties(purpose));
+        let taps = Arc::<Taps>::default();
+        let with_taps = Arc::clone(&taps);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Box::pin(tls.connect(host.uri.clone(), properties));
+            let connecting = tls.connect(uri, properties, taps);
+            return Box::pin(connecting.map_ok(|connection| (connection, with_taps)));
         }
-        let connecting = open(host.uri.clone(), properties, plain);
+        let connecting = open(uri, properties, taps, plain);
+        let connecting = connecting.map_ok(|connection| (connection, with_taps));
         Box::pin(connecting.map_err(|error| ConnectFailure {
             error,
             after_handshake: false,
@@ -160,10 +167,10 @@ impl Transport for AmqpTransport {
         let unfinished = self.unfinished().remove(&(index, purpose));
         let mut connecting = unfinished.unwrap_or_else(|| self.start(host, purpose));
         match timeout(limit, &mut connecting).await {
-            Ok(Ok(connection)) => {
+            Ok(Ok((connection, taps))) => {
                 let user = host.user.clone();
                 let user_id = user.filter(|_| self.options.send_user_id);
-                let link = AmqpLink::new(connection, host.name.clone(), user_id);
+                let link = AmqpLink::new(connection, taps, host.name.clone(), user_id);
                 Ok(Arc::new(link))
             }
             Ok(Err(failure)) => Err(match self.tls_failure(&failure) {

@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::error::serve::ServeError;
 use crate::server::reply_batcher::ReplyBatcher;
-use crate::transport::Messages;
-use crate::wire::message::Delivery;
+use crate::transport::{Subscribed, TakeCall};
 use crate::wire::queue_options::QueueOptions;
 
 /// Records what is done on the channel.
@@ -75,7 +74,7 @@ impl ServeChannel for ScriptedChannel {
         unreachable!("the queues are there")
     }
 
-    async fn subscribe(&self, _: &str, _: u16) -> Result<Messages<Delivery>, ServeError> {
+    async fn subscribe(&self, _: &str, _: u16, _: TakeCall) -> Result<Subscribed, ServeError> {
         unreachable!("nothing is taken")
     }
 

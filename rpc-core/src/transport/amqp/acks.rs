@@ -43,12 +43,13 @@ struct AckState {
 }
 
 /// The deliveries of a channel, by their tags, which count from 1. The prefetches bound every set.
+#[derive(Default)]
 struct Tags {
-    /// The smallest tag that was not seen yet. Tags are not seen in order, because several
-    /// subscriptions have a stream each.
-    unseen: u64,
-    /// The tags above `unseen` that were seen.
-    seen: BTreeSet<u64>,
+    /// The last tag that was seen. Deliveries arrive in the order of their tags.
+    seen: u64,
+    /// The first tag that was never seen, because its subscription was dropped before it arrived.
+    /// It goes back to its queue when the channel ends.
+    missed: Option<u64>,
     /// The tags that are neither answered nor settled.
     open: BTreeSet<u64>,
     /// The tags that are answered but not acknowledged, in the order of the replies.
@@ -225,15 +226,11 @@ async fn until_written(last: Option<Writing>) -> Result<(), lapin::Error> {
 
 impl Tags {
     fn open(&mut self, tag: u64) {
-        self.open.insert(tag);
-        if tag == self.unseen {
-            self.unseen += 1;
-            while self.seen.remove(&self.unseen) {
-                self.unseen += 1;
-            }
-        } else {
-            self.seen.insert(tag);
+        if tag > self.seen + 1 {
+            self.missed.get_or_insert(self.seen + 1);
         }
+        self.open.insert(tag);
+        self.seen = tag;
     }
 
     fn answered(&mut self, tags: &[u64]) {
@@ -250,10 +247,8 @@ impl Tags {
         count: usize,
         mut ack: impl FnMut(Ack) -> Result<(), E>,
     ) -> Result<(), E> {
-        let first_open = self
-            .open
-            .first()
-            .map_or(self.unseen, |tag| self.unseen.min(*tag));
+        let open = self.open.first().copied().into_iter();
+        let first_open = open.chain(self.missed).fold(u64::MAX, u64::min);
         let count = count.min(self.answered.len());
         // The replies to later ones may not be written yet, so they count as open.
         let later = self.answered[count..].iter().copied();
@@ -277,20 +272,6 @@ impl Tags {
             })?;
         }
         Ok(())
-    }
-}
-
-impl Default for Tags {
-    fn default() -> Self {
-        Self {
-            unseen: 1,
-            seen: BTreeSet::new(),
-            open: BTreeSet::new(),
-            answered: Vec::new(),
-            last: None,
-            handed_over: 0,
-            written: 0,
-        }
     }
 }
 

@@ -1,28 +1,28 @@
 //! The calling channel: its reply queue, its publishes, and the calls that the broker returns.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::Either;
-use futures_util::{StreamExt, stream};
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::inbox::inbox;
 use super::limits::{BROKER_LIMIT, short};
-use super::permission::{BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
+use super::loss::end_of;
+use super::permission::{self, BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
 use super::properties;
+use super::taps::Taps;
 use super::write_backpressure::WriteBackpressure;
 use crate::error::connect::ConnectError;
 use crate::error::reason::Reason;
@@ -33,11 +33,15 @@ use crate::wire::random_uuid::random_uuid;
 
 /// Opens a calling channel whose reply queue has a new name. An old name could still be locked by
 /// a dead connection that the broker has not noticed yet.
-pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCalls, ConnectError> {
+pub(super) async fn open(
+    connection: &Connection,
+    taps: &Arc<Taps>,
+    host: &str,
+) -> Result<OpenCalls, ConnectError> {
     let mut attempts = 3;
     loop {
         attempts -= 1;
-        match timeout(BROKER_LIMIT, set_up(connection)).await {
+        match timeout(BROKER_LIMIT, set_up(connection, taps)).await {
             Ok(Ok(calls)) => return Ok(calls),
             // The exchange is deleted with its last binding. That may happen between our
             // declaration of it and our binding to it, and then everything is declared again.
@@ -55,7 +59,10 @@ pub(super) async fn open(connection: &Connection, host: &str) -> Result<OpenCall
 }
 
 /// The error is what could not be set up, and the reason.
-async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> {
+async fn set_up(
+    connection: &Connection,
+    taps: &Arc<Taps>,
+) -> Result<OpenCalls, (String, Reason)> {
     let queue = format!("rpc.reply.{}", random_uuid());
     let refused =
         |what: String, needs: Needs| move |error: lapin::Error| (what, refused(&error, needs));
@@ -101,52 +108,45 @@ async fn set_up(connection: &Connection) -> Result<OpenCalls, (String, Reason)> 
             format!("the binding of {queue_named} to {exchange_named}"),
             BIND,
         ))?;
+    let (inbox, incoming) = inbox(&taps.unread);
+    let (replies, returns) = (inbox.clone(), inbox.clone());
+    let (tag, replies) = taps.consume(Arc::new(move |delivery| {
+        replies.put(Incoming::Reply(delivery.message));
+    }));
+    let returns = taps.publish(
+        channel.id(),
+        Arc::new(move |returned| returns.put(Incoming::Returned(returned.message))),
+    );
     let options = BasicConsumeOptions {
         no_ack: true,
         exclusive: true,
         ..BasicConsumeOptions::default()
     };
-    let replies = channel
-        .basic_consume(short(&queue), "".into(), options, FieldTable::default())
+    let consumer = channel
+        .basic_consume(short(&queue), tag, options, FieldTable::default())
         .await
         .map_err(refused(queue_named, CONSUME))?;
-
-    let (published, publishes) = watch::channel(None);
-    let returns = ReturnedCalls {
-        channel: channel.clone(),
-        publishes,
-        returned: VecDeque::new(),
-    };
+    let ended = tokio::spawn(async move {
+        // If the broker closed the channel, it refused a publish. If it ended the subscription,
+        // there is no reason.
+        if let Some(error) = end_of(consumer).await {
+            inbox.put(Incoming::Ended(permission::refused(&error, PUBLISH)));
+        }
+        // No message comes after this, and with the last inbox the stream ends.
+        drop((inbox, replies, returns));
+    });
     let header_limit =
         usize::try_from(connection.configuration().frame_max()).unwrap_or(usize::MAX);
     Ok(OpenCalls {
-        incoming: Box::pin(merge(replies, returns)),
+        incoming,
         channel: Arc::new(AmqpCalls {
             channel,
             queue: queue.into(),
             header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
             pressure: WriteBackpressure::default(),
-            published,
+            _ended: AbortOnDropHandle::new(ended),
         }),
     })
-}
-
-/// Replies and returned calls in one stream, which ends with the replies.
-fn merge(
-    replies: Consumer,
-    returns: ReturnedCalls,
-) -> impl futures_util::Stream<Item = Incoming> + Send {
-    let replies = replies.map(|delivery| match delivery {
-        Ok(delivery) => Incoming::Reply(properties::from_amqp(&delivery.properties, delivery.data)),
-        // lapin's last item: the channel or the connection is gone. If the broker closed the
-        // channel, it refused a publish.
-        Err(error) => Incoming::Ended(refused(&error, PUBLISH)),
-    });
-    let replies = replies.map(Some).chain(stream::once(ready(None)));
-    let returns = stream::unfold(returns, ReturnedCalls::next).map(Some);
-    stream::select(replies, returns)
-        .take_while(|incoming| ready(incoming.is_some()))
-        .filter_map(ready)
 }
 
 struct AmqpCalls {
@@ -154,8 +154,8 @@ struct AmqpCalls {
     queue: Arc<str>,
     header_limit: usize,
     pressure: WriteBackpressure,
-    /// When a call was last published. After that, returned calls are likely.
-    published: watch::Sender<Option<Instant>>,
+    /// Waits for the end of the subscription, which ends if this is dropped.
+    _ended: AbortOnDropHandle<()>,
 }
 
 #[async_trait]
@@ -186,21 +186,15 @@ impl CallChannel for AmqpCalls {
             });
             return Either::Right(Box::pin(async move {
                 let handed_over = self.pressure.wait_to_hand_over(size, publishing).await;
-                self.note_publish(handed_over)
+                handed_over.map_err(|error| publish_error(&error))
             }));
         }
         let publishing =
             self.channel
                 .basic_publish("".into(), short(queue), options, &call.body, properties);
-        Either::Left(ready(self.note_publish(hand_over(publishing))))
-    }
-}
-
-impl AmqpCalls {
-    fn note_publish(&self, handed_over: Result<(), lapin::Error>) -> Result<(), PublishError> {
-        handed_over.map_err(|error| publish_error(&error))?;
-        self.published.send_replace(Some(Instant::now()));
-        Ok(())
+        Either::Left(ready(
+            hand_over(publishing).map_err(|error| publish_error(&error)),
+        ))
     }
 }
 
@@ -209,53 +203,6 @@ impl fmt::Debug for AmqpCalls {
         f.debug_struct("AmqpCalls")
             .field("queue", &self.queue)
             .finish_non_exhaustive()
-    }
-}
-
-/// The calls that the broker returned.
-///
-/// On a channel without confirms, lapin keeps returned messages without notice until
-/// `wait_for_confirms` is called, which then yields them without waiting. So this polls it: often
-/// just after a publish, and less often the longer ago that is. A returned call is found after at
-/// most an eighth of the time that it took to come back, within the bounds of the two poll
-/// intervals.
-struct ReturnedCalls {
-    channel: Channel,
-    publishes: watch::Receiver<Option<Instant>>,
-    returned: VecDeque<Message>,
-}
-
-impl ReturnedCalls {
-    async fn next(mut self) -> Option<(Incoming, Self)> {
-        loop {
-            if let Some(message) = self.returned.pop_front() {
-                return Some((Incoming::Returned(message), self));
-            }
-            let since = self
-                .publishes
-                .borrow_and_update()
-                .map(|published| published.elapsed());
-            match since.filter(|since| *since < RETURN_WINDOW) {
-                None => self.publishes.changed().await.ok()?,
-                Some(since) => {
-                    let pause = (since / 8).clamp(MIN_RETURN_POLL, MAX_RETURN_POLL);
-                    if pause == MIN_RETURN_POLL {
-                        // Publishes may come fast now, and none of them need wake this task.
-                        sleep(pause).await;
-                    } else {
-                        tokio::select! {
-                            () = sleep(pause) => {}
-                            changed = self.publishes.changed() => changed.ok()?,
-                        }
-                    }
-                }
-            }
-            let returned = self.channel.wait_for_confirms().await.ok()?;
-            self.returned.extend(returned.into_iter().map(|message| {
-                let message = message.delivery;
-                properties::from_amqp(&message.properties, message.data)
-            }));
-        }
     }
 }
 
@@ -291,12 +238,6 @@ const PROPERTIES_SIZE: usize = 4096;
 
 /// Roughly the memory that lapin needs for the other frames of a message while it keeps it.
 const FRAMES_SIZE: usize = 1024;
-
-const MIN_RETURN_POLL: Duration = Duration::from_millis(1);
-const MAX_RETURN_POLL: Duration = Duration::from_millis(250);
-
-/// No broker takes longer to return a call.
-const RETURN_WINDOW: Duration = Duration::from_secs(60);
 
 /// The same options with which aio-pika declares the exchange.
 const DEAD_LETTER_OPTIONS: ExchangeDeclareOptions = ExchangeDeclareOptions {

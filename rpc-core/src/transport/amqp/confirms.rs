@@ -5,26 +5,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
+use rustc_hash::FxHashMap;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::publish_error;
-use super::confirm_correlator::{ConfirmCorrelator, Confirmed};
 use super::failure::reason;
 use super::limits::{BROKER_LIMIT, short};
 use super::permission::{PUBLISH, refused};
 use super::properties;
+use super::taps::{Tap, Taps};
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
 use crate::wire::message::Message;
 
 /// Opens its channel for the first call, and another one if that breaks.
 pub(super) struct AmqpConfirms {
     connection: Arc<Connection>,
+    taps: Arc<Taps>,
     publisher: Mutex<Arc<OnceCell<Arc<Publisher>>>>,
 }
 
@@ -45,9 +47,10 @@ struct Unconfirmed {
 type ReceiptSender = oneshot::Sender<Result<Receipt, PublishError>>;
 
 impl AmqpConfirms {
-    pub(super) fn new(connection: Arc<Connection>) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, taps: Arc<Taps>) -> Self {
         Self {
             connection,
+            taps,
             publisher: Mutex::default(),
         }
     }
@@ -62,7 +65,7 @@ impl AmqpConfirms {
             }
             Arc::clone(&publisher)
         };
-        let opening = || Publisher::open(&self.connection);
+        let opening = || Publisher::open(&self.connection, &self.taps);
         publisher.get_or_try_init(opening).await.cloned()
     }
 
@@ -117,7 +120,10 @@ impl fmt::Debug for AmqpConfirms {
 }
 
 impl Publisher {
-    async fn open(connection: &Connection) -> Result<Arc<Self>, PublishError> {
+    async fn open(
+        connection: &Connection,
+        taps: &Arc<Taps>,
+    ) -> Result<Arc<Self>, PublishError> {
         let opening = async {
             let channel = connection.create_channel().await?;
             channel
@@ -128,7 +134,15 @@ impl Publisher {
         let reason = match timeout(BROKER_LIMIT, opening).await {
             Ok(Ok(channel)) => {
                 let (calls, waiting) = mpsc::channel(MAX_WAITING);
-                let task = tokio::spawn(publish_all(channel, waiting));
+                let returned = Arc::<ReturnedCalls>::default();
+                let returns = Arc::clone(&returned);
+                let tap = taps.publish(
+                    channel.id(),
+                    Arc::new(move |message| {
+                        returns.add(published(&message.queue, &message.message));
+                    }),
+                );
+                let task = tokio::spawn(publish_all(channel, waiting, returned, tap));
                 return Ok(Arc::new(Self {
                     opened: Instant::now(),
                     calls,
@@ -165,33 +179,31 @@ impl Publisher {
 
 /// Publishes the waiting calls, with many in flight at a time, and sends each caller its receipt.
 ///
-/// A single task does all of it, for two reasons: lapin miscounts delivery tags if publishes race,
-/// and only all confirmations together show which calls were returned (see [`ConfirmCorrelator`]).
-async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>) {
+/// A single task does all of it, because lapin miscounts delivery tags if publishes race.
+async fn publish_all(
+    channel: Channel,
+    mut waiting: mpsc::Receiver<Unconfirmed>,
+    returned: Arc<ReturnedCalls>,
+    _returns: Tap,
+) {
     let mut confirming = FuturesUnordered::new();
-    let mut correlator = ConfirmCorrelator::new();
     loop {
         tokio::select! {
             biased;
-            Some(first) = confirming.next() => {
-                // Takes all confirmations that have arrived. None may be left out that came before
-                // one of these.
-                let mut ended = vec![first];
-                while let Some(Some(next)) = confirming.next().now_or_never() {
-                    ended.push(next);
-                }
-                let confirmed = ended.into_iter().filter_map(confirmed).collect();
-                for (tx, receipt) in correlator.settle(confirmed) {
-                    // Fails only if the caller has gone.
-                    let _ = tx.send(Ok(receipt));
-                }
+            Some((call, tx, confirmation)) = confirming.next() => {
+                // The broker returns a call before it confirms it.
+                let receipt = match returned.take(&call) {
+                    true => Ok(Receipt::Unroutable),
+                    false => receipt(confirmation),
+                };
+                // Fails only if the caller has gone.
+                let _ = ReceiptSender::send(tx, receipt);
             }
             Some(Unconfirmed { queue, call, tx }) = waiting.recv(), if confirming.len() < MAX_CONFIRMING => {
                 // The caller may have gone while its call waited.
                 if tx.is_closed() {
                     continue;
                 }
-                let id = call.correlation_id.as_ref().map_or_else(String::new, ToString::to_string);
                 let options = BasicPublishOptions {
                     mandatory: true,
                     ..BasicPublishOptions::default()
@@ -204,7 +216,10 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>)
                     properties::to_amqp(&call),
                 );
                 match publishing.await {
-                    Ok(confirm) => confirming.push(async move { (id, tx, confirm.await) }),
+                    Ok(confirm) => {
+                        let call = published(&queue, &call);
+                        confirming.push(async move { (call, tx, confirm.await) });
+                    }
                     Err(error) => {
                         // Before the caller gets the error, because it may then check whether this
                         // channel is closed.
@@ -219,6 +234,44 @@ async fn publish_all(channel: Channel, mut waiting: mpsc::Receiver<Unconfirmed>)
     }
 }
 
+/// The calls that the broker has returned and not confirmed yet. As a returned call is confirmed
+/// at once, they are at most as many as wait for their confirmation.
+///
+/// Copies of one call in one queue may get each other's receipts.
+#[derive(Default)]
+struct ReturnedCalls(Mutex<FxHashMap<PublishedCall, usize>>);
+
+/// The queue of a call and its correlation id, which is empty if it has none.
+type PublishedCall = (String, String);
+
+impl ReturnedCalls {
+    fn add(&self, call: PublishedCall) {
+        *self.lock().entry(call).or_default() += 1;
+    }
+
+    /// Returns whether the call was returned.
+    fn take(&self, call: &PublishedCall) -> bool {
+        let mut calls = self.lock();
+        let Some(count) = calls.get_mut(call) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            calls.remove(call);
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<PublishedCall, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn published(queue: &str, call: &Message) -> PublishedCall {
+    let id = call.correlation_id.as_ref();
+    (queue.to_owned(), id.map_or_else(String::new, ToString::to_string))
+}
+
 /// Takes no more calls if the channel is closed. Calls that already wait get an error that says
 /// that they were not sent.
 fn close_with(channel: &Channel, waiting: &mut mpsc::Receiver<Unconfirmed>) {
@@ -227,39 +280,17 @@ fn close_with(channel: &Channel, waiting: &mut mpsc::Receiver<Unconfirmed>) {
     }
 }
 
-type Completed = (String, ReceiptSender, lapin::Result<Confirmation>);
-
-/// The broker's confirmation of a call. If it will never come, sends the caller an error and
-/// returns `None`.
-fn confirmed((id, tx, confirmation): Completed) -> Option<Confirmed<ReceiptSender>> {
-    let (receipt, returned) = match confirmation {
-        Ok(Confirmation::Ack(returned)) => (Receipt::Taken, returned),
-        Ok(Confirmation::Nack(returned)) => (Receipt::Refused, returned),
-        Ok(Confirmation::NotRequested) => {
-            let _ = tx.send(Err(PublishError {
-                sent: true,
-                reason: "the broker does not confirm".into(),
-            }));
-            return None;
-        }
-        Err(error) => {
-            let _ = tx.send(Err(PublishError {
-                sent: true,
-                reason: refused(&error, PUBLISH).into(),
-            }));
-            return None;
-        }
+/// What the broker's confirmation says of a call that it has not returned.
+fn receipt(confirmation: lapin::Result<Confirmation>) -> Result<Receipt, PublishError> {
+    let reason = match confirmation {
+        Ok(Confirmation::Ack(_)) => return Ok(Receipt::Taken),
+        Ok(Confirmation::Nack(_)) => return Ok(Receipt::Refused),
+        Ok(Confirmation::NotRequested) => "the broker does not confirm".into(),
+        Err(error) => refused(&error, PUBLISH),
     };
-    let returned = returned.map(|message| {
-        let id = message.delivery.properties.correlation_id().as_ref();
-        // The same default as for a published call.
-        id.map_or_else(String::new, |id| id.as_str().to_owned())
-    });
-    Some(Confirmed {
-        id,
-        caller: tx,
-        receipt,
-        returned,
+    Err(PublishError {
+        sent: true,
+        reason: reason.into(),
     })
 }
 

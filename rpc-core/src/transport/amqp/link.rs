@@ -19,6 +19,7 @@ use super::limits::BROKER_LIMIT;
 use super::loss::lost;
 use super::queue_probe::AmqpQueueProbe;
 use super::serving::AmqpServing;
+use super::taps::Taps;
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeChannel};
@@ -26,6 +27,7 @@ use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeC
 /// A connection. lapin closes it when the link and all its channels are dropped.
 pub(super) struct AmqpLink {
     connection: Arc<Connection>,
+    taps: Arc<Taps>,
     host: String,
     user_id: Option<String>,
     lost: watch::Receiver<Option<Loss>>,
@@ -34,7 +36,12 @@ pub(super) struct AmqpLink {
 }
 
 impl AmqpLink {
-    pub(super) fn new(connection: Connection, host: String, user_id: Option<String>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        taps: Arc<Taps>,
+        host: String,
+        user_id: Option<String>,
+    ) -> Self {
         let (lost_tx, lost) = watch::channel(None);
         let (blocked_tx, blocked) = watch::channel(None);
         // There may be only one listener, because lapin gives each event to only one.
@@ -46,12 +53,17 @@ impl AmqpLink {
         });
         Self {
             connection: Arc::new(connection),
+            taps,
             host,
             user_id,
             lost,
             blocked,
             _watcher: AbortOnDropHandle::new(watcher),
         }
+    }
+
+    fn confirms(&self) -> AmqpConfirms {
+        AmqpConfirms::new(Arc::clone(&self.connection), Arc::clone(&self.taps))
     }
 }
 
@@ -80,11 +92,11 @@ impl Link for AmqpLink {
     }
 
     async fn call_channel(&self) -> Result<OpenCalls, ConnectError> {
-        calls::open(&self.connection, &self.host).await
+        calls::open(&self.connection, &self.taps, &self.host).await
     }
 
     fn confirm_channel(&self) -> Box<dyn ConfirmChannel> {
-        Box::new(AmqpConfirms::new(Arc::clone(&self.connection)))
+        Box::new(self.confirms())
     }
 
     async fn serve_channel(&self) -> Result<Arc<dyn ServeChannel>, ServeError> {
@@ -93,7 +105,8 @@ impl Link for AmqpLink {
             Ok(Ok(channel)) => {
                 return Ok(Arc::new(AmqpServing::new(
                     channel,
-                    AmqpConfirms::new(Arc::clone(&self.connection)),
+                    self.confirms(),
+                    Arc::clone(&self.taps),
                     self.host.clone(),
                     self.lost.clone(),
                 )));

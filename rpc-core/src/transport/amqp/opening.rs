@@ -1,7 +1,7 @@
 //! Opens connections. The host is reached first, and only then is lapin involved.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_rs::Runtime;
 use async_rs::traits::Reactor;
@@ -9,10 +9,11 @@ use futures_util::future::BoxFuture;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 
-use super::runtime::{SanitizedTokio, Socket};
-use super::sanitizer::FrameSanitizer;
+use super::edge::Edge;
+use super::runtime::{EdgedTokio, Socket};
+use super::taps::Taps;
 
-/// Opens an AMQP connection over the stream that `connect` returns.
+/// Opens an AMQP connection over the stream that `connect` returns. Its messages go to `taps`.
 ///
 /// lapin connects on a thread of its own. If that fails, it leaks a task (4.12.3: `InternalRPC` is
 /// not stopped). A broker may be down for days, so lapin is given a stream that is already
@@ -20,10 +21,11 @@ use super::sanitizer::FrameSanitizer;
 pub(super) async fn open(
     uri: AMQPUri,
     properties: ConnectionProperties,
+    taps: Arc<Taps>,
     connect: impl Fn(AMQPUri) -> Connecting + Send + Sync + 'static,
 ) -> Result<Connection, lapin::Error> {
     let first = Mutex::new(Some(connect(uri.clone()).await?));
-    let connect = async move |uri, _: Runtime<SanitizedTokio>| {
+    let connect = async move |uri, _: Runtime<EdgedTokio>| {
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stream = match first {
             Some(stream) => stream,
@@ -31,9 +33,9 @@ pub(super) async fn open(
             None => connect(uri).await?,
         };
         // Always plain for lapin: TLS is handled inside of the stream.
-        Ok(AsyncTcpStream::Plain(FrameSanitizer::new(stream)))
+        Ok(AsyncTcpStream::Plain(Edge::new(stream, Arc::clone(&taps))))
     };
-    Connection::connector(uri, SanitizedTokio::current(), connect, properties).await
+    Connection::connector(uri, EdgedTokio::current(), connect, properties).await
 }
 
 /// A socket that is being connected.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use lapin::BasicProperties;
-#[cfg(feature = "__internals")]
 use lapin::protocol::basic::parse_properties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
 use serde_json::{Map, Number, Value};
@@ -65,7 +65,7 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     properties.with_headers(headers)
 }
 
-pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message {
+fn from_amqp(properties: &BasicProperties) -> Message {
     let mut headers = properties.headers().as_ref().map(map).unwrap_or_default();
     let takes_batches = headers.remove(LANE).and_then(|takes| takes.as_bool());
     let from = headers.remove(FROM);
@@ -99,21 +99,24 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
         takes_batches,
         marks: Marks::take_from(&mut headers),
         headers,
-        body: body.into(),
+        body: Bytes::new(),
     }
 }
 
-/// Reads the properties of a message, followed by its body; `None` if lapin cannot read them.
-#[cfg(feature = "__internals")]
-pub(crate) fn parse(bytes: &[u8]) -> Option<Message> {
-    let (body, properties) = parse_properties(bytes).ok()?;
-    Some(from_amqp(&properties, body.to_vec()))
+/// Reads the properties of a message, whose body is still to come. Returns what follows them;
+/// `None` if they cannot be read.
+pub(crate) fn read(bytes: &[u8]) -> Option<(Message, &[u8])> {
+    let (rest, properties) = parse_properties(bytes).ok()?;
+    Some((from_amqp(&properties), rest))
 }
 
 /// The message as its receiver sees it.
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) fn forward(message: &Message) -> Message {
-    from_amqp(&to_amqp(message), message.body.to_vec())
+    Message {
+        body: message.body.clone(),
+        ..from_amqp(&to_amqp(message))
+    }
 }
 
 /// No name is lost here: names longer than 255 bytes are refused earlier.
@@ -221,12 +224,12 @@ mod tests {
         let properties = BasicProperties::default()
             .with_expiration("soon".into())
             .with_type("strange".into());
-        let message = from_amqp(&properties, Vec::new());
+        let message = from_amqp(&properties);
         assert_eq!(message.expiration, None);
         assert_eq!(message.kind, Kind::Unknown("strange".into()));
         assert_eq!(from_value(&AMQPValue::Double(f64::NAN)), Value::Null);
         assert_eq!(
-            from_amqp(&BasicProperties::default(), Vec::new()),
+            from_amqp(&BasicProperties::default()),
             Message::default()
         );
     }

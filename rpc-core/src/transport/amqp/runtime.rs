@@ -1,6 +1,7 @@
 //! The runtime that lapin is given: tokio, with connections whose input passes through the
-//! [`FrameSanitizer`].
+//! [`Edge`].
 
+use std::future::ready;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,9 +10,9 @@ use async_rs::traits::{Executor, Reactor, RuntimeKit};
 use async_rs::util::Task;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_util::{Stream, TryFutureExt};
+use futures_util::Stream;
 
-use super::sanitizer::FrameSanitizer;
+use super::edge::Edge;
 
 /// A connection, with TLS or without.
 pub(super) type Socket = Box<dyn Duplex>;
@@ -21,19 +22,19 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// The current tokio runtime, with sanitized connections.
+/// The current tokio runtime, with an edge for each connection.
 #[derive(Clone, Debug)]
-pub(super) struct SanitizedTokio(Tokio);
+pub(super) struct EdgedTokio(Tokio);
 
-impl SanitizedTokio {
+impl EdgedTokio {
     pub(super) fn current() -> Runtime<Self> {
         Runtime::new(Self(Tokio::current()))
     }
 }
 
-impl RuntimeKit for SanitizedTokio {}
+impl RuntimeKit for EdgedTokio {}
 
-impl Executor for SanitizedTokio {
+impl Executor for EdgedTokio {
     type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
 
     fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
@@ -55,8 +56,8 @@ impl Executor for SanitizedTokio {
     }
 }
 
-impl Reactor for SanitizedTokio {
-    type TcpStream = FrameSanitizer<Socket>;
+impl Reactor for EdgedTokio {
+    type TcpStream = Edge<Socket>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     /// Never called: lapin registers nothing.
@@ -75,11 +76,11 @@ impl Reactor for SanitizedTokio {
         self.0.interval(time)
     }
 
+    /// Never called: lapin is given streams that are connected already.
     fn tcp_connect_addr(
         &self,
-        address: SocketAddr,
+        _: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        let connecting = self.0.tcp_connect_addr(address);
-        connecting.map_ok(|stream| FrameSanitizer::new(Box::new(stream) as Socket))
+        ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }

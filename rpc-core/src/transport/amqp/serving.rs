@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
     BasicRejectOptions, QueueDeclareOptions,
@@ -16,6 +14,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ErrorKind};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use super::acks::Acks;
@@ -23,12 +22,15 @@ use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
 use super::failure::words;
 use super::limits::{BROKER_LIMIT, short};
-use super::loss::lost;
+use super::loss::{end_of, lost};
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, refused};
 use super::properties;
+use super::taps::Taps;
 use crate::error::serve::ServeError;
 use crate::transport::backoff::Backoff;
-use crate::transport::{ConfirmChannel, Loss, Messages, PublishError, Receipt, ServeChannel};
+use crate::transport::{
+    ConfirmChannel, Loss, PublishError, Receipt, ServeChannel, Subscribed, TakeCall,
+};
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::wire::queue_options::QueueOptions;
 
@@ -41,6 +43,7 @@ pub(super) struct AmqpServing {
     confirms: AmqpConfirms,
     host: String,
     lost: watch::Receiver<Option<Loss>>,
+    taps: Arc<Taps>,
     /// The consumer tags by queue, to cancel them.
     consumers: Mutex<HashMap<String, ShortString>>,
 }
@@ -49,6 +52,7 @@ impl AmqpServing {
     pub(super) fn new(
         channel: Channel,
         confirms: AmqpConfirms,
+        taps: Arc<Taps>,
         host: String,
         lost: watch::Receiver<Option<Loss>>,
     ) -> Self {
@@ -56,6 +60,7 @@ impl AmqpServing {
             acks: Arc::new(Acks::new(channel.clone(), lost.clone())),
             channel,
             confirms,
+            taps,
             host,
             lost,
             consumers: Mutex::default(),
@@ -79,14 +84,19 @@ impl AmqpServing {
         declaring.await.map(drop)
     }
 
-    async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, lapin::Error> {
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        tag: ShortString,
+    ) -> Result<Consumer, lapin::Error> {
         // Not global: it applies to each later consumer of this channel separately.
         self.channel
             .basic_qos(prefetch, BasicQosOptions::default())
             .await?;
         let options = BasicConsumeOptions::default();
         self.channel
-            .basic_consume(short(queue), "".into(), options, FieldTable::default())
+            .basic_consume(short(queue), tag, options, FieldTable::default())
             .await
     }
 
@@ -153,35 +163,31 @@ impl ServeChannel for AmqpServing {
         &self,
         queue: &str,
         prefetch: u16,
-    ) -> Result<Messages<Delivery>, ServeError> {
-        let consuming = self.consume(queue, prefetch);
+        take: TakeCall,
+    ) -> Result<Subscribed, ServeError> {
+        let (acks, calls) = (Arc::clone(&self.acks), Arc::clone(&take));
+        // The prefetch bounds what arrives here and is not settled.
+        let (tag, tap) = self.taps.consume(Arc::new(move |delivery: Delivery| {
+            acks.open(delivery.tag);
+            calls(Some(delivery));
+        }));
+        let consuming = self.consume(queue, prefetch, tag.clone());
         let consumer = self.set_up(queue, CONSUME, consuming).await?;
         let mut consumers = self
             .consumers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        consumers.insert(queue.to_owned(), consumer.tag());
+        consumers.insert(queue.to_owned(), tag);
         drop(consumers);
         let (host, queue) = (self.host.clone(), queue.to_owned());
-        let acks = Arc::clone(&self.acks);
-        // The prefetch bounds this stream.
-        let deliveries = consumer
-            .take_while(move |delivery| {
-                if let Err(error) = delivery {
-                    warn_if_refused(&host, &queue, error);
-                }
-                ready(delivery.is_ok())
-            })
-            .filter_map(|delivery| ready(delivery.ok()))
-            .map(move |delivery| {
-                acks.open(delivery.delivery_tag);
-                Delivery {
-                    message: properties::from_amqp(&delivery.properties, delivery.data),
-                    redelivered: delivery.redelivered,
-                    tag: delivery.delivery_tag,
-                }
-            });
-        Ok(Box::pin(deliveries))
+        let ended = tokio::spawn(async move {
+            if let Some(error) = end_of(consumer).await {
+                warn_if_refused(&host, &queue, &error);
+            }
+            drop(tap);
+            take(None);
+        });
+        Ok(Box::new(AbortOnDropHandle::new(ended)))
     }
 
     fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError> {

@@ -23,6 +23,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use super::failure::ConnectFailure;
 use super::opening::{Connecting, open, plain};
 use super::runtime::Socket;
+use super::taps::Taps;
 use super::url::Host;
 use crate::error::connect::ConnectError;
 
@@ -131,6 +132,7 @@ impl Tls {
         &self,
         uri: AMQPUri,
         properties: ConnectionProperties,
+        taps: Arc<Taps>,
     ) -> impl Future<Output = Result<Connection, ConnectFailure>> + Send + use<> {
         let handshake = Arc::new(Handshake::default());
         // Cheap: what is large in it is shared, and so are the sessions that can be resumed.
@@ -151,7 +153,7 @@ impl Tls {
                 Ok(Box::new(stream) as Socket)
             })
         };
-        open(uri, properties, connect).map_err(move |error| ConnectFailure {
+        open(uri, properties, taps, connect).map_err(move |error| ConnectFailure {
             error,
             after_handshake: noted.is_over.load(Ordering::Relaxed),
             certificate_asked: noted.certificate_asked.load(Ordering::Relaxed),

@@ -1,15 +1,12 @@
 //! The channels of a link for calls and for serving.
 
 use std::future::ready;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use futures_util::Stream;
 use futures_util::future::Either;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,10 +16,10 @@ use super::state::{BrokerState, ConnectionId, Refusal, Routed};
 use crate::error::connect::ConnectError;
 use crate::error::serve::ServeError;
 use crate::transport::{
-    CallChannel, HandOver, Loss, Messages, OpenCalls, PublishError, Receipt, ServeChannel,
-    TakeReply,
+    CallChannel, HandOver, Loss, OpenCalls, PublishError, Receipt, ServeChannel, Subscribed,
+    TakeCall, TakeReply,
 };
-use crate::wire::message::{Delivery, Message};
+use crate::wire::message::Message;
 use crate::wire::queue_options::QueueOptions;
 use crate::wire::random_uuid::random_uuid;
 
@@ -193,21 +190,22 @@ impl ServeChannel for Serving {
         &self,
         queue: &str,
         prefetch: u16,
-    ) -> Result<Messages<Delivery>, ServeError> {
+        take: TakeCall,
+    ) -> Result<Subscribed, ServeError> {
         let broker = &self.connection.broker;
-        // Unbounded, because the prefetch bounds it. A prefetch of 0 means no bound.
-        let (sender, receiver) = mpsc::unbounded_channel();
         let subscribed = broker
             .lock()
-            .subscribe(self.id, queue, prefetch, sender, Instant::now());
+            .subscribe(self.id, queue, prefetch, take, Instant::now());
         let consumer = subscribed.map_err(|refusal| self.refused(queue, refusal))?;
-        Ok(Box::pin(Deliveries {
+        Ok(Box::new(Subscription {
             broker: Arc::clone(broker),
             channel: self.id,
             consumer,
-            ended: Arc::clone(&self.ended),
-            receiver,
         }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError> {
@@ -271,29 +269,15 @@ impl Drop for Serving {
     }
 }
 
-/// The calls of one subscription. Dropping it ends the subscription.
-struct Deliveries {
+/// One subscription. Dropping it ends it.
+#[derive(Debug)]
+struct Subscription {
     broker: Arc<Broker>,
     channel: u64,
     consumer: u64,
-    ended: Arc<AtomicBool>,
-    receiver: UnboundedReceiver<Delivery>,
 }
 
-impl Stream for Deliveries {
-    type Item = Delivery;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        // When the channel ended, the remaining deliveries returned to their queue. They may run
-        // elsewhere.
-        if self.ended.load(Ordering::Acquire) {
-            return Poll::Ready(None);
-        }
-        self.receiver.poll_recv(cx)
-    }
-}
-
-impl Drop for Deliveries {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.broker
             .lock()

@@ -2,6 +2,7 @@
 //! connections.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,8 +15,8 @@ use super::consumers::{ChannelId, ConsumerId};
 use super::faults::Faults;
 use super::queue::{Held, Position, QueueId};
 use super::queues::{Arriving, Queues, ReplyQueue};
-use crate::transport::{Loss, TakeReply};
-use crate::wire::message::{Delivery, Incoming, Message};
+use crate::transport::{Loss, TakeCall, TakeReply};
+use crate::wire::message::{Incoming, Message};
 use crate::wire::queue_options::QueueOptions;
 
 mod routing;
@@ -52,10 +53,10 @@ struct ChannelEntry {
     ended: Arc<AtomicBool>,
 }
 
-#[derive(Debug)]
+/// A subscription. It is told of its end when this is dropped.
 struct Subscriber {
     queue: QueueId,
-    deliveries: UnboundedSender<Delivery>,
+    take: TakeCall,
 }
 
 #[derive(Debug)]
@@ -194,7 +195,7 @@ impl BrokerState {
         channel: ChannelId,
         name: &str,
         prefetch: u16,
-        deliveries: UnboundedSender<Delivery>,
+        take: TakeCall,
         now: Instant,
     ) -> Result<ConsumerId, Refusal> {
         if !self.channels.contains_key(&channel) {
@@ -207,7 +208,7 @@ impl BrokerState {
         };
         let id = self.next_id();
         if let Some(channel) = self.channels.get_mut(&channel) {
-            let subscription = Subscriber { queue, deliveries };
+            let subscription = Subscriber { queue, take };
             channel.subscriptions.insert(id, subscription);
         }
         if let Some(queue) = self.queues.methods.get_mut(&queue) {
@@ -331,5 +332,19 @@ impl BrokerState {
         for queue in touched {
             self.run(queue, now);
         }
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        (self.take)(None);
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
 }

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::transport::{CallChannel, Messages, Receipt};
+use crate::transport::{CallChannel, Messages, Receipt, Subscribed};
 use crate::wire::message::{Delivery, Incoming, Kind, Message};
 use crate::wire::queue_options::QueueOptions;
 
@@ -61,9 +62,9 @@ impl Ends {
         self.calls.publish("pay", call).await.unwrap();
     }
 
-    async fn subscribe(&self, options: &QueueOptions, prefetch: u16) -> Messages<Delivery> {
+    async fn subscribe(&self, options: &QueueOptions, prefetch: u16) -> Deliveries {
         self.serve.declare("pay", options).await.unwrap();
-        self.serve.subscribe("pay", prefetch).await.unwrap()
+        Deliveries::of(&self.serve, prefetch).await
     }
 
     /// Declares the queue and leaves it without consumers.
@@ -90,7 +91,34 @@ fn body(message: &Message) -> String {
     String::from_utf8(message.body.to_vec()).unwrap()
 }
 
-async fn next(deliveries: &mut Messages<Delivery>) -> Option<(String, bool, u64)> {
+/// The subscription of a channel to the queue `pay`, and what it receives.
+struct Deliveries {
+    channel: Arc<dyn ServeChannel>,
+    receiver: mpsc::UnboundedReceiver<Option<Delivery>>,
+    _subscribed: Subscribed,
+}
+
+impl Deliveries {
+    async fn of(channel: &Arc<dyn ServeChannel>, prefetch: u16) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let take = Arc::new(move |delivery| {
+            let _ = sender.send(delivery);
+        });
+        Self {
+            _subscribed: channel.subscribe("pay", prefetch, take).await.unwrap(),
+            channel: Arc::clone(channel),
+            receiver,
+        }
+    }
+
+    /// The next delivery; `None` at the end of the subscription or of its channel.
+    async fn next(&mut self) -> Option<Delivery> {
+        let next = self.receiver.recv().await.flatten();
+        next.filter(|_| !self.channel.is_over())
+    }
+}
+
+async fn next(deliveries: &mut Deliveries) -> Option<(String, bool, u64)> {
     let delivery = soon(deliveries.next()).await??;
     Some((body(&delivery.message), delivery.redelivered, delivery.tag))
 }
@@ -190,7 +218,7 @@ async fn calls_of_a_closed_channel_return_to_their_place_marked() {
     assert_eq!(ends.broker.queue_depth("pay"), Some(3));
 
     let serve = ends.serving.serve_channel().await.unwrap();
-    let mut deliveries = serve.subscribe("pay", 0).await.unwrap();
+    let mut deliveries = Deliveries::of(&serve, 0).await;
     assert_eq!(next(&mut deliveries).await, third("a", true, 1));
     assert_eq!(next(&mut deliveries).await, third("b", true, 2));
     assert_eq!(next(&mut deliveries).await, third("c", false, 3));
@@ -225,7 +253,7 @@ async fn a_call_that_is_requeued_is_marked() {
     ends.serve.close().await;
     drop(deliveries);
     let serve = ends.serving.serve_channel().await.unwrap();
-    let mut deliveries = serve.subscribe("pay", 1).await.unwrap();
+    let mut deliveries = Deliveries::of(&serve, 1).await;
     let requeued = deliveries.next().await.unwrap();
     serve.requeue(requeued.tag).await.unwrap();
     assert_eq!(next(&mut deliveries).await, third("a", true, 2));

@@ -242,9 +242,7 @@ fn deliver(channels: &mut FxHashMap<ChannelId, ChannelEntry>, queue: QueueId, ha
         redelivered: handout.held.redelivered,
         tag: channel.tags,
     };
-    // Sending fails only while the stream is being dropped. It is about to unsubscribe, and its
-    // channel keeps the message as unsettled.
-    let _ = subscription.deliveries.send(delivery);
+    (subscription.take)(Some(delivery));
     let unsettled = Unsettled {
         queue,
         consumer: handout.consumer,

@@ -100,7 +100,7 @@ async fn a_broker_is_shared_by_name_as_long_as_something_refers_to_it() {
         .declare("pay", &QueueOptions::default())
         .await
         .unwrap();
-    let deliveries = serve.subscribe("pay", 0).await.unwrap();
+    let deliveries = Deliveries::of(&serve, 0).await;
     assert_eq!(MemoryBroker::named("shared").queues(), ["pay"]);
     drop((link, serve, deliveries));
     assert_eq!(MemoryBroker::named("shared").queues(), [""; 0]);
@@ -166,7 +166,7 @@ async fn replies_are_lost_doubled_and_late_as_asked() {
 async fn replies_go_the_shorter_way_until_some_may_be_late() {
     let mut ends = Ends::new().await;
     let reply_queue = ends.calls.reply_queue().to_owned();
-    let (take, mut taken) = tokio::sync::mpsc::unbounded_channel();
+    let (take, mut taken) = mpsc::unbounded_channel();
     let taking = take.clone();
     ends.calls
         .shorten(Arc::new(move |reply| taking.send(reply).unwrap()));

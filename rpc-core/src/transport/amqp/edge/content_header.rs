@@ -1,11 +1,11 @@
-//! The content header of a message: whether lapin can read it, and its replacement if not.
+//! The content header of a message: its properties, or why they cannot be read.
 
 use std::fmt;
 use std::str::from_utf8;
 
-use super::layout::{END, HEAD, HEADER};
-use crate::wire::headers::{DEEPEST, PROPERTIES, UNREADABLE};
-use crate::wire::message::UNREADABLE_TYPE;
+use crate::transport::amqp::properties;
+use crate::wire::headers::{DEEPEST, Headers, PROPERTIES, UNREADABLE};
+use crate::wire::message::{Kind, Message};
 
 /// Why a content header cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,48 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Checks whether lapin can read the payload of a content header frame. lapin's own parser accepts
-/// exactly the same, plus headers that are nested deeper. Headers that are not nested cost no
+/// The size of the body, and the properties; `None` if the header is too short.
+pub(super) fn split(payload: &[u8]) -> Option<(u64, &[u8])> {
+    let (start, properties) = payload.split_first_chunk::<START>()?;
+    // After a class and a weight, which is always 0, of two bytes each.
+    let [_, _, _, _, size @ ..] = *start;
+    Some((u64::from_be_bytes(size), properties))
+}
+
+/// The message with these properties, whose body is still to come. It is marked as unreadable if
+/// they cannot be read.
+pub(super) fn parse(properties: &[u8]) -> Message {
+    match check(properties) {
+        // The parser accepts whatever passes the check.
+        Ok(()) => match properties::read(properties) {
+            Some((message, _)) => message,
+            None => unreadable(Flaw::Length, properties),
+        },
+        Err(flaw) => unreadable(flaw, properties),
+    }
+}
+
+/// A message whose properties cannot be read. Its headers say why, and show what came.
+pub(super) fn unreadable(flaw: Flaw, properties: &[u8]) -> Message {
+    let shown = &properties[..properties.len().min(MAX_SHOWN)];
+    let mut shown = shown.escape_ascii().to_string();
+    // The text is ASCII, so this cannot cut a character.
+    shown.truncate(MAX_SHOWN);
+    Message {
+        kind: Kind::Unreadable,
+        headers: Headers::from([
+            (UNREADABLE.to_owned(), flaw.to_string().into()),
+            (PROPERTIES.to_owned(), shown.into()),
+        ]),
+        ..Message::default()
+    }
+}
+
+/// Checks whether properties can be read. amq-protocol's parser accepts exactly the same, plus
+/// headers that are nested deeper, on which its stack overflows. Headers that are not nested cost no
 /// allocation.
-pub(super) fn check(payload: &[u8]) -> Result<(), Flaw> {
-    let mut rest = payload;
-    take(&mut rest, START)?;
+pub(super) fn check(properties: &[u8]) -> Result<(), Flaw> {
+    let mut rest = properties;
     let [high, low] = *chunk(&mut rest)?;
     let flags = u16::from_be_bytes([high, low]);
     let mut flag = 1 << 15;
@@ -161,49 +197,6 @@ fn is_utf8(text: &[u8]) -> bool {
     text.is_ascii() || from_utf8(text).is_ok()
 }
 
-/// The frame that replaces a content header that cannot be read. It has the same channel and the
-/// same body size, and its properties give the reason. The last byte of `frame` is ignored: it is
-/// the end octet, or the last byte of the part of the frame that has arrived.
-pub(super) fn instead_of(frame: &[u8], flaw: Flaw) -> Vec<u8> {
-    let channel = frame.get(1..3).unwrap_or_default();
-    let payload = frame.get(HEAD..frame.len() - 1).unwrap_or_default();
-    // A payload that is too short for a class and a body size has no body either.
-    let start = payload.get(..START).unwrap_or(&NO_BODY);
-    let properties = payload.get(START..).unwrap_or_default();
-    let shown = &properties[..properties.len().min(MAX_SHOWN)];
-    let mut shown = shown.escape_ascii().to_string();
-    // The text is ASCII, so this cannot cut a character.
-    shown.truncate(MAX_SHOWN);
-
-    let mut headers = Vec::new();
-    for (name, value) in [(UNREADABLE, flaw.to_string()), (PROPERTIES, shown)] {
-        headers.extend(short_string(name));
-        headers.push(b'S');
-        headers.extend(long_bytes(value.as_bytes()));
-    }
-    let mut payload = start.to_vec();
-    payload.extend((HAS_HEADERS | HAS_TYPE).to_be_bytes());
-    payload.extend(long_bytes(&headers));
-    payload.extend(short_string(UNREADABLE_TYPE));
-
-    let mut frame = vec![HEADER];
-    frame.extend(channel);
-    frame.extend(long_bytes(&payload));
-    frame.push(END);
-    frame
-}
-
-/// An encoded short string. Only for names of the protocol, which are short enough.
-fn short_string(text: &str) -> impl Iterator<Item = u8> {
-    u8::try_from(text.len()).into_iter().chain(text.bytes())
-}
-
-/// Bytes behind a length of four bytes. Only for content that fits a frame.
-fn long_bytes(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    let size = u32::try_from(bytes.len()).unwrap_or_default();
-    size.to_be_bytes().into_iter().chain(bytes.iter().copied())
-}
-
 enum Property {
     Text(&'static str),
     Headers,
@@ -228,16 +221,8 @@ const PROPERTIES_IN_ORDER: [Property; 14] = [
     Property::Text("app_id"),
     Property::Text("cluster_id"),
 ];
-const HAS_HEADERS: u16 = 1 << 13;
-const HAS_TYPE: u16 = 1 << 5;
-
-/// The bytes of a content header before its properties: the class, a weight that is always 0, and
-/// the body size.
+/// The bytes of a content header before its properties.
 pub(super) const START: usize = 12;
 
-/// The start of a content header of class `basic` without a body.
-const NO_BODY: [u8; START] = [0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-
-/// The most bytes of the properties that are shown. The replacement then fits the smallest frame
-/// size that AMQP allows, which is 4 KiB.
+/// The most bytes of the properties that are shown.
 const MAX_SHOWN: usize = 3072;

@@ -4,6 +4,6 @@ use rpc_core::__internals::whatever_comes_can_be_read;
 ///
 /// What is handed to the AMQP library can be read by it, what was good is as it was, and it makes no difference in which
 /// pieces the bytes come.
-pub fn sanitizer(data: &[u8]) {
+pub fn edge(data: &[u8]) {
     whatever_comes_can_be_read(data);
 }
