@@ -78,7 +78,7 @@ impl RpcBuilder {
             grace: Duration::from_secs(30),
             limits: ClientLimits {
                 timeout: Duration::from_secs(30),
-                message_size: SizeLimit::new(16 * 1024 * 1024),
+                message_size: DEFAULT_MESSAGE_SIZE,
                 in_flight: 65_536,
                 fail_fast: false,
             },
@@ -87,6 +87,7 @@ impl RpcBuilder {
                 name: None,
                 connect_timeout: Duration::from_secs(10),
                 send_user_id: false,
+                message_size: DEFAULT_MESSAGE_SIZE,
                 #[cfg(feature = "tls")]
                 tls: TlsOptions::default(),
             },
@@ -259,6 +260,11 @@ impl RpcBuilder {
     /// Those of [`Rpc::connect`].
     pub async fn connect(self) -> Result<Rpc, ConnectError> {
         let refuse = |url: &str, reason: &str| Err(ConnectError::invalid_url(url, reason));
+        let size = self.limits.message_size;
+        let amqp = AmqpOptions {
+            message_size: size,
+            ..self.amqp
+        };
         // The rest of an unknown URL is not shown, because a password may stand anywhere in it.
         let transport: Arc<dyn Transport> = match self.url.split_once("://") {
             Some((scheme, rest)) => match &*scheme.to_ascii_lowercase() {
@@ -268,7 +274,7 @@ impl RpcBuilder {
                 "memory" => return Err(ConnectError::MemoryDisabled),
                 scheme @ ("amqp" | "amqps") => {
                     let url = format!("{scheme}://{rest}");
-                    Arc::new(AmqpTransport::from_url(&url, self.amqp)?)
+                    Arc::new(AmqpTransport::from_url(&url, amqp)?)
                 }
                 scheme => {
                     let shown = format!("{}://...", shorten(scheme));
@@ -278,7 +284,6 @@ impl RpcBuilder {
             None if self.url.is_empty() => return refuse("", "it is empty"),
             None => return refuse("...", "it must start with amqp://, amqps:// or memory://"),
         };
-        let size = self.limits.message_size;
         let batching = self.batching.clone();
         let client = Client::connect(Arc::clone(&transport), self.limits, batching).await?;
         let registry = Registry::new(transport, size, self.grace, self.batching);
@@ -297,6 +302,9 @@ impl fmt::Debug for RpcBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// The limit of RabbitMQ 4.
+const DEFAULT_MESSAGE_SIZE: SizeLimit = SizeLimit::new(16 * 1024 * 1024);
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,7 @@ use crate::wire::batching::Batching;
 use crate::wire::fault::Answer;
 use attempt::{Attempt, Published};
 use request::{ClientLimits, Request};
-use session::CallSession;
+use session::{CallSession, SessionOptions};
 
 /// Sends calls over a connection that its supervisor re-establishes when it is lost.
 #[derive(Debug)]
@@ -41,7 +41,11 @@ impl Client {
         limits: ClientLimits,
         batching: Batching,
     ) -> Result<Self, ConnectError> {
-        let supervisor = Supervisor::start(transport, Purpose::Calling, batching).await?;
+        let options = SessionOptions {
+            batching,
+            message_size: limits.message_size,
+        };
+        let supervisor = Supervisor::start(transport, Purpose::Calling, options).await?;
         Ok(Self {
             supervisor,
             permits: Semaphore::new(limits.in_flight),

@@ -19,6 +19,7 @@ use crate::error::connect::ConnectError;
 use crate::error::reason::Reason;
 use crate::error::serve::ServeError;
 use crate::wire::message::{Delivery, Incoming, Message};
+use crate::wire::outbound::Unfit;
 use crate::wire::queue_options::QueueOptions;
 
 pub(crate) mod amqp;
@@ -97,7 +98,7 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     fn reply_queue(&self) -> &Arc<str>;
 
     /// The most bytes that the properties and headers of a message may take together.
-    fn header_limit(&self) -> usize;
+    fn frame(&self) -> usize;
 
     /// Sets a function that takes replies directly from the task that delivers them, bypassing the
     /// stream of incoming messages. A transport that reads its connection in its own tasks does
@@ -235,6 +236,24 @@ pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Loss(pub(crate) Reason);
 
+impl PublishError {
+    pub(crate) fn new(sent: bool, reason: impl Into<Reason>) -> Self {
+        Self {
+            sent,
+            reason: Box::new(reason.into()),
+            unfit: None,
+        }
+    }
+
+    /// The error of a message that does not pass the gate.
+    pub(crate) fn unfit(unfit: Unfit) -> Self {
+        Self {
+            unfit: Some(unfit),
+            ..Self::new(false, unfit.to_string())
+        }
+    }
+}
+
 /// The error of a message that was not sent, or may not have been sent.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishError {
@@ -242,4 +261,6 @@ pub(crate) struct PublishError {
     pub(crate) sent: bool,
     /// In a box: few fail, and each call in flight has room for one.
     pub(crate) reason: Box<Reason>,
+    /// Set if the message can never be sent.
+    pub(crate) unfit: Option<Unfit>,
 }

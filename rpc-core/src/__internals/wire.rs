@@ -15,8 +15,10 @@ use crate::server::redelivery::{Verdict, judge};
 use crate::transport::amqp::{properties, url};
 use crate::wire::batch::{pack, unpack};
 use crate::wire::fault::Answer;
-use crate::wire::headers::headers_size;
+use crate::wire::header_table::HeaderTable;
+use crate::wire::inbound;
 use crate::wire::message::{Bounce, Delivery, Kind, Message};
+use crate::wire::size_limit::SizeLimit;
 
 /// A received or outgoing message.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,15 +45,11 @@ pub enum End<T, E> {
 }
 
 impl Wire {
-    /// Decodes the message's properties from the start of these bytes, and takes the rest as its
-    /// body. `None` if the AMQP library cannot read the properties.
+    /// Decodes the properties of a message; `None` if they cannot be used.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let (message, body) = properties::read(bytes)?;
-        Some(Self(Message {
-            body: body.to_vec().into(),
-            ..message
-        }))
+        let message = inbound::read(bytes);
+        message.unreadable.is_none().then_some(Self(message))
     }
 
     /// A batch with this body.
@@ -80,7 +78,8 @@ impl Wire {
     ///
     /// What is wrong with it.
     pub fn unpack(&self) -> Result<Vec<Self>, &'static str> {
-        Ok(unpack(&self.0)?.into_iter().map(Self).collect())
+        let limit = SizeLimit::new(usize::MAX);
+        Ok(unpack(&self.0, limit)?.into_iter().map(Self).collect())
     }
 
     /// The message as it arrives at its destination.
@@ -117,14 +116,15 @@ impl Wire {
     /// their own.
     #[must_use]
     pub fn headers_size(&self) -> usize {
-        headers_size(&self.0.headers)
+        self.0.headers.as_bytes().len() + self.0.reserved.as_bytes().len()
     }
 
     /// The same message without headers, except those that have fields of their own.
     #[must_use]
     pub fn without_headers(&self) -> Self {
         let mut message = self.0.clone();
-        message.headers.clear();
+        message.headers = HeaderTable::default();
+        message.reserved = HeaderTable::default();
         Self(message)
     }
 

@@ -17,8 +17,10 @@ use crate::error::rpc_error::RpcError;
 use crate::transport::PublishError;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
-use crate::wire::headers::{Marks, headers_size};
+use crate::wire::header_table::HeaderTable;
+use crate::wire::headers::{Marks, SHORT_STRING};
 use crate::wire::message::{JSON, Kind, Message};
+use crate::wire::outbound::Unfit;
 use crate::wire::size_limit::TooLarge;
 
 pub(crate) mod answer;
@@ -84,25 +86,28 @@ impl<'a> Attempt<'a> {
     }
 
     /// The part of the message that is the same for an answered call and a one-way call.
-    ///
-    /// Fails if the headers do not fit in one frame together with the other properties. A frame that is
-    /// too large would cost the whole connection.
-    fn message(&self, session: &CallSession, id: CorrelationId) -> Result<Message, RpcError> {
-        let headers = &self.request.headers;
-        let (size, limit) = (headers_size(headers), session.channel.header_limit());
-        if size > limit {
-            return Err(RpcError::too_large(self.method(), "headers", size, limit));
-        }
-        Ok(Message {
+    fn message(&self, session: &CallSession, id: CorrelationId) -> Message {
+        Message {
             kind: Kind::Call,
             correlation_id: Some(id),
             content_type: Some(JSON.into()),
             priority: self.request.options.priority,
             user_id: session.link.user_id().map(str::to_owned),
-            headers: headers.clone(),
+            headers: HeaderTable::encode(&self.request.headers),
             body: self.body.clone(),
             ..Message::default()
-        })
+        }
+    }
+
+    /// The error of a call that can never be published.
+    fn unfit(&self, unfit: Unfit) -> RpcError {
+        let (what, size, limit) = match unfit {
+            Unfit::Frame { bytes, limit } => ("headers", bytes, limit),
+            Unfit::TooLong { property, bytes } => (property, bytes, SHORT_STRING),
+            // Names of methods were checked before.
+            Unfit::Address => ("name", self.request.method.len(), SHORT_STRING),
+        };
+        RpcError::too_large(self.method(), what, size, limit)
     }
 
     /// Counts one more server that was lost with the call. Servers refuse a call by this count, so
@@ -122,6 +127,9 @@ impl<'a> Attempt<'a> {
         session: &CallSession,
         error: PublishError,
     ) -> Result<Published, RpcError> {
+        if let Some(unfit) = error.unfit {
+            return Err(self.unfit(unfit));
+        }
         if !error.sent {
             return Ok(Published::NotSent(*error.reason));
         }

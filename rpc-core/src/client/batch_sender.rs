@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::{OptionFuture, join_all};
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -21,8 +20,8 @@ use crate::wire::batch::{self, unpack};
 use crate::wire::batch_route::queue_of;
 use crate::wire::batching::{Batching, Mode};
 use crate::wire::correlation_id::CorrelationId;
-use crate::wire::headers::{Headers, METHOD};
 use crate::wire::message::{BATCH, Kind, Message, unix_millis};
+use crate::wire::size_limit::SizeLimit;
 
 /// The batchers of one calling connection, and the task that flushes them.
 #[derive(Debug)]
@@ -98,7 +97,7 @@ impl BatchSender {
     /// Takes a call that may be batched, or gives it back.
     pub(crate) fn enter(&self, method: &str, call: Message) -> Sending {
         let shared = &self.shared;
-        if call.body.len() > shared.options.max_bytes / 4 {
+        if call.batch_size() > shared.options.max_bytes / 4 {
             return Sending::Goes(call, None);
         }
         let batcher = match shared.options.mode {
@@ -142,13 +141,13 @@ impl BatchSender {
 
     /// Resends a returned batch as individual calls, because no server consumes batches any more.
     pub(crate) fn returned(&self, batch: &Message) {
-        let calls = match unpack(batch) {
+        let calls = match unpack(batch, SizeLimit::NONE) {
             Ok(calls) => calls,
             Err(reason) => {
                 return debug!(reason, "dropped a returned batch that cannot be read");
             }
         };
-        let method = batch.headers.get(METHOD).and_then(Value::as_str);
+        let method = batch.method.as_deref();
         let batcher = method.and_then(|method| lock(&self.shared.batchers).get(method).cloned());
         let Some(batcher) = batcher else {
             return debug!("dropped a returned batch that this client did not send");
@@ -164,10 +163,7 @@ impl BatchSender {
     pub(crate) fn fail_waiting(&self, reason: &Reason) {
         let filled = std::mem::take(&mut lock(&self.shared.work).filled);
         for batcher in filled {
-            let error = PublishError {
-                sent: false,
-                reason: reason.clone().into(),
-            };
+            let error = PublishError::new(false, reason.clone());
             self.shared.fail(batcher.clear(), &error);
         }
     }
@@ -269,7 +265,7 @@ impl Batchers {
             content_type: Some(BATCH.into()),
             // Each call also has a limit of its own. The batch must not expire before any of them.
             expiration: calls.iter().filter_map(|call| call.expiration).max(),
-            headers: Headers::from([(METHOD.into(), batcher.method.as_str().into())]),
+            method: Some(batcher.method.as_str().into()),
             body: batch::pack(calls),
             ..Message::default()
         }

@@ -72,7 +72,7 @@ impl Batcher {
         if goes {
             return Entered::Goes(call);
         }
-        state.bytes += call.body.len();
+        state.bytes += call.batch_size();
         state.waiting.push(call);
         let first = state.waiting.len() == 1;
         if first {
@@ -98,7 +98,7 @@ impl Batcher {
             return false;
         };
         let call = state.waiting.remove(position);
-        state.bytes -= call.body.len();
+        state.bytes -= call.batch_size();
         true
     }
 
@@ -111,7 +111,7 @@ impl Batcher {
         }
         let mut bytes = 0;
         let fits = |call: &&Message| {
-            bytes += call.body.len();
+            bytes += call.batch_size();
             bytes <= options.max_bytes
         };
         // Many calls that arrive at once should spread over several servers.
@@ -121,7 +121,7 @@ impl Batcher {
         let count = count.count().max(1);
         // Draining keeps the capacity for the calls that come next.
         let calls: Vec<_> = state.waiting.drain(..count).collect();
-        state.bytes -= calls.iter().map(|call| call.body.len()).sum::<usize>();
+        state.bytes -= calls.iter().map(|call| call.batch_size()).sum::<usize>();
         state.is_lone = count == 1;
         calls
     }

@@ -16,7 +16,9 @@ use crate::error::reason::Reason;
 use crate::transport::{CallChannel, ConfirmChannel, Link, Loss, Messages, OpenCalls};
 use crate::wire::batch::unpack;
 use crate::wire::batching::Batching;
+use crate::wire::inbound::bound;
 use crate::wire::message::{Incoming, Kind, Message};
+use crate::wire::size_limit::SizeLimit;
 
 /// One connection for calls: a channel, a fresh reply queue, and the callers that wait on it.
 #[derive(Debug)]
@@ -32,22 +34,33 @@ pub(crate) struct CallSession {
     _pump: AbortOnDropHandle<()>,
 }
 
+/// What a session needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionOptions {
+    pub(crate) batching: Batching,
+    /// The largest reply.
+    pub(crate) message_size: SizeLimit,
+}
+
 #[async_trait]
 impl Session for CallSession {
-    type Options = Batching;
+    type Options = SessionOptions;
 
-    async fn open(link: Arc<dyn Link>, batching: &Batching) -> Result<Self, ConnectError> {
+    async fn open(link: Arc<dyn Link>, options: &SessionOptions) -> Result<Self, ConnectError> {
         let OpenCalls { channel, incoming } = link.call_channel().await?;
         let end = Arc::<SessionEnd>::default();
         let pending = Arc::new(PendingCalls::new(&end));
         let calls = Arc::clone(&pending);
-        channel.shorten(Arc::new(move |reply| deliver(&calls, reply)));
+        let limit = options.message_size;
+        channel.shorten(Arc::new(move |reply| deliver(&calls, reply, limit)));
+        let batching = &options.batching;
         let batch_sender = Arc::new(BatchSender::start(&channel, &pending, &end, batching));
         let pump = Pump {
             host: link.host().to_owned(),
             pending: Arc::clone(&pending),
             batch_sender: Arc::clone(&batch_sender),
             end: Arc::clone(&end),
+            limit,
         };
         let pump = tokio::spawn(pump.run(incoming));
         Ok(Self {
@@ -96,6 +109,8 @@ struct Pump {
     pending: Arc<PendingCalls>,
     batch_sender: Arc<BatchSender>,
     end: Arc<SessionEnd>,
+    /// The largest reply.
+    limit: SizeLimit,
 }
 
 impl Pump {
@@ -103,7 +118,7 @@ impl Pump {
         let mut why = None;
         while let Some(incoming) = incoming.next().await {
             match incoming {
-                Incoming::Reply(message) => deliver(&self.pending, message),
+                Incoming::Reply(message) => deliver(&self.pending, message, self.limit),
                 Incoming::Returned(message) if message.kind == Kind::Batch => {
                     self.batch_sender.returned(&message);
                 }
@@ -131,11 +146,12 @@ fn end(end: &SessionEnd, batch_sender: &BatchSender, pending: &PendingCalls, rea
 
 /// Delivers a reply, or each reply of a batch, to its caller. A batch of calls is one that bounced:
 /// all its calls bounced, for the same reason.
-fn deliver(calls: &PendingCalls, message: Message) {
+fn deliver(calls: &PendingCalls, mut message: Message, limit: SizeLimit) {
+    bound(&mut message, limit);
     if message.kind != Kind::Batch {
         return calls.deliver(message, Outcome::Answered);
     }
-    match unpack(&message) {
+    match unpack(&message, limit) {
         Ok(messages) => {
             for message in messages {
                 calls.deliver(message, Outcome::Answered);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::wire::correlation_id::CorrelationId;
+use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::Headers;
 
 /// The call that the current handler serves: its deadline, headers and identity.
@@ -44,7 +45,9 @@ pub(crate) struct CallInfo {
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
     pub(crate) user_id: Option<String>,
-    pub(crate) headers: Headers,
+    pub(crate) headers: HeaderTable,
+    /// The headers as JSON, made on first use.
+    pub(crate) decoded_headers: OnceLock<Headers>,
 }
 
 tokio::task_local! {
@@ -83,13 +86,14 @@ impl Context {
     /// The headers of the call, without those that identify the caller and set the time limit.
     #[must_use]
     pub fn headers(&self) -> &BTreeMap<String, Value> {
-        &self.call.headers
+        let call = &self.call;
+        call.decoded_headers.get_or_init(|| call.headers.decode())
     }
 
     /// One header of the call.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&Value> {
-        self.call.headers.get(name)
+        self.headers().get(name)
     }
 
     /// The id that ties the reply to the call. It is suitable for logs.

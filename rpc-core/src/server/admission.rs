@@ -42,17 +42,15 @@ impl Admission {
         settlement: Settlement,
     ) -> Admitted {
         let method = &server.method;
-        let verdict = redelivery::judge(method, &delivery);
+        let verdict = match delivery.message.too_large {
+            Some(too_large) => Verdict::Refuse(dispatch::call_too_large(method, too_large)),
+            None => redelivery::judge(method, &delivery),
+        };
         // Computed on arrival, because the time that a call waits here for its turn counts too.
         let deadline = self.clock_skew.deadline(&delivery);
         let mut dead_letter = None;
         let refused = match verdict {
-            Verdict::Run => {
-                let checked = server.size_limit.check(&delivery.message.body);
-                checked
-                    .err()
-                    .map(|too_large| dispatch::call_too_large(method, too_large))
-            }
+            Verdict::Run => None,
             Verdict::Refuse(fault) => Some(fault),
             Verdict::DeadLetter(fault) => {
                 error!(method = %method.name, fault.message, "giving up on a call");

@@ -23,6 +23,7 @@ use crate::wire::batch::unpack;
 use crate::wire::batch_route::{BELIEVED, queue_options};
 use crate::wire::batching::Batching;
 use crate::wire::message::{Delivery, Kind};
+use crate::wire::size_limit::SizeLimit;
 
 /// Consumes the batch queues of a server.
 ///
@@ -137,7 +138,7 @@ impl BatchConsumer {
         };
         let (link, channel) = (Arc::clone(&self.link), self.channel.clone());
         let undeclared = mem::take(&mut self.undeclared);
-        let take = self.consumers.open_for(method.clone());
+        let take = self.consumers.open_for(method.clone(), method.method.size_limit);
         let (max_calls, max_bytes) = (self.max_calls, self.max_bytes);
         self.opening = Some(Box::pin(async move {
             let channel = match channel {
@@ -282,7 +283,7 @@ impl BatchChannel {
                 return channel.requeue(batch.tag).await;
             }
             // A batch that cannot be read would not run either, so nothing takes its place.
-            let calls = unpack(&batch.message).unwrap_or_default();
+            let calls = unpack(&batch.message, SizeLimit::NONE).unwrap_or_default();
             replace_batch(channel, batch.tag, method, calls).await
         };
         if let Err(error) = handed_back.await {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::transport::{Subscribed, TakeCall};
+use crate::wire::inbound::bound;
 use crate::wire::message::Delivery;
+use crate::wire::size_limit::SizeLimit;
 
 /// Receives what arrives for all subscriptions, in the order of arrival. `M` says for which.
 pub(crate) struct Consumers<M> {
@@ -27,10 +29,15 @@ type Arrived<M> = (M, Option<Box<Delivery>>);
 impl<M: Clone + Send + Sync + 'static> Consumers<M> {
     /// What takes the deliveries of a subscription that is being opened. It counts as open at once,
     /// so it must be told when it [is](Self::opened), or [cannot be](Self::failed).
-    pub(crate) fn open_for(&mut self, method: M) -> TakeCall {
+    ///
+    /// What it takes is held to `limit`.
+    pub(crate) fn open_for(&mut self, method: M, limit: SizeLimit) -> TakeCall {
         let arrived = self.sender.clone();
         self.open += 1;
-        Arc::new(move |delivery| {
+        Arc::new(move |mut delivery| {
+            if let Some(delivery) = &mut delivery {
+                bound(&mut delivery.message, limit);
+            }
             // Fails only if the channel is abandoned.
             let _ = arrived.send((method.clone(), delivery.map(Box::new)));
         })

@@ -104,6 +104,7 @@ pub(crate) fn prepare(
                 redelivered: redelivered || call.marks.attempts.is_some(),
                 user_id: call.user_id,
                 headers: call.headers,
+                decoded_headers: OnceLock::new(),
             });
             Ok((context, call.body))
         }

@@ -1,10 +1,7 @@
 //! What becomes of a call that another server already had.
 
-use serde_json::Value;
-
 use crate::contract::service::Method;
 use crate::wire::fault::{Fault, kind};
-use crate::wire::headers::{DELIVERY_COUNT, METHOD};
 use crate::wire::message::{Delivery, Message};
 
 /// What to do with a delivery.
@@ -36,7 +33,7 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
     let message = &delivery.message;
     let by_broker = match message.user_id {
         // Only its publisher may send a message with this user id, so no copy can be made.
-        Some(_) => count(message, DELIVERY_COUNT),
+        Some(_) => message.delivery_count(),
         None => 0,
     };
     let lost = message
@@ -92,18 +89,15 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
 
 /// The copy of a call that goes to the dead-letter queue.
 pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
-    let mut letter = Message {
+    Message {
         reply_to: None,
         from: None,
         expiration: None,
         user_id: None,
         persistent: true,
+        method: Some((*method.name).into()),
         ..call.clone()
-    };
-    letter
-        .headers
-        .insert(METHOD.into(), method.name.clone().into());
-    letter
+    }
 }
 
 /// Whether a copy of the call would be a different call. Such a call is not handed to another
@@ -111,12 +105,8 @@ pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
 pub(crate) fn is_unique(message: &Message) -> bool {
     // The time to live of a copy would start anew.
     let foreign_limit = message.expiration.is_some() && message.limit.is_none();
-    message.user_id.is_some() || foreign_limit
-}
-
-fn count(message: &Message, header: &str) -> u64 {
-    let value = message.headers.get(header);
-    value.and_then(Value::as_u64).unwrap_or_default()
+    // The body of a call that is too large was not kept.
+    message.user_id.is_some() || foreign_limit || message.too_large.is_some()
 }
 
 /// Once this many servers were lost with a call, it is not given to another one.
@@ -124,8 +114,11 @@ const MOST_LOST: u64 = 2;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
-    use crate::wire::headers::{ATTEMPTS, Headers, IDEMPOTENT, Marks};
+    use crate::wire::headers::{ATTEMPTS, DELIVERY_COUNT, IDEMPOTENT};
+    use crate::wire::strategies::message_with;
 
     fn verdict(idempotent: bool, redelivered: bool, headers: &[(&str, u64)]) -> &'static str {
         verdict_for(None, None, idempotent, redelivered, headers)
@@ -143,13 +136,10 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).into()));
-        let mut headers = headers.collect::<Headers>();
         let message = Message {
             reply_to: reply_to.map(Into::into),
-            marks: Marks::take_from(&mut headers),
-            headers,
             user_id: user_id.map(str::to_owned),
-            ..Message::default()
+            ..message_with(&headers.collect())
         };
         let delivery = Delivery {
             message,
@@ -185,7 +175,8 @@ mod tests {
 
     #[test]
     fn absurd_counts_are_no_reason_to_run() {
-        let absurd = [(ATTEMPTS, u64::MAX)];
+        // AMQP's largest integer.
+        let absurd = [(ATTEMPTS, u64::MAX >> 1)];
         assert_eq!(verdict(false, true, &absurd), "interrupted");
         assert_eq!(verdict(true, true, &absurd), "dead-letter");
     }

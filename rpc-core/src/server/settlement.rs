@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::contract::service::Method;
 use crate::server::reply_batcher::OpenBatch;
 use crate::transport::backoff::Backoff;
 use crate::transport::{PublishError, Receipt, ServeChannel};
 use crate::wire::message::Message;
+use crate::wire::outbound::Unfit;
 
 /// Settles a call, exactly once. A call that is not settled is redelivered when its channel ends.
 #[derive(Debug)]
@@ -63,7 +64,13 @@ impl Settlement {
     /// calls. A copy that is started after that may crash the process, and must not take the
     /// settlement with it.
     pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
-        let receipt = place(self.channel(), method, call).await?;
+        let receipt = match place(self.channel(), method, call).await {
+            // It goes back to its caller, as far as its headers say who that is.
+            Err(PublishError {
+                unfit: Some(unfit), ..
+            }) => return self.give_up(method, unfit),
+            receipt => receipt?,
+        };
         match (self, receipt) {
             // The broker marks the call as redelivered, which means that it may have run.
             (Self::Alone { channel, tag }, Receipt::Refused) => channel.requeue(tag).await,
@@ -76,6 +83,16 @@ impl Settlement {
             }
             (Self::InBatch(_), Receipt::Taken) => Ok(()),
             (Self::InBatch(_), Receipt::Refused | Receipt::Unroutable) => Err(not_placed()),
+        }
+    }
+
+    /// Rejects a call of which no copy can be published.
+    fn give_up(self, method: &Method, unfit: Unfit) -> Result<(), PublishError> {
+        warn!(method = %method.name, reason = %unfit, "rejected a call that cannot be handed on");
+        match self {
+            Self::Alone { channel, tag } => channel.reject(tag),
+            // A batch cannot be rejected in part. Its caller runs into its time limit.
+            Self::InBatch(batch) => batch.close_one(),
         }
     }
 
@@ -130,10 +147,7 @@ pub(crate) async fn replace_batch(
 /// A single call of a batch cannot go back. All go back unsettled when the channel ends, and are
 /// marked as redelivered.
 fn not_placed() -> PublishError {
-    PublishError {
-        sent: true,
-        reason: "its queue did not take a call that was handed back".into(),
-    }
+    PublishError::new(true, "its queue did not take a call that was handed back")
 }
 
 /// Publishes a call to its dead-letter queue. If the queue refuses it, the call is not published
@@ -142,10 +156,12 @@ pub(crate) async fn keep(
     channel: &dyn ServeChannel,
     DeadLetter { queue, letter }: DeadLetter,
 ) -> Result<(), PublishError> {
-    let reason = match channel.place(&queue, letter).await? {
-        Receipt::Taken => return Ok(()),
-        Receipt::Unroutable => "it is gone",
-        Receipt::Refused => "it refuses more: it is full, or has no leader",
+    let reason = match channel.place(&queue, letter).await {
+        Ok(Receipt::Taken) => return Ok(()),
+        Ok(Receipt::Unroutable) => "it is gone",
+        Ok(Receipt::Refused) => "it refuses more: it is full, or has no leader",
+        Err(PublishError { unfit: Some(_), .. }) => "the headers are too large for another one",
+        Err(error) => return Err(error),
     };
     error!(
         queue,

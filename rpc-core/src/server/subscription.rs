@@ -100,7 +100,7 @@ impl Subscription {
     }
 
     async fn consume(&mut self, server: Arc<MethodServer>) -> Result<(), ServeError> {
-        let take = self.consumers.open_for(Arc::clone(&server));
+        let take = self.consumers.open_for(Arc::clone(&server), server.size_limit);
         let Method { name, options, .. } = &server.method;
         let subscribing = self.channel.subscribe(name, options.concurrency, take);
         // If this fails, the channel is gone with all that is open.

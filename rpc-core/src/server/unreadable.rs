@@ -1,13 +1,11 @@
 //! What becomes of a message whose properties cannot be read.
 
-use serde_json::Value;
 use tracing::warn;
 
 use crate::contract::service::Method;
 use crate::server::redelivery::dead_letter_of;
 use crate::server::settlement::{DeadLetter, keep};
 use crate::transport::{PublishError, ServeChannel};
-use crate::wire::headers::UNREADABLE;
 use crate::wire::message::Delivery;
 
 /// Rejects the message. Nobody is answered, because the caller that the message names is as
@@ -19,7 +17,7 @@ pub(crate) async fn reject(
     delivery: Delivery,
 ) -> Result<(), PublishError> {
     let Delivery { message, tag, .. } = delivery;
-    let reason = message.headers.get(UNREADABLE).and_then(Value::as_str);
+    let reason = message.unreadable.as_ref().map(|unreadable| &*unreadable.reason);
     // Any peer may send a message that looks like this, with any text.
     let reason: String = reason
         .unwrap_or("no reason given")

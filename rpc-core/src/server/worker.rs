@@ -189,7 +189,7 @@ impl Worker {
             redelivered,
             tag,
         } = batch;
-        let calls = match unpack(&message) {
+        let calls = match unpack(&message, method.size_limit) {
             Ok(calls) if !calls.is_empty() && calls.iter().all(is_call) => calls,
             // Nobody can be answered: the correlation ids are in the part that cannot be read.
             unreadable => {

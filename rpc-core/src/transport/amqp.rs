@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::error::connect::ConnectError;
 use crate::transport::{Link, Purpose, Transport};
+use crate::wire::size_limit::SizeLimit;
 
 mod acks;
 mod calls;
@@ -72,6 +73,8 @@ pub(crate) struct AmqpOptions {
     pub(crate) connect_timeout: Duration,
     /// Whether calls carry the name of their user.
     pub(crate) send_user_id: bool,
+    /// The largest body of a call or a reply that is received.
+    pub(crate) message_size: SizeLimit,
     /// Emptied once it was read, because it holds a private key.
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsOptions,
@@ -103,7 +106,7 @@ impl AmqpTransport {
 
     fn start(&self, host: &Host, purpose: Purpose) -> ConnectionAttempt {
         let (uri, properties) = (host.uri.clone(), self.properties(purpose));
-        let taps = Arc::<Taps>::default();
+        let taps = Taps::new(self.options.message_size);
         let with_taps = Arc::clone(&taps);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -226,6 +229,7 @@ mod tests {
             name: None,
             connect_timeout: Duration::from_millis(100),
             send_user_id: false,
+            message_size: SizeLimit::new(1024),
             #[cfg(feature = "tls")]
             tls: TlsOptions::default(),
         };

@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::wire::correlation_id;
-use crate::wire::headers::{
-    DEATH_REASON, Headers, Marks, SHORT_STRING, headers_size, longest_name,
-};
+use crate::wire::header_table::HeaderTable;
+use crate::wire::headers::{DEATH_REASON, Headers, SHORT_STRING, headers_size, longest_name};
+use crate::wire::inbound::{bound, read_record_headers};
 use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::size_limit::SizeLimit;
 
 /// Packs calls, or replies, into one body, in their order.
 pub(crate) fn pack(messages: &[Message]) -> Bytes {
@@ -38,8 +39,17 @@ pub(crate) fn pack(messages: &[Message]) -> Bytes {
 /// Unpacks a batch. What its messages share is in the properties of the batch. Each message gets a
 /// copy, so that a call is as if it had arrived individually.
 ///
-/// An error says what is wrong with the bytes. Nothing of the batch is used then.
-pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
+/// Each message is held to the limit of one. An error says what is wrong with the bytes. Nothing of
+/// the batch is used then.
+pub(crate) fn unpack(
+    batch: &Message,
+    limit_of_one: SizeLimit,
+) -> Result<Vec<Message>, &'static str> {
+    if batch.too_large.is_some() {
+        return Err("it is too large");
+    }
+    let death = batch.reserved.fields().filter(|field| field.name == DEATH_REASON);
+    let reserved = HeaderTable::of_fields(death.flat_map(|field| field.bytes).copied().collect());
     let mut rest = Rest(&batch.body);
     let mut messages = Vec::new();
     while !rest.0.is_empty() {
@@ -53,8 +63,7 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
             _ => return Err("a record has an unknown type"),
         };
         let id = rest.take_short()?;
-        let mut headers = Headers::new();
-        let mut marks = Marks::default();
+        let mut record = Message::default();
         let mut limit = None;
         if kind == Kind::Call {
             let [timeout, deadline] = [rest.take_number()?, rest.take_number()?];
@@ -62,13 +71,10 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
                 timeout,
                 deadline: Some(deadline),
             });
-            headers = rest.take_headers()?;
-            marks = Marks::take_from(&mut headers);
+            rest.take_headers(&mut record)?;
             // The reason why the batch came back, if it did. Other headers that the broker or a
             // stranger has added are not copied, because there may be many calls.
-            if let Some(reason) = batch.headers.get(DEATH_REASON) {
-                headers.insert(DEATH_REASON.into(), reason.clone());
-            }
+            record.reserved = reserved.clone();
         }
         let body = rest.take_long()?;
         if messages.is_empty() {
@@ -76,7 +82,7 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
             let size = batch.body.len() - rest.0.len();
             messages.reserve((batch.body.len() / size).min(MOST));
         }
-        messages.push(Message {
+        let mut message = Message {
             kind,
             correlation_id: Some(id.into()),
             reply_to: batch.reply_to.clone(),
@@ -85,11 +91,11 @@ pub(crate) fn unpack(batch: &Message) -> Result<Vec<Message>, &'static str> {
             expiration: limit.map(|limit| Duration::from_millis(limit.timeout)),
             limit,
             takes_batches: batch.takes_batches,
-            marks,
-            headers,
             body: batch.body.slice_ref(body),
-            ..Message::default()
-        });
+            ..record
+        };
+        bound(&mut message, limit_of_one);
+        messages.push(message);
     }
     Ok(messages)
 }
@@ -109,7 +115,7 @@ fn push_short(body: &mut Vec<u8>, text: &str) {
 
 /// Pushes the headers as JSON, or no bytes if there are none.
 fn push_headers(body: &mut Vec<u8>, message: &Message) {
-    let mut headers = message.headers.clone();
+    let mut headers = message.headers.decode();
     for (name, value) in message.marks.headers() {
         headers.insert(name.to_owned(), value);
     }
@@ -149,18 +155,20 @@ impl<'a> Rest<'a> {
         self.take_array().map(u64::from_be_bytes)
     }
 
-    fn take_headers(&mut self) -> Result<Headers, &'static str> {
-        match self.take_long()? {
-            [] => Ok(Headers::new()),
-            headers => {
-                let headers =
-                    serde_json::from_slice(headers).map_err(|_| "headers are not a JSON object")?;
-                if longest_name(&headers) > SHORT_STRING || headers_size(&headers) > MOST_HEADERS {
-                    return Err("headers are too long");
-                }
-                Ok(headers)
-            }
+    fn take_headers(&mut self, message: &mut Message) -> Result<(), &'static str> {
+        let headers = self.take_long()?;
+        if headers.is_empty() {
+            return Ok(());
         }
+        if headers.len() > MOST_HEADERS {
+            return Err("headers are too long");
+        }
+        let headers: Headers =
+            serde_json::from_slice(headers).map_err(|_| "headers are not a JSON object")?;
+        if longest_name(&headers) > SHORT_STRING || headers_size(&headers) > MOST_HEADERS {
+            return Err("headers are too long");
+        }
+        read_record_headers(message, &headers).map_err(|_| "headers are too many, or too deep")
     }
 
     fn take_array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
@@ -213,6 +221,10 @@ mod tests {
         }
     }
 
+    fn read(batch: &Message) -> Result<Vec<Message>, &'static str> {
+        unpack(batch, SizeLimit::NONE)
+    }
+
     fn batch(messages: &[Message]) -> Message {
         Message {
             body: pack(messages),
@@ -223,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn messages_survive_the_way(messages in vec(any::batched(), 0..5)) {
-            prop_assert_eq!(unpack(&batch(&messages)), Ok(messages));
+            prop_assert_eq!(read(&batch(&messages)), Ok(messages));
         }
 
         /// A cut between two records is the only one that cannot be noticed.
@@ -234,8 +246,8 @@ mod tests {
             cut.body.truncate(length);
             let whole = (0..messages.len()).find(|&n| pack(&messages[..n]).len() == length);
             match whole {
-                Some(n) => prop_assert_eq!(unpack(&cut), Ok(messages[..n].to_vec())),
-                None => prop_assert!(unpack(&cut).is_err()),
+                Some(n) => prop_assert_eq!(read(&cut), Ok(messages[..n].to_vec())),
+                None => prop_assert!(read(&cut).is_err()),
             }
         }
 
@@ -251,10 +263,10 @@ mod tests {
             let at = at.index(body.len());
             body[at] ^= 1 << bit;
             let flipped = Message { body: body.into(), ..Message::default() };
-            if let Ok(unpacked) = unpack(&flipped) {
+            if let Ok(unpacked) = read(&flipped) {
                 let before = (0..messages.len()).rfind(|&n| pack(&messages[..n]).len() <= at).unwrap_or(0);
                 prop_assert_eq!(&unpacked[..before], &messages[..before]);
-                prop_assert_eq!(unpack(&batch(&unpacked)), Ok(unpacked));
+                prop_assert_eq!(read(&batch(&unpacked)), Ok(unpacked));
             }
         }
     }
@@ -263,8 +275,8 @@ mod tests {
     fn the_deepest_headers_survive() {
         let nested = (0..DEEPEST / 2).fold(json!(1), |inner, _| json!({"n": [inner]}));
         let mut call = call("a", b"");
-        call.headers.insert("n".into(), nested);
-        assert_eq!(unpack(&batch(slice::from_ref(&call))), Ok(vec![call]));
+        call.headers = HeaderTable::encode(&Headers::from([("n".to_owned(), nested)]));
+        assert_eq!(read(&batch(slice::from_ref(&call))), Ok(vec![call]));
     }
 
     #[test]
@@ -272,7 +284,7 @@ mod tests {
         let mut batch = batch(&[call("a", b"1"), call("b", b"2")]);
         batch.reply_to = Some("queue".into());
         batch.from = Some("queue".into());
-        for call in unpack(&batch).unwrap() {
+        for call in read(&batch).unwrap() {
             assert_eq!(call.reply_to.as_deref(), Some("queue"));
             assert_eq!(call.from.as_deref(), Some("queue"));
         }
@@ -284,8 +296,8 @@ mod tests {
             kind: Kind::Result,
             ..Message::default()
         };
-        assert!(unpack(&batch(&vec![small.clone(); MOST])).is_ok());
-        assert!(unpack(&batch(&vec![small; MOST + 1])).is_err());
+        assert!(read(&batch(&vec![small.clone(); MOST])).is_ok());
+        assert!(read(&batch(&vec![small; MOST + 1])).is_err());
     }
 
     #[test]
@@ -300,7 +312,7 @@ mod tests {
                 body: body.to_vec().into(),
                 ..Message::default()
             };
-            assert!(unpack(&batch).is_err(), "{body:?}");
+            assert!(read(&batch).is_err(), "{body:?}");
         }
     }
 }

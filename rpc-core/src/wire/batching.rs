@@ -55,11 +55,12 @@ impl Batching {
     }
 
     /// Sets how many bytes of arguments a batch of calls may hold in total, and how many bytes of
-    /// results a batch of replies. A call whose arguments exceed a quarter of this is sent alone.
+    /// results a batch of replies, 512 KiB at most. The user's headers of a call count as well. A
+    /// call that exceeds a quarter of this is sent alone.
     ///
     /// Defaults to 64 KiB.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
+        self.max_bytes = bytes.min(MOST_BYTES);
         self
     }
 
@@ -85,6 +86,9 @@ impl Default for Batching {
 }
 
 const MOST_CALLS: usize = 1024;
+
+/// With ids and time limits, that is less than what any receiver takes.
+const MOST_BYTES: usize = 512 * 1024;
 
 /// The limit of calls in flight already bounds how many calls wait. This bound only catches
 /// mistakes: no sensible delay is longer.

@@ -20,19 +20,6 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Removes the marks from received headers. A mark of an unexpected type counts as set.
-    pub(crate) fn take_from(headers: &mut Headers) -> Self {
-        if headers.is_empty() {
-            return Self::default();
-        }
-        let attempts = headers.remove(ATTEMPTS);
-        Self {
-            idempotent: headers.remove(IDEMPOTENT).is_some(),
-            in_time: headers.remove(IN_TIME).is_some(),
-            attempts: attempts.map(|count| count.as_u64().unwrap_or_default()),
-        }
-    }
-
     /// The headers that carry the marks.
     pub(crate) fn headers(self) -> impl Iterator<Item = (&'static str, Value)> {
         let flag = |name, is_set: bool| is_set.then(|| (name, true.into()));
@@ -78,7 +65,7 @@ pub(crate) fn check_user_header(name: &str, value: &Value) -> Result<(), BadHead
 /// `CC` and `BCC` make RabbitMQ send the call to further queues, and close the channel if they are
 /// not lists. The broker itself writes the others: dead-lettering (`x-death` and its kin), quorum
 /// queues (`x-delivery-count`, `x-acquired-count`), federation and shovels.
-fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     RESERVED.contains(&&*name)
         || RESERVED_PREFIXES
@@ -257,20 +244,5 @@ mod tests {
         ] {
             assert_eq!(check_user_header(name, &json!(1)), Ok(()), "{name}");
         }
-    }
-
-    #[test]
-    fn marks_survive_the_headers() {
-        let marks = Marks {
-            idempotent: true,
-            in_time: true,
-            attempts: Some(2),
-        };
-        let mut headers: Headers = marks
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        assert_eq!(Marks::take_from(&mut headers), marks);
-        assert!(headers.is_empty());
     }
 }

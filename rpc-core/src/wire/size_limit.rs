@@ -15,8 +15,15 @@ pub(crate) struct TooLarge {
 }
 
 impl SizeLimit {
-    pub(crate) fn new(bytes: usize) -> Self {
+    /// For what this process has made or judged itself.
+    pub(crate) const NONE: Self = Self(usize::MAX);
+
+    pub(crate) const fn new(bytes: usize) -> Self {
         Self(bytes)
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        self.0
     }
 
     pub(crate) fn check(self, body: &[u8]) -> Result<(), TooLarge> {

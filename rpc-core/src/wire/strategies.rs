@@ -1,13 +1,21 @@
 //! Strategies for property tests.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::wire::headers::{ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, Marks, TIMEOUT};
-use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::header_table::HeaderTable;
+use crate::wire::headers::{Headers, Marks, is_reserved};
+use crate::wire::inbound;
+use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit, Unreadable};
+
+/// The message that a peer has sent with these headers.
+pub(crate) fn message_with(headers: &Headers) -> Message {
+    let table = HeaderTable::encode(headers);
+    let size = u32::try_from(table.as_bytes().len()).unwrap().to_be_bytes();
+    inbound::read(&[&(1_u16 << 13).to_be_bytes()[..], &size, table.as_bytes()].concat())
+}
 
 /// Any JSON value that is small enough to be tried often.
 pub(crate) fn json() -> BoxedStrategy<Value> {
@@ -93,13 +101,22 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
         ids,
         limit,
         rest,
-        (marks(), headers()),
+        (marks(), headers(), reserved(), option(others()), option(short())),
         prop::collection::vec(any::<u8>(), 0..100),
     )
-        .prop_map(|(kind, ids, limit, rest, (marks, headers), body)| {
+        .prop_map(|(kind, ids, limit, rest, headers, body)| {
+            let (marks, headers, reserved, others, method) = headers;
             let (correlation_id, reply_to, from, content_type, user_id) = ids;
+            let reply_to =
+                reply_to.filter(|name: &String| !name.is_empty() && !name.starts_with("amq."));
             let (priority, persistent, expiration, takes_batches) = rest;
             Message {
+                unreadable: (kind == Kind::Unreadable).then(|| {
+                    Box::new(Unreadable {
+                        reason: "a reason".to_owned(),
+                        properties: "\\xff".to_owned(),
+                    })
+                }),
                 kind,
                 correlation_id: correlation_id.map(|id| id.as_str().into()),
                 reply_to: reply_to.map(Into::into),
@@ -112,8 +129,12 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 user_id,
                 takes_batches,
                 marks,
+                method: method.map(Into::into),
                 headers,
+                reserved,
+                others: others.filter(|others| *others != OtherProperties::default()).map(Box::new),
                 body: body.into(),
+                too_large: None,
             }
         })
         .boxed()
@@ -174,12 +195,39 @@ fn marks() -> BoxedStrategy<Marks> {
         .boxed()
 }
 
-fn headers() -> BoxedStrategy<BTreeMap<String, Value>> {
-    // These headers have fields of their own.
-    let name = short().prop_filter("a field of its own", |name| {
-        ![FROM, TIMEOUT, DEADLINE, LANE, ATTEMPTS, IN_TIME, IDEMPOTENT].contains(&&**name)
-    });
-    prop::collection::btree_map(name, amqp(), 0..3).boxed()
+/// A user's headers.
+fn headers() -> BoxedStrategy<HeaderTable> {
+    let name = short().prop_filter("a user's", |name| !is_reserved(name));
+    prop::collection::btree_map(name, amqp(), 0..3)
+        .prop_map(|headers| HeaderTable::encode(&headers))
+        .boxed()
+}
+
+/// Headers of the broker, and of the protocol's names with values that it does not have.
+fn reserved() -> BoxedStrategy<HeaderTable> {
+    let names = ["CC", "x-death", "x-delivery-count", "x-first-death-reason", "rpc-new", "FROM"];
+    let value = prop::collection::vec(amqp(), 0..3).prop_map(Value::from);
+    let headers = prop::collection::btree_map(prop::sample::select(names.to_vec()), value, 0..3);
+    (any::<bool>(), headers)
+        .prop_map(|(none, headers)| {
+            let headers = headers.into_iter().filter(|_| !none);
+            let headers: Headers = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+            HeaderTable::encode(&headers)
+        })
+        .boxed()
+}
+
+fn others() -> BoxedStrategy<OtherProperties> {
+    let text = || option(short().prop_map(Into::into));
+    (text(), text(), option(any::<u64>()), text(), text())
+        .prop_map(|(content_encoding, message_id, timestamp, app_id, cluster_id)| OtherProperties {
+            content_encoding,
+            message_id,
+            timestamp,
+            app_id,
+            cluster_id,
+        })
+        .boxed()
 }
 
 fn option<T: std::fmt::Debug>(

@@ -26,13 +26,7 @@ impl Attempt<'_> {
         outcome: Outcome,
     ) -> Result<Published, RpcError> {
         let said = match outcome {
-            Outcome::Answered(message) => match self.limits.message_size.check(&message.body) {
-                Ok(()) => ReplyKind::by(&message),
-                Err(too_large) => ReplyKind::Nothing {
-                    expected: "a reply within `max_message_size`",
-                    reason: too_large.to_string().into(),
-                },
-            },
+            Outcome::Answered(message) => ReplyKind::by(&message),
             Outcome::Returned => return Err(self.unroutable()),
             Outcome::Terminated(over) => return Err(self.over(over, true)),
             Outcome::Unsent(error) => return self.unpublished(session, error),
@@ -108,6 +102,12 @@ impl ReplyKind {
             expected: "a reply",
             reason,
         };
+        if let Some(too_large) = message.too_large {
+            return Self::Nothing {
+                expected: "a reply within `max_message_size`",
+                reason: too_large.to_string().into(),
+            };
+        }
         match &message.kind {
             Kind::Result => Self::Value(message.body.clone()),
             Kind::Error => match Fault::parse(&message.body) {
@@ -117,7 +117,7 @@ impl ReplyKind {
                     reason: codec::unreadable(error),
                 },
             },
-            Kind::Call => Self::Bounced(Bounce::of(&message.headers)),
+            Kind::Call => Self::Bounced(message.bounce()),
             Kind::Batch => reply("a batch is in a batch".into()),
             Kind::Unreadable => reply("its properties cannot be read".into()),
             Kind::Absent => reply("the message has no type".into()),

@@ -24,7 +24,7 @@ impl Attempt<'_> {
         let call = Message {
             persistent: true,
             // The id identifies the call in the broker's confirmation.
-            ..self.message(session, CorrelationId::random())?
+            ..self.message(session, CorrelationId::random())
         };
         let publishing = session.confirms.publish(&self.request.method, call);
         match timeout_at(self.deadline, publishing).await {

@@ -20,12 +20,12 @@ use tracing::debug;
 
 use super::calls::hand_over;
 use super::failure::words;
-use super::limits::short;
 use super::loss::lost;
-use super::properties;
+use super::properties::publishable;
 use super::write_backpressure::Writing;
 use crate::transport::Loss;
 use crate::wire::message::Message;
+use crate::wire::outbound::warn_unanswerable;
 
 /// The replies of a channel, and the deliveries that are to be acknowledged.
 pub(super) struct Acks {
@@ -35,6 +35,8 @@ pub(super) struct Acks {
 
 struct AckState {
     channel: Channel,
+    /// How many bytes the properties of a reply may take.
+    frame: usize,
     tags: Mutex<Tags>,
     /// Notified when a delivery is to be acknowledged.
     due: Notify,
@@ -72,9 +74,10 @@ struct Ack {
 
 impl Acks {
     /// Starts the task that acknowledges. It ends when this is dropped.
-    pub(super) fn new(channel: Channel, loss: watch::Receiver<Option<Loss>>) -> Self {
+    pub(super) fn new(channel: Channel, frame: usize, loss: watch::Receiver<Option<Loss>>) -> Self {
         let shared = Arc::new(AckState {
             channel,
+            frame,
             tags: Mutex::default(),
             due: Notify::new(),
             progress: Notify::new(),
@@ -104,8 +107,14 @@ impl Acks {
         reply_to: &str,
         reply: Message,
     ) -> Result<(), lapin::Error> {
-        let (channel, reply_to) = (self.shared.channel.clone(), short(reply_to));
-        let (properties, body) = (properties::to_amqp(&reply), reply.body);
+        let (reply_to, properties) = match publishable(reply_to, &reply, self.shared.frame) {
+            Ok(publishable) => publishable,
+            Err(unfit) => {
+                warn_unanswerable(unfit);
+                return answered.iter().try_for_each(|tag| self.ack(*tag));
+            }
+        };
+        let (channel, body) = (self.shared.channel.clone(), reply.body);
         let mut writing: Writing = Box::pin(async move {
             let options = BasicPublishOptions::default();
             let publishing = channel.basic_publish("".into(), reply_to, options, &body, properties);

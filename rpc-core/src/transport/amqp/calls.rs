@@ -18,16 +18,16 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::inbox::inbox;
-use super::limits::{BROKER_LIMIT, short};
+use super::limits::{BROKER_LIMIT, frame_of, short};
 use super::loss::end_of;
 use super::permission::{self, BIND, CONSUME, DECLARE, Needs, PUBLISH, refused};
-use super::properties;
+use super::properties::publishable;
 use super::taps::Taps;
 use super::write_backpressure::WriteBackpressure;
 use crate::error::connect::ConnectError;
 use crate::error::reason::Reason;
 use crate::transport::{CallChannel, HandOver, OpenCalls, PublishError};
-use crate::wire::headers::{FROM, headers_size};
+use crate::wire::headers::FROM;
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Incoming, Message};
 use crate::wire::random_uuid::random_uuid;
 
@@ -38,10 +38,11 @@ pub(super) async fn open(
     taps: &Arc<Taps>,
     host: &str,
 ) -> Result<OpenCalls, ConnectError> {
+    let frame = frame_of(connection);
     let mut attempts = 3;
     loop {
         attempts -= 1;
-        match timeout(BROKER_LIMIT, set_up(connection, taps)).await {
+        match timeout(BROKER_LIMIT, set_up(connection, taps, frame)).await {
             Ok(Ok(calls)) => return Ok(calls),
             // The exchange is deleted with its last binding. That may happen between our
             // declaration of it and our binding to it, and then everything is declared again.
@@ -62,6 +63,7 @@ pub(super) async fn open(
 async fn set_up(
     connection: &Connection,
     taps: &Arc<Taps>,
+    frame: usize,
 ) -> Result<OpenCalls, (String, Reason)> {
     let queue = format!("rpc.reply.{}", random_uuid());
     let refused =
@@ -135,14 +137,12 @@ async fn set_up(
         // No message comes after this, and with the last inbox the stream ends.
         drop((inbox, replies, returns));
     });
-    let header_limit =
-        usize::try_from(connection.configuration().frame_max()).unwrap_or(usize::MAX);
     Ok(OpenCalls {
         incoming,
         channel: Arc::new(AmqpCalls {
             channel,
             queue: queue.into(),
-            header_limit: header_limit.saturating_sub(PROPERTIES_SIZE),
+            frame,
             pressure: WriteBackpressure::default(),
             _ended: AbortOnDropHandle::new(ended),
         }),
@@ -152,7 +152,8 @@ async fn set_up(
 struct AmqpCalls {
     channel: Channel,
     queue: Arc<str>,
-    header_limit: usize,
+    /// How many bytes the properties of a message may take.
+    frame: usize,
     pressure: WriteBackpressure,
     /// Waits for the end of the subscription, which ends if this is dropped.
     _ended: AbortOnDropHandle<()>,
@@ -164,8 +165,8 @@ impl CallChannel for AmqpCalls {
         &self.queue
     }
 
-    fn header_limit(&self) -> usize {
-        self.header_limit
+    fn frame(&self) -> usize {
+        self.frame
     }
 
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
@@ -173,12 +174,15 @@ impl CallChannel for AmqpCalls {
             mandatory: true,
             ..BasicPublishOptions::default()
         };
-        let properties = properties::to_amqp(&call);
-        let size = call.body.len() + headers_size(&call.headers) + FRAMES_SIZE;
+        let (queue, properties) = match publishable(queue, &call, self.frame) {
+            Ok(publishable) => publishable,
+            Err(unfit) => return Either::Left(ready(Err(PublishError::unfit(unfit)))),
+        };
+        let size = call.body.len() + call.headers.as_bytes().len() + FRAMES_SIZE;
         // Without a confirm, because the reply confirms the call. Nothing has to be woken when the
         // call is written either.
         if !self.pressure.may_hand_over(size) {
-            let (channel, queue) = (self.channel.clone(), short(queue));
+            let channel = self.channel.clone();
             let publishing = Box::pin(async move {
                 let published =
                     channel.basic_publish("".into(), queue, options, &call.body, properties);
@@ -191,7 +195,7 @@ impl CallChannel for AmqpCalls {
         }
         let publishing =
             self.channel
-                .basic_publish("".into(), short(queue), options, &call.body, properties);
+                .basic_publish("".into(), queue, options, &call.body, properties);
         Either::Left(ready(
             hand_over(publishing).map_err(|error| publish_error(&error)),
         ))
@@ -221,20 +225,14 @@ pub(super) fn hand_over<T>(
 /// If lapin refuses a message because the channel or the connection is not open, the message was
 /// not sent. After any other error it is unknown how far the message got.
 pub(super) fn publish_error(error: &lapin::Error) -> PublishError {
-    PublishError {
-        sent: !matches!(
-            error.kind(),
-            ErrorKind::InvalidChannel(_)
-                | ErrorKind::InvalidChannelState(..)
-                | ErrorKind::InvalidConnectionState(_)
-        ),
-        reason: refused(error, PUBLISH).into(),
-    }
+    let sent = !matches!(
+        error.kind(),
+        ErrorKind::InvalidChannel(_)
+            | ErrorKind::InvalidChannelState(..)
+            | ErrorKind::InvalidConnectionState(_)
+    );
+    PublishError::new(sent, refused(error, PUBLISH))
 }
-
-/// The most bytes that properties take besides the caller's headers: five short strings and the
-/// protocol's own headers.
-const PROPERTIES_SIZE: usize = 4096;
 
 /// Roughly the memory that lapin needs for the other frames of a message while it keeps it.
 const FRAMES_SIZE: usize = 1024;

@@ -16,9 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::calls::publish_error;
 use super::failure::reason;
-use super::limits::{BROKER_LIMIT, short};
+use super::limits::{BROKER_LIMIT, frame_of};
 use super::permission::{PUBLISH, refused};
-use super::properties;
+use super::properties::publishable;
 use super::taps::{Tap, Taps};
 use crate::transport::{ConfirmChannel, PublishError, Receipt};
 use crate::wire::message::Message;
@@ -101,6 +101,7 @@ impl ConfirmChannel for AmqpConfirms {
                 // still up.
                 Err(error)
                     if !error.sent
+                        && error.unfit.is_none()
                         && publisher.calls.is_closed()
                         && self.connection.status().connected() => {}
                 Ok(Receipt::Refused) => {
@@ -142,7 +143,7 @@ impl Publisher {
                         returns.add(published(&message.queue, &message.message));
                     }),
                 );
-                let task = tokio::spawn(publish_all(channel, waiting, returned, tap));
+                let task = tokio::spawn(publish_all(channel, waiting, returned, tap, frame_of(connection)));
                 return Ok(Arc::new(Self {
                     opened: Instant::now(),
                     calls,
@@ -152,10 +153,7 @@ impl Publisher {
             Ok(Err(error)) => reason(&error),
             Err(_) => format!("no answer within {BROKER_LIMIT:?}").into(),
         };
-        Err(PublishError {
-            sent: false,
-            reason: reason.at("cannot open a channel with confirms").into(),
-        })
+        Err(PublishError::new(false, reason.at("cannot open a channel with confirms")))
     }
 
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
@@ -165,10 +163,7 @@ impl Publisher {
             call,
             tx,
         };
-        let closed = |sent| PublishError {
-            sent,
-            reason: "the channel with confirms is closed".into(),
-        };
+        let closed = |sent| PublishError::new(sent, "the channel with confirms is closed");
         self.calls
             .send(unconfirmed)
             .await
@@ -185,6 +180,7 @@ async fn publish_all(
     mut waiting: mpsc::Receiver<Unconfirmed>,
     returned: Arc<ReturnedCalls>,
     _returns: Tap,
+    frame: usize,
 ) {
     let mut confirming = FuturesUnordered::new();
     loop {
@@ -208,13 +204,15 @@ async fn publish_all(
                     mandatory: true,
                     ..BasicPublishOptions::default()
                 };
-                let publishing = channel.basic_publish(
-                    "".into(),
-                    short(&queue),
-                    options,
-                    &call.body,
-                    properties::to_amqp(&call),
-                );
+                let (address, properties) = match publishable(&queue, &call, frame) {
+                    Ok(publishable) => publishable,
+                    Err(unfit) => {
+                        let _ = tx.send(Err(PublishError::unfit(unfit)));
+                        continue;
+                    }
+                };
+                let publishing =
+                    channel.basic_publish("".into(), address, options, &call.body, properties);
                 match publishing.await {
                     Ok(confirm) => {
                         let call = published(&queue, &call);
@@ -288,10 +286,7 @@ fn receipt(confirmation: lapin::Result<Confirmation>) -> Result<Receipt, Publish
         Ok(Confirmation::NotRequested) => "the broker does not confirm".into(),
         Err(error) => refused(&error, PUBLISH),
     };
-    Err(PublishError {
-        sent: true,
-        reason: reason.into(),
-    })
+    Err(PublishError::new(true, reason))
 }
 
 /// How many calls may wait to be published. Further calls wait in the tasks of their callers.

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use futures_io::{AsyncRead, AsyncWrite};
 
 mod assembly;
-mod content_header;
 pub(crate) mod frames;
 mod layout;
 mod methods;

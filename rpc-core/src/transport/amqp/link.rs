@@ -15,7 +15,7 @@ use tracing::debug;
 use super::calls;
 use super::confirms::AmqpConfirms;
 use super::failure::reason;
-use super::limits::BROKER_LIMIT;
+use super::limits::{BROKER_LIMIT, frame_of};
 use super::loss::lost;
 use super::queue_probe::AmqpQueueProbe;
 use super::serving::AmqpServing;
@@ -107,6 +107,7 @@ impl Link for AmqpLink {
                     channel,
                     self.confirms(),
                     Arc::clone(&self.taps),
+                    frame_of(&self.connection),
                     self.host.clone(),
                     self.lost.clone(),
                 )));

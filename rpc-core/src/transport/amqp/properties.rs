@@ -1,20 +1,31 @@
-//! Converts messages to AMQP properties and back, without any I/O.
+//! What lapin needs to publish a message, without any I/O.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use lapin::BasicProperties;
-use lapin::protocol::basic::parse_properties;
-use lapin::types::{AMQPValue, FieldArray, FieldTable, ShortString};
-use serde_json::{Map, Number, Value};
+use lapin::types::parsing::parse_field_table;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use serde_json::Value;
 
 use super::limits::short;
 use crate::wire::correlation_id;
-use crate::wire::headers::{DEADLINE, FROM, Headers, LANE, Marks, TIMEOUT};
-use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::header_table::HeaderTable;
+use crate::wire::headers::{
+    ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, METHOD, PROPERTIES, TIMEOUT, UNREADABLE,
+};
+use crate::wire::message::{Message, OtherProperties};
+use crate::wire::outbound::{self, Unfit};
+
+/// The address and the properties of a message, if it may be published. The only way to lapin:
+/// nothing is published that has not passed [`outbound::check`].
+pub(super) fn publishable(
+    queue: &str,
+    message: &Message,
+    limit: usize,
+) -> Result<(ShortString, BasicProperties), Unfit> {
+    outbound::check(queue, message, limit)?;
+    Ok((short(queue), to_amqp(message)))
+}
 
 pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
@@ -45,149 +56,105 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     if let Some(user) = &message.user_id {
         properties = properties.with_user_id(short(user));
     }
-    let mut headers = table(&message.headers);
-    if let Some(from) = &message.from {
-        headers.insert(FROM.into(), AMQPValue::LongString((**from).into()));
+    if let Some(others) = &message.others {
+        properties = with_others(properties, others);
     }
-    if let Some(TimeLimit { timeout, deadline }) = message.limit {
-        let millis = |millis| AMQPValue::LongLongInt(i64::try_from(millis).unwrap_or(i64::MAX));
-        headers.insert(TIMEOUT.into(), millis(timeout));
-        if let Some(deadline) = deadline {
-            headers.insert(DEADLINE.into(), millis(deadline));
+    properties.with_headers(headers(message).into())
+}
+
+fn with_others(mut properties: BasicProperties, others: &OtherProperties) -> BasicProperties {
+    if let Some(encoding) = &others.content_encoding {
+        properties = properties.with_content_encoding(short(encoding));
+    }
+    if let Some(id) = &others.message_id {
+        properties = properties.with_message_id(short(id));
+    }
+    if let Some(timestamp) = others.timestamp {
+        properties = properties.with_timestamp(timestamp);
+    }
+    if let Some(app) = &others.app_id {
+        properties = properties.with_app_id(short(app));
+    }
+    if let Some(cluster) = &others.cluster_id {
+        properties = properties.with_cluster_id(short(cluster));
+    }
+    properties
+}
+
+fn headers(message: &Message) -> BTreeMap<ShortString, AMQPValue> {
+    let mut headers = BTreeMap::new();
+    for table in [&message.headers, &message.reserved] {
+        if !table.is_empty() {
+            headers.extend(fields(table));
+        }
+    }
+    // What came in another form than ours is among the reserved ones, and stays as it came.
+    let mut add = |name: &str, value| {
+        headers.entry(name.into()).or_insert(value);
+    };
+    let millis = |millis| AMQPValue::LongLongInt(i64::try_from(millis).unwrap_or(i64::MAX));
+    if let Some(from) = &message.from {
+        add(FROM, AMQPValue::LongString((**from).into()));
+    }
+    if let Some(limit) = message.limit {
+        add(TIMEOUT, millis(limit.timeout));
+        if let Some(deadline) = limit.deadline {
+            add(DEADLINE, millis(deadline));
         }
     }
     if let Some(takes_batches) = message.takes_batches {
-        headers.insert(LANE.into(), AMQPValue::Boolean(takes_batches));
+        add(LANE, AMQPValue::Boolean(takes_batches));
     }
-    for (name, value) in message.marks.headers() {
-        headers.insert(name.into(), to_value(&value));
+    if message.marks.idempotent {
+        add(IDEMPOTENT, AMQPValue::Boolean(true));
     }
-    properties.with_headers(headers)
+    if message.marks.in_time {
+        add(IN_TIME, AMQPValue::Boolean(true));
+    }
+    if let Some(attempts) = message.marks.attempts {
+        add(ATTEMPTS, millis(attempts));
+    }
+    if let Some(method) = &message.method {
+        add(METHOD, AMQPValue::LongString((**method).into()));
+    }
+    if let Some(unreadable) = &message.unreadable {
+        add(UNREADABLE, AMQPValue::LongString(unreadable.reason.as_str().into()));
+        add(PROPERTIES, AMQPValue::LongString(unreadable.properties.as_str().into()));
+    }
+    headers
 }
 
-fn from_amqp(properties: &BasicProperties) -> Message {
-    let mut headers = properties.headers().as_ref().map(map).unwrap_or_default();
-    let takes_batches = headers.remove(LANE).and_then(|takes| takes.as_bool());
-    let from = headers.remove(FROM);
-    let from = from.as_ref().and_then(Value::as_str).map(Arc::from);
-    let mut millis = |name| headers.remove(name).and_then(|millis| millis.as_u64());
-    let (timeout, deadline) = (millis(TIMEOUT), millis(DEADLINE));
-    Message {
-        kind: Kind::parse(properties.kind().as_ref().map(ShortString::as_str)),
-        correlation_id: (properties.correlation_id().as_ref()).map(|id| id.as_str().into()),
-        reply_to: (properties.reply_to().as_ref()).map(|queue| queue.as_str().into()),
-        from,
-        limit: timeout.map(|timeout| TimeLimit { timeout, deadline }),
-        content_type: properties.content_type().as_ref().map(|found| {
-            // Almost all messages are JSON, and this saves their allocation.
-            match found.as_str() {
-                JSON => Cow::Borrowed(JSON),
-                other => Cow::Owned(other.to_owned()),
-            }
-        }),
-        priority: *properties.priority(),
-        persistent: *properties.delivery_mode() == Some(PERSISTENT),
-        expiration: properties
-            .expiration()
-            .as_ref()
-            .and_then(|millis| millis.as_str().parse().ok())
-            .map(Duration::from_millis),
-        user_id: properties
-            .user_id()
-            .as_ref()
-            .map(|user| user.as_str().to_owned()),
-        takes_batches,
-        marks: Marks::take_from(&mut headers),
-        headers,
-        body: Bytes::new(),
-    }
+/// The arguments of a queue. Names longer than 255 bytes were refused before.
+pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
+    fields(&HeaderTable::encode(values)).collect::<BTreeMap<_, _>>().into()
 }
 
-/// Reads the properties of a message, whose body is still to come. Returns what follows them;
-/// `None` if they cannot be read.
-pub(crate) fn read(bytes: &[u8]) -> Option<(Message, &[u8])> {
-    let (rest, properties) = parse_properties(bytes).ok()?;
-    Some((from_amqp(&properties), rest))
+/// A table's fields as lapin has them. Their types stay.
+fn fields(table: &HeaderTable) -> impl Iterator<Item = (ShortString, AMQPValue)> {
+    let fields = table.as_bytes();
+    let mut bytes = u32::try_from(fields.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+    bytes.extend(fields);
+    // It was checked when it came, or was encoded here.
+    let table = parse_field_table(&bytes[..]).map_or_else(|_| FieldTable::default(), |(_, table)| table);
+    let fields: Vec<_> = table.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    fields.into_iter()
 }
 
-/// The message as its receiver sees it.
+/// The message as its receiver sees it, by way of lapin's encoder.
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) fn forward(message: &Message) -> Message {
     Message {
         body: message.body.clone(),
-        ..from_amqp(&to_amqp(message))
+        ..crate::wire::inbound::read(&encode(message))
     }
 }
 
-/// No name is lost here: names longer than 255 bytes are refused earlier.
-pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
-    values
-        .iter()
-        .map(|(name, value)| (short(name), to_value(value)))
-        .collect::<BTreeMap<_, _>>()
-        .into()
-}
-
-fn map(table: &FieldTable) -> Headers {
-    table
-        .into_iter()
-        .map(|(name, value)| (name.as_str().to_owned(), from_value(value)))
-        .collect()
-}
-
-fn to_value(value: &Value) -> AMQPValue {
-    match value {
-        Value::Null => AMQPValue::Void,
-        Value::Bool(value) => AMQPValue::Boolean(*value),
-        // AMQP has no unsigned 64-bit integer.
-        Value::Number(number) => number.as_i64().map_or_else(
-            || AMQPValue::Double(number.as_f64().unwrap_or(f64::MAX)),
-            AMQPValue::LongLongInt,
-        ),
-        Value::String(text) => AMQPValue::LongString(text.as_str().into()),
-        Value::Array(values) => {
-            let values: Vec<_> = values.iter().map(to_value).collect();
-            AMQPValue::FieldArray(FieldArray::from(values))
-        }
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone()));
-            AMQPValue::FieldTable(table(&fields.collect()))
-        }
-    }
-}
-
-fn from_value(value: &AMQPValue) -> Value {
-    match value {
-        AMQPValue::Boolean(value) => Value::Bool(*value),
-        AMQPValue::ShortShortInt(value) => (*value).into(),
-        AMQPValue::ShortShortUInt(value) => (*value).into(),
-        AMQPValue::ShortInt(value) => (*value).into(),
-        AMQPValue::ShortUInt(value) => (*value).into(),
-        AMQPValue::LongInt(value) => (*value).into(),
-        AMQPValue::LongUInt(value) => (*value).into(),
-        AMQPValue::LongLongInt(value) => (*value).into(),
-        AMQPValue::Timestamp(value) => (*value).into(),
-        AMQPValue::Float(value) => number(f64::from(*value)),
-        AMQPValue::Double(value) => number(*value),
-        AMQPValue::DecimalValue(value) => {
-            number(f64::from(value.value) / 10f64.powi(i32::from(value.scale)))
-        }
-        AMQPValue::ShortString(text) => text.as_str().into(),
-        AMQPValue::LongString(text) => text.to_string().into(),
-        AMQPValue::FieldArray(values) => values.as_slice().iter().map(from_value).collect(),
-        AMQPValue::FieldTable(table) => {
-            Value::Object(map(table).into_iter().collect::<Map<_, _>>())
-        }
-        AMQPValue::ByteArray(bytes) => bytes.as_slice().to_vec().into(),
-        AMQPValue::Void => Value::Null,
-    }
-}
-
-/// JSON has no NaN and no infinities, so they become null.
-fn number(value: f64) -> Value {
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
+/// The properties of a message in the bytes that lapin sends.
+#[cfg(any(test, feature = "__internals"))]
+pub(crate) fn encode(message: &Message) -> Vec<u8> {
+    let properties = to_amqp(message);
+    let encode = lapin::protocol::basic::gen_properties(&properties);
+    encode(Vec::new().into()).map_or_else(|_| Vec::new(), |written| written.into_inner().0)
 }
 
 const TRANSIENT: u8 = 1;
@@ -205,7 +172,19 @@ mod tests {
         fn a_message_survives_the_wire(message in any::message()) {
             prop_assert_eq!(forward(&message), message);
         }
+
+        /// What may be published has the size that was computed, or less.
+        #[test]
+        fn the_size_of_properties_is_known(message in any::message()) {
+            let encoded = encode(&message);
+            let fits = |limit| outbound::check("queue", &message, limit).is_ok();
+            prop_assert!(!fits(encoded.len() - 1));
+            prop_assert!(fits(encoded.len() + SLACK));
+        }
     }
+
+    /// The routing key counts, and the digits of an expiration count as twenty.
+    const SLACK: usize = 32;
 
     #[test]
     fn the_from_header_is_a_long_string() {
@@ -217,20 +196,5 @@ mod tests {
         let table = properties.headers().as_ref().unwrap();
         let value = table.inner().get("From").unwrap();
         assert_eq!(*value, AMQPValue::LongString("queue".into()));
-    }
-
-    #[test]
-    fn odd_properties_of_foreign_peers_are_no_error() {
-        let properties = BasicProperties::default()
-            .with_expiration("soon".into())
-            .with_type("strange".into());
-        let message = from_amqp(&properties);
-        assert_eq!(message.expiration, None);
-        assert_eq!(message.kind, Kind::Unknown("strange".into()));
-        assert_eq!(from_value(&AMQPValue::Double(f64::NAN)), Value::Null);
-        assert_eq!(
-            from_amqp(&BasicProperties::default()),
-            Message::default()
-        );
     }
 }

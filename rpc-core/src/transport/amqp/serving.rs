@@ -53,11 +53,12 @@ impl AmqpServing {
         channel: Channel,
         confirms: AmqpConfirms,
         taps: Arc<Taps>,
+        frame: usize,
         host: String,
         lost: watch::Receiver<Option<Loss>>,
     ) -> Self {
         Self {
-            acks: Arc::new(Acks::new(channel.clone(), lost.clone())),
+            acks: Arc::new(Acks::new(channel.clone(), frame, lost.clone())),
             channel,
             confirms,
             taps,
@@ -121,7 +122,7 @@ impl AmqpServing {
     ) -> Result<T, PublishError> {
         tokio::select! {
             result = operation => result.map_err(|error| publish_error(&error)),
-            Loss(reason) = lost(&self.lost) => Err(PublishError { sent: true, reason: reason.into() }),
+            Loss(reason) = lost(&self.lost) => Err(PublishError::new(true, reason)),
         }
     }
 
@@ -231,7 +232,8 @@ impl ServeChannel for AmqpServing {
             match self.confirms.publish(queue, message.clone()).await {
                 // Not sent, because no channel could be opened, as while the broker is short of
                 // memory.
-                Err(error) if !error.sent && self.lost.borrow().is_none() => {}
+                Err(error)
+                    if !error.sent && error.unfit.is_none() && self.lost.borrow().is_none() => {}
                 end => return end,
             }
             sleep(backoff.next_wait()).await;

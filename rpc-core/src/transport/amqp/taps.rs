@@ -10,14 +10,16 @@ use rustc_hash::FxHashMap;
 use super::limits::short;
 use super::unread::Unread;
 use crate::wire::message::{Delivery, Message};
+use crate::wire::size_limit::SizeLimit;
 
 /// The receivers of one connection's messages: consumers by their tags, and publishers by their
 /// channels.
 ///
 /// A receiver is entered before the broker is asked for anything, so that no message comes before
 /// it. A message without a receiver is dropped.
-#[derive(Default)]
 pub(super) struct Taps {
+    /// The largest message of which the body is kept.
+    pub(super) limit: SizeLimit,
     receivers: Mutex<Receivers>,
     pub(super) unread: Arc<Unread>,
 }
@@ -58,6 +60,14 @@ enum Place {
 }
 
 impl Taps {
+    pub(super) fn new(limit: SizeLimit) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            receivers: Mutex::default(),
+            unread: Arc::default(),
+        })
+    }
+
     /// Enters a consumer. Returns the tag by which it must be known to the broker.
     pub(super) fn consume(self: &Arc<Self>, take: TakeDelivery) -> (ShortString, Tap) {
         let mut receivers = self.lock();

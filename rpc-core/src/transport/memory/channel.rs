@@ -20,6 +20,7 @@ use crate::transport::{
     TakeCall, TakeReply,
 };
 use crate::wire::message::Message;
+use crate::wire::outbound::{self, FRAME_OVERHEAD, warn_unanswerable};
 use crate::wire::queue_options::QueueOptions;
 use crate::wire::random_uuid::random_uuid;
 
@@ -92,10 +93,7 @@ impl MemoryConnection {
     }
 
     fn not_sent(&self, refusal: Refusal) -> PublishError {
-        PublishError {
-            sent: false,
-            reason: self.reason(refusal).into(),
-        }
+        PublishError::new(false, self.reason(refusal))
     }
 
     fn reason(&self, refusal: Refusal) -> String {
@@ -122,8 +120,8 @@ impl CallChannel for Calls {
         &self.reply_queue
     }
 
-    fn header_limit(&self) -> usize {
-        HEADER_LIMIT
+    fn frame(&self) -> usize {
+        FRAME
     }
 
     fn shorten(&self, take: TakeReply) {
@@ -137,6 +135,9 @@ impl CallChannel for Calls {
         let own = (self.connection.id, &*self.reply_queue);
         let publish =
             move |state: &mut BrokerState, call| state.call(own, queue, call, Instant::now());
+        if let Err(unfit) = outbound::check(queue, &call, FRAME) {
+            return Either::Left(ready(Err(PublishError::unfit(unfit))));
+        }
         self.connection.publish(call, publish)
     }
 }
@@ -209,6 +210,10 @@ impl ServeChannel for Serving {
     }
 
     fn answer(&self, tags: &[u64], reply_to: &str, reply: Message) -> Result<(), PublishError> {
+        if let Err(unfit) = outbound::check(reply_to, &reply, FRAME) {
+            warn_unanswerable(unfit);
+            return tags.iter().try_for_each(|tag| self.ack(*tag));
+        }
         let sent = self
             .connection
             .broker
@@ -237,6 +242,7 @@ impl ServeChannel for Serving {
     }
 
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
+        outbound::check(queue, &message, FRAME).map_err(PublishError::unfit)?;
         let placed = self.connection.broker.lock().place(self.id, queue, message);
         placed.map_err(|refusal| self.connection.not_sent(refusal))
     }
@@ -285,5 +291,5 @@ impl Drop for Subscription {
     }
 }
 
-/// RabbitMQ's default frame size of 128 KiB, less room for the other properties.
-const HEADER_LIMIT: usize = 131_072 - 4096;
+/// What the properties of a message may take in RabbitMQ's default frame size of 128 KiB.
+pub(super) const FRAME: usize = 131_072 - FRAME_OVERHEAD;

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::channel::MemoryConnection;
+use super::channel::{FRAME, MemoryConnection};
 use super::state::BrokerState;
 use crate::transport::{ConfirmChannel, PublishError, QueueProbe, QueueStatus, Receipt};
 use crate::wire::message::Message;
+use crate::wire::outbound;
 
 /// A channel for confirmed calls.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Confirms(pub(super) MemoryConnection);
 #[async_trait]
 impl ConfirmChannel for Confirms {
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
+        outbound::check(queue, &call, FRAME).map_err(PublishError::unfit)?;
         let publish =
             |state: &mut BrokerState, call| state.confirm(self.0.id, queue, call, Instant::now());
         self.0.publish(call, publish).await

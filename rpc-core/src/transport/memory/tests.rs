@@ -77,7 +77,7 @@ impl Ends {
         let Some(Incoming::Reply(message)) = soon(self.incoming.next()).await? else {
             return None;
         };
-        let reason = message.headers.get("x-first-death-reason")?.as_str()?;
+        let reason = message.reserved.get("x-first-death-reason")?.as_str()?;
         Some((body(&message), reason.to_owned()))
     }
 }
@@ -167,9 +167,10 @@ async fn an_expired_call_bounces_to_its_caller_without_anybody_asking() {
         panic!("{bounced:?}")
     };
     assert_eq!((call.expiration, call.kind), (None, Kind::Call));
-    assert_eq!(call.headers["x-first-death-reason"], "expired");
-    assert_eq!(call.headers["x-first-death-queue"], "pay");
-    let death = &call.headers["x-death"][0];
+    let headers = call.reserved.decode();
+    assert_eq!(headers["x-first-death-reason"], "expired");
+    assert_eq!(headers["x-first-death-queue"], "pay");
+    let death = &headers["x-death"][0];
     let shown = ["count", "reason", "queue", "original-expiration"].map(|name| death[name].clone());
     let expected: [Value; 4] = [json!(1), json!("expired"), json!("pay"), json!("1000")];
     assert_eq!(shown, expected);

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tracing::debug;
 
-use super::content_header::{self, Flaw};
 use super::frames::Violation;
+use super::layout::START;
 use super::methods::{self, Method};
 use crate::transport::amqp::taps::{Returned, TakeDelivery, TakeReturned, Taps};
+use crate::wire::flaw::Flaw;
+use crate::wire::inbound::{self, largest_body};
 use crate::wire::message::{Delivery, Message};
+use crate::wire::size_limit::TooLarge;
 
 /// The messages of which some part has arrived: at most one for each channel.
 #[derive(Debug)]
@@ -105,27 +108,25 @@ impl Assembly {
 
     /// Takes a content header.
     pub(super) fn header(&mut self, channel: u16, payload: &[u8]) -> Result<(), Violation> {
-        let Some((start, properties)) = content_header::split(payload) else {
-            return Err(Violation("the broker sent a content header that is too short"));
-        };
-        let message = content_header::parse(properties);
-        self.begin_body(channel, start, message)
+        let (body_size, properties) = split(payload)?;
+        self.begin_body(channel, body_size, inbound::read(properties))
     }
 
     /// Takes the start of a content header that is too large to be read.
     pub(super) fn too_large_header(&mut self, channel: u16, start: &[u8]) -> Result<(), Violation> {
-        let Some((start, _)) = content_header::split(start) else {
-            return Err(Violation("the broker sent a content header that is too short"));
-        };
-        self.begin_body(channel, start, content_header::unreadable(Flaw::Size, &[]))
+        let (body_size, _) = split(start)?;
+        self.begin_body(channel, body_size, inbound::unreadable(Flaw::Size, &[]))
     }
 
     fn begin_body(
         &mut self,
         channel: u16,
         body_size: u64,
-        message: Message,
+        mut message: Message,
     ) -> Result<(), Violation> {
+        let limit = largest_body(&message.kind, self.taps.limit);
+        let size = usize::try_from(body_size).unwrap_or(usize::MAX);
+        message.too_large = (size > limit).then_some(TooLarge { size, limit });
         match self.partial.get_mut(&channel) {
             Some(partial) if partial.message.is_none() => {
                 partial.message = Some(message);
@@ -150,17 +151,21 @@ impl Assembly {
         let Some(partial) = self.partial.get_mut(&channel) else {
             return Err(UNANNOUNCED);
         };
+        let is_kept = (partial.message.as_ref()).is_some_and(|message| message.too_large.is_none());
         let size = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let Some(left) = partial.left.checked_sub(size) else {
             return Err(Violation("the broker sent more of a body than it announced"));
         };
+        partial.left = left;
+        if !is_kept {
+            return Ok(());
+        }
         if partial.body.capacity() == 0 {
             // One allocation for almost all bodies. A larger one grows as it arrives, whatever
             // size was announced.
-            let announced = usize::try_from(partial.left).unwrap_or(usize::MAX);
+            let announced = usize::try_from(left.saturating_add(size)).unwrap_or(usize::MAX);
             partial.body.reserve_exact(announced.min(AT_ONCE));
         }
-        partial.left = left;
         partial.body.extend_from_slice(piece);
         Ok(())
     }
@@ -195,6 +200,16 @@ impl Assembly {
             Receiver::Nobody => debug!(channel, "dropped a message whose receiver is gone"),
         }
     }
+}
+
+/// The size of the body, and the properties.
+fn split(payload: &[u8]) -> Result<(u64, &[u8]), Violation> {
+    let Some((start, properties)) = payload.split_first_chunk::<START>() else {
+        return Err(Violation("the broker sent a content header that is too short"));
+    };
+    // After a class and a weight, which is always 0, of two bytes each.
+    let [_, _, _, _, size @ ..] = *start;
+    Ok((u64::from_be_bytes(size), properties))
 }
 
 impl std::fmt::Debug for Receiver {

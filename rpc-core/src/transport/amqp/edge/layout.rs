@@ -20,3 +20,7 @@ pub(super) const PROTOCOL: u8 = b'A';
 
 /// `AMQP` and its version.
 pub(super) const PROTOCOL_SIZE: usize = 8;
+
+/// The bytes of a content header before its properties: the class, a weight that is always 0, and
+/// the body size.
+pub(super) const START: usize = 12;

@@ -7,14 +7,15 @@ use amq_protocol::types::{AMQPValue, FieldArray, FieldTable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::content_header::Flaw;
 use super::layout::HEARTBEAT;
 use super::proof::{
-    CHANNEL, CONSUMER, How, Kept, KeepingEdge, content_header, encode, sift,
+    CHANNEL, CONSUMER, How, Kept, KeepingEdge, LIMIT, content_header, encode, sift,
     whatever_comes_can_be_read,
 };
 use super::*;
-use crate::wire::message::{Kind, Message};
+use crate::wire::flaw::Flaw;
+use crate::wire::message::{Kind, Unreadable};
+use crate::wire::size_limit::{SizeLimit, TooLarge};
 
 fn method(channel: u16, method: basic::AMQPMethod) -> Vec<u8> {
     encode(&AMQPFrame::Method(channel, AMQPClass::Basic(method)))
@@ -162,9 +163,8 @@ fn why(header: &[u8]) -> (String, String) {
         panic!("one message");
     };
     assert_eq!(message.kind, Kind::Unreadable);
-    assert_eq!(message.headers.len(), 2);
-    let text = |name| message.headers[name].as_str().unwrap().to_owned();
-    (text("rpc-unreadable"), text("rpc-properties"))
+    let Unreadable { reason, properties } = *message.unreadable.clone().unwrap();
+    (reason, properties)
 }
 
 #[test]
@@ -382,9 +382,27 @@ fn a_content_header_that_is_too_large_is_not_kept() {
     for piece in [999, 1_000_000] {
         let sifted = sift(&stream, piece);
         assert_eq!((sifted.messages.len(), sifted.violation), (3, None));
-        let Message { headers, body, .. } = &sifted.messages[1].message;
-        assert_eq!(headers["rpc-unreadable"], "its properties are too large");
-        assert_eq!(body, "body");
+        let message = &sifted.messages[1].message;
+        let reason = &message.unreadable.as_ref().unwrap().reason;
+        assert_eq!(reason, "its properties are too large");
+        assert_eq!(message.body, "body");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_counted_and_not_kept() {
+    for size in [LIMIT, LIMIT + 1, 20 * LIMIT] {
+        let mut stream = [deliver(CHANNEL, CONSUMER), header(size as u64, properties())].concat();
+        for piece in vec![b'x'; size].chunks(100_000) {
+            stream.extend(body(piece));
+        }
+        let [Kept { message, .. }] = &taken(&stream)[..] else {
+            panic!("one message");
+        };
+        assert_eq!(message.reply_to.as_deref(), Some("queue"));
+        let too_large = (size > LIMIT).then_some(TooLarge { size, limit: LIMIT });
+        assert_eq!(message.too_large, too_large);
+        assert_eq!(message.body.len(), if size > LIMIT { 0 } else { size });
     }
 }
 
@@ -462,7 +480,7 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
     let others = others();
     let (one, two) = others.split_at(10);
     let pieces = [one.to_vec(), Vec::new(), two[..two.len() - 3].to_vec()];
-    let mut edge = Edge::new(Pieces(pieces.into()), Arc::default());
+    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
     let Poll::Ready(protocol) = read(&mut edge, 100) else {
         panic!("it has come");
     };
@@ -483,7 +501,7 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
 #[test]
 fn lapin_gets_heartbeats_while_only_messages_come() {
     let pieces = [message(), Vec::new(), message(), Vec::new()];
-    let mut edge = Edge::new(Pieces(pieces.into()), Arc::default());
+    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
     assert_eq!(read(&mut edge, 100), Poll::Pending);
     edge.handed_out -= 2 * STAND_IN;
     assert_eq!(read(&mut edge, 100), Poll::Ready(HEARTBEAT.to_vec()));
@@ -493,7 +511,7 @@ fn lapin_gets_heartbeats_while_only_messages_come() {
 #[test]
 fn a_flood_of_messages_lets_lapin_write() {
     let pieces = vec![message(); 100];
-    let mut edge = Edge::new(Pieces(pieces.into()), Arc::default());
+    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
     assert_eq!(read(&mut edge, 100), Poll::Pending);
     assert!(edge.stream.0.len() >= 50);
 }

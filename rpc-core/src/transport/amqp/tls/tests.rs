@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 
 use super::super::{AmqpOptions, AmqpTransport};
 use super::*;
+use crate::wire::size_limit::SizeLimit;
 use crate::transport::{Purpose, Transport};
 
 /// Stands for a private key, which must not appear in any error.
@@ -96,6 +97,7 @@ async fn a_broker_without_a_common_cipher_suite_does_not_seem_to_ask_for_a_certi
         name: None,
         connect_timeout: Duration::from_secs(10),
         send_user_id: false,
+        message_size: SizeLimit::new(1024),
         tls: TlsOptions::default(),
     };
     let transport = AmqpTransport::from_url(&format!("amqps://{address}"), options).unwrap();

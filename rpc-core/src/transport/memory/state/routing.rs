@@ -13,7 +13,8 @@ use crate::transport::memory::consumers::ChannelId;
 use crate::transport::memory::queue::{Handout, Queue, QueueId, whole_milliseconds};
 use crate::transport::memory::queues::ReplyQueues;
 use crate::transport::{Receipt, TakeReply};
-use crate::wire::headers::Headers;
+use crate::wire::header_table::{self, HeaderTable};
+use crate::wire::headers::DEATH_REASON;
 use crate::wire::message::{Delivery, Incoming, Message, unix_millis};
 
 impl BrokerState {
@@ -263,11 +264,11 @@ fn bounce(reply_queues: &ReplyQueues, mut message: Message, reason: &str, queue:
         let milliseconds = whole_milliseconds(expiration).as_millis();
         milliseconds.to_string()
     });
-    add_death(&mut message.headers, reason, queue, expiration);
+    add_death(&mut message, reason, queue, expiration);
     caller.send(None, Incoming::Reply(message));
 }
 
-fn add_death(headers: &mut Headers, reason: &str, queue: &str, expiration: Option<String>) {
+fn add_death(message: &mut Message, reason: &str, queue: &str, expiration: Option<String>) {
     let mut death = json!({
         "count": 1,
         "reason": reason,
@@ -279,13 +280,18 @@ fn add_death(headers: &mut Headers, reason: &str, queue: &str, expiration: Optio
     if let (Some(expiration), Some(death)) = (expiration, death.as_object_mut()) {
         death.insert("original-expiration".to_owned(), expiration.into());
     }
-    headers.insert("x-death".to_owned(), json!([death]));
+    let earlier = message.reserved.without(&["x-death"]);
+    let mut reserved = earlier.as_bytes().to_vec();
+    header_table::push(&mut reserved, "x-death", &json!([death]));
     // As in RabbitMQ, a caller's own headers of these names are kept.
-    if !headers.contains_key("x-first-death-reason") {
-        headers.extend([
-            ("x-first-death-exchange".to_owned(), "".into()),
-            ("x-first-death-queue".to_owned(), queue.into()),
-            ("x-first-death-reason".to_owned(), reason.into()),
-        ]);
+    if earlier.get(DEATH_REASON).is_none() {
+        for (name, value) in [
+            ("x-first-death-exchange", ""),
+            ("x-first-death-queue", queue),
+            (DEATH_REASON, reason),
+        ] {
+            header_table::push(&mut reserved, name, &value.into());
+        }
     }
+    message.reserved = HeaderTable::of_fields(reserved);
 }

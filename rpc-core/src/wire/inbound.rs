@@ -1,0 +1,401 @@
+//! The gate of all that peers wrote: the properties of every message become typed here, or the
+//! message is marked as unreadable. Nothing else reads them.
+
+use std::borrow::Cow;
+use std::str::from_utf8;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::wire::flaw::Flaw;
+use crate::wire::header_table::{self, Field, HeaderTable, take, take_array};
+use crate::wire::headers::{
+    ATTEMPTS, DEADLINE, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, PROPERTIES, SHORT_STRING,
+    TIMEOUT, UNREADABLE, is_reserved,
+};
+use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit, Unreadable};
+use crate::wire::size_limit::{SizeLimit, TooLarge};
+
+/// Reads the properties of a message, in the bytes in which they travel (AMQP 0-9-1, section
+/// 4.2.6.1). The body is still to come.
+pub(crate) fn read(properties: &[u8]) -> Message {
+    parse(properties).unwrap_or_else(|flaw| unreadable(flaw, properties))
+}
+
+/// A message whose properties cannot be used. Nothing in it is believed.
+pub(crate) fn unreadable(flaw: Flaw, properties: &[u8]) -> Message {
+    let shown = &properties[..properties.len().min(MAX_SHOWN)];
+    let mut shown = shown.escape_ascii().to_string();
+    // The text is ASCII, so this cannot cut a character.
+    shown.truncate(MAX_SHOWN);
+    Message {
+        kind: Kind::Unreadable,
+        unreadable: Some(Box::new(Unreadable {
+            reason: flaw.to_string(),
+            properties: shown,
+        })),
+        ..Message::default()
+    }
+}
+
+/// How large the body of a message may be. That of a batch may exceed the limit of a single call
+/// or reply, so that peers with other limits can be answered.
+pub(crate) fn largest_body(kind: &Kind, limit: SizeLimit) -> usize {
+    match kind {
+        Kind::Batch => limit.bytes().saturating_add(BATCH_ROOM),
+        _ => limit.bytes(),
+    }
+}
+
+/// Drops a body that is larger than it may be, and notes its size.
+pub(crate) fn bound(message: &mut Message, limit: SizeLimit) {
+    let (size, limit) = (message.body.len(), largest_body(&message.kind, limit));
+    if size > limit {
+        message.body = Bytes::new();
+        message.too_large = Some(TooLarge { size, limit });
+    }
+}
+
+/// The headers of a call in a batch, which travel as JSON. Those of a meaning are typed, and others
+/// that are reserved are dropped: only the broker writes them, and it does not see this call.
+pub(crate) fn read_record_headers(message: &mut Message, headers: &Headers) -> Result<(), Flaw> {
+    let mut table = Vec::new();
+    for (name, value) in headers {
+        header_table::push(&mut table, name, value);
+    }
+    header_table::check(&table)?;
+    let mut reader = HeaderReader::default();
+    reader.read(message, &table);
+    message.headers = HeaderTable::of_fields(reader.users);
+    // These are the batch's, for all its calls.
+    message.from = None;
+    message.limit = None;
+    message.takes_batches = None;
+    message.method = None;
+    Ok(())
+}
+
+fn parse(properties: &[u8]) -> Result<Message, Flaw> {
+    let mut rest = properties;
+    let flags = u16::from_be_bytes(*take_array(&mut rest)?);
+    let mut message = Message::default();
+    let mut others = OtherProperties::default();
+    let has = |place: u32| flags & (1 << (15 - place)) != 0;
+    if has(0) {
+        let content_type = text(&mut rest, "content_type")?;
+        // Almost all messages are JSON, and this saves their allocation.
+        message.content_type = Some(match content_type {
+            JSON => Cow::Borrowed(JSON),
+            other => Cow::Owned(other.to_owned()),
+        });
+    }
+    if has(1) {
+        others.content_encoding = Some(text(&mut rest, "content_encoding")?.into());
+    }
+    let mut table = None;
+    if has(2) {
+        let size = u32::from_be_bytes(*take_array(&mut rest)?);
+        let size = usize::try_from(size).map_err(|_| Flaw::Length)?;
+        let headers = take(&mut rest, size)?;
+        header_table::check(headers)?;
+        table = Some(headers);
+    }
+    if has(3) {
+        let [mode] = *take_array(&mut rest)?;
+        message.persistent = mode == PERSISTENT;
+    }
+    if has(4) {
+        let [priority] = *take_array(&mut rest)?;
+        message.priority = Some(priority);
+    }
+    if has(5) {
+        message.correlation_id = Some(text(&mut rest, "correlation_id")?.into());
+    }
+    if has(6) {
+        let reply_to = text(&mut rest, "reply_to")?;
+        if reply_to.starts_with("amq.") && !is_direct_reply(reply_to) {
+            return Err(Flaw::ReplyTo);
+        }
+        // To nowhere, as some libraries say that they want no reply.
+        message.reply_to = Some(reply_to).filter(|name| !name.is_empty()).map(Into::into);
+    }
+    if has(7) {
+        let millis = text(&mut rest, "expiration")?.parse().ok();
+        message.expiration = millis.map(Duration::from_millis);
+    }
+    if has(8) {
+        others.message_id = Some(text(&mut rest, "message_id")?.into());
+    }
+    if has(9) {
+        others.timestamp = Some(u64::from_be_bytes(*take_array(&mut rest)?));
+    }
+    if has(10) {
+        message.kind = Kind::parse(Some(text(&mut rest, "type")?));
+    }
+    if has(11) {
+        message.user_id = Some(text(&mut rest, "user_id")?.to_owned());
+    }
+    if has(12) {
+        others.app_id = Some(text(&mut rest, "app_id")?.into());
+    }
+    if has(13) {
+        others.cluster_id = Some(text(&mut rest, "cluster_id")?.into());
+    }
+    if !rest.is_empty() {
+        return Err(Flaw::Length);
+    }
+    if let Some(table) = table {
+        let mut reader = HeaderReader::default();
+        reader.read(&mut message, table);
+        message.headers = HeaderTable::of_fields(reader.users);
+        message.reserved = HeaderTable::of_fields(reader.reserved);
+    }
+    if others != OtherProperties::default() {
+        message.others = Some(Box::new(others));
+    }
+    Ok(message)
+}
+
+fn text<'a>(rest: &mut &'a [u8], property: &'static str) -> Result<&'a str, Flaw> {
+    let [length] = *take_array(rest)?;
+    from_utf8(take(rest, length.into())?).map_err(|_| Flaw::Property(property))
+}
+
+/// Whether this is an address of RabbitMQ's direct reply-to: `amq.rabbitmq.reply-to.`, a process of
+/// the broker in base64, a dot, and a key. The broker of version 3 crashes the channel that
+/// publishes to anything else.
+fn is_direct_reply(address: &str) -> bool {
+    let is_base64 = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    };
+    let rest = address.strip_prefix(DIRECT_REPLY_TO);
+    let parts = rest.and_then(|rest| rest.split_once('.'));
+    parts.is_some_and(|(process, key)| is_base64(process) && is_base64(key))
+}
+
+/// Sorts the headers of one message.
+#[derive(Default)]
+struct HeaderReader {
+    users: Vec<u8>,
+    reserved: Vec<u8>,
+}
+
+impl HeaderReader {
+    /// Sets the typed fields of the message, and keeps all other headers as they are. What travels
+    /// twice counts as it stands last.
+    fn read(&mut self, message: &mut Message, table: &[u8]) {
+        let (mut timeout, mut deadline) = (None, None);
+        for field in header_table::fields(table) {
+            let value = field.value;
+            match field.name {
+                FROM => {
+                    let from = value.as_str().filter(|name| name.len() <= SHORT_STRING);
+                    message.from = from.map(Arc::from);
+                    self.keep_unless(from.is_some(), field);
+                }
+                TIMEOUT => timeout = Some((field, self.number(field))),
+                DEADLINE => deadline = Some((field, self.number(field))),
+                LANE => {
+                    message.takes_batches = value.as_bool();
+                    self.keep_unless(value.kind == b't', field);
+                }
+                // A mark of an unexpected type counts as set.
+                IDEMPOTENT => {
+                    message.marks.idempotent = true;
+                    self.keep_unless(value.as_bool() == Some(true), field);
+                }
+                IN_TIME => {
+                    message.marks.in_time = true;
+                    self.keep_unless(value.as_bool() == Some(true), field);
+                }
+                ATTEMPTS => {
+                    message.marks.attempts = Some(self.number(field).unwrap_or_default());
+                }
+                METHOD => {
+                    message.method = value.as_str().map(Arc::from);
+                    self.keep_unless(message.method.is_some(), field);
+                }
+                UNREADABLE | PROPERTIES if message.kind == Kind::Unreadable => {
+                    let text = value.as_str().unwrap_or_default().to_owned();
+                    let unreadable = message.unreadable.get_or_insert_default();
+                    match field.name {
+                        UNREADABLE => unreadable.reason = text,
+                        _ => unreadable.properties = text,
+                    }
+                }
+                name if is_reserved(name) => self.reserved.extend(field.bytes),
+                _ => self.users.extend(field.bytes),
+            }
+        }
+        let millis = |limit: Option<(Field<'_>, Option<u64>)>| limit.and_then(|(_, millis)| millis);
+        let (timeout, deadline_millis) = (millis(timeout), millis(deadline));
+        message.limit = timeout.map(|timeout| TimeLimit {
+            timeout,
+            deadline: deadline_millis,
+        });
+        if let (None, Some((field, _))) = (message.limit, deadline) {
+            self.reserved.extend(field.bytes);
+        }
+    }
+
+    /// The number in a header of the protocol.
+    fn number(&mut self, field: Field<'_>) -> Option<u64> {
+        let number = field.value.as_u64();
+        self.keep_unless(field.value.kind == b'l' && number.is_some(), field);
+        number
+    }
+
+    /// Keeps a header of the protocol as it is, unless its typed value says all of it.
+    fn keep_unless(&mut self, is_typed: bool, field: Field<'_>) {
+        if !is_typed {
+            self.reserved.extend(field.bytes);
+        }
+    }
+}
+
+/// The pseudo queue of direct replies, and the start of their addresses.
+pub(crate) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
+
+const PERSISTENT: u8 = 2;
+
+/// The most bytes of unreadable properties that are shown.
+const MAX_SHOWN: usize = 3072;
+
+/// In bytes: more than any batch of this library holds, with its ids and time limits.
+const BATCH_ROOM: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wire::headers::Marks;
+    use crate::wire::strategies::message_with;
+
+    fn headers(value: serde_json::Value) -> Headers {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn headers_with_a_meaning_are_typed_and_reach_no_user() {
+        let message = message_with(&headers(json!({
+            "From": "rpc.reply.1",
+            "rpc-timeout": 500,
+            "rpc-deadline": 1_000_500,
+            "rpc-lane": true,
+            "rpc-idempotent": true,
+            "rpc-in-time": true,
+            "rpc-attempts": 2,
+            "rpc-method": "pay",
+            "tenant": "acme",
+        })));
+        let expected = Message {
+            from: Some("rpc.reply.1".into()),
+            limit: Some(TimeLimit {
+                timeout: 500,
+                deadline: Some(1_000_500),
+            }),
+            takes_batches: Some(true),
+            marks: Marks {
+                idempotent: true,
+                in_time: true,
+                attempts: Some(2),
+            },
+            method: Some("pay".into()),
+            headers: HeaderTable::encode(&headers(json!({"tenant": "acme"}))),
+            ..Message::default()
+        };
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn what_the_broker_or_a_stranger_wrote_in_reserved_names_is_kept_out_of_sight() {
+        let strange = headers(json!({
+            "From": ["a", "list"],
+            "FROM": "somebody",
+            "CC": ["pay"],
+            "rpc-timeout": "soon",
+            "rpc-deadline": 7,
+            "rpc-lane": 1,
+            "rpc-idempotent": {"a": "table"},
+            "rpc-attempts": -1,
+            "rpc-what": true,
+            "RPC-Timeout": 1,
+            "x-death": [{"count": 1}],
+            "X-Death": "no",
+            "x-delivery-count": 3,
+            "x-first-death-reason": "maxlen",
+        }));
+        let message = message_with(&strange);
+        assert!(message.headers.is_empty(), "{message:?}");
+        assert_eq!(message.reserved.decode(), strange);
+        assert_eq!((message.from.clone(), message.limit), (None, None));
+        assert_eq!((message.delivery_count(), message.takes_batches), (3, None));
+        assert!(message.marks.idempotent);
+        assert_eq!(message.marks.attempts, Some(0));
+    }
+
+    #[test]
+    fn a_record_of_a_batch_says_nothing_of_the_batch() {
+        let mut call = Message::default();
+        let record = headers(json!({
+            "From": "rpc.reply.of-another",
+            "rpc-timeout": 1,
+            "rpc-lane": true,
+            "rpc-method": "other",
+            "x-death": [],
+            "x-delivery-count": 9,
+            "rpc-attempts": 1,
+            "tenant": "acme",
+        }));
+        read_record_headers(&mut call, &record).unwrap();
+        let expected = Message {
+            marks: Marks {
+                attempts: Some(1),
+                ..Marks::default()
+            },
+            headers: HeaderTable::encode(&headers(json!({"tenant": "acme"}))),
+            ..Message::default()
+        };
+        assert_eq!(call, expected);
+    }
+
+    #[test]
+    fn replies_go_to_no_address_of_the_broker_but_a_direct_one() {
+        let read_reply_to = |address: &str| {
+            let size = u8::try_from(address.len()).unwrap();
+            read(&[&(1_u16 << 9).to_be_bytes()[..], &[size], address.as_bytes()].concat())
+        };
+        let direct = "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAxMjM0NQAAAA==.a2V5MTIzNDU2Nzg5MA==";
+        for address in [direct, "rpc.reply.1", "AMQ.rabbitmq.reply-to.x", "a.b"] {
+            let message = read_reply_to(address);
+            assert_eq!(message.reply_to.as_deref(), Some(address));
+        }
+        assert_eq!(read_reply_to(""), Message::default());
+        for address in [
+            "amq.",
+            "amq.gen-x",
+            "amq.rabbitmq.trace",
+            "amq.rabbitmq.reply-to",
+            "amq.rabbitmq.reply-to.",
+            "amq.rabbitmq.reply-to.x",
+            "amq.rabbitmq.reply-to..y",
+            "amq.rabbitmq.reply-to.x.",
+            "amq.rabbitmq.reply-to.x.y.z",
+            "amq.rabbitmq.reply-to.\0.\0",
+        ] {
+            let unreadable = read_reply_to(address).unreadable.unwrap();
+            assert_eq!(unreadable.reason, Flaw::ReplyTo.to_string(), "{address}");
+        }
+    }
+
+    #[test]
+    fn too_many_headers_are_refused() {
+        let many = |count| json!({"a": vec![1; count]});
+        assert!(message_with(&headers(many(4095))).unreadable.is_none());
+        let refused = message_with(&headers(many(4096)));
+        assert_eq!(refused.unreadable.unwrap().reason, Flaw::Values.to_string());
+    }
+}
