@@ -1,7 +1,7 @@
 //! Measures a call and its parts, without a broker: `cargo bench -p benches --bench calls`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rpc_core::__internals::{Pending, Edge, delivery, dispatch};
+use rpc_core::__internals::{Edge, Pending, delivery, dispatch};
 use rpc_core::{Rpc, Service, rpc_service};
 use serde_json::{Value, json};
 use std::hint::black_box;

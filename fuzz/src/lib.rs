@@ -12,9 +12,9 @@ mod url;
 
 pub use batch::batch;
 pub use call::call;
+pub use edge::edge;
 pub use properties::properties;
 pub use reply::reply;
-pub use edge::edge;
 pub use url::url;
 
 /// What takes any bytes.

@@ -19,7 +19,6 @@ use crate::transport::{CallChannel, PublishError};
 use crate::wire::batch::{self, unpack};
 use crate::wire::batch_route::queue_of;
 use crate::wire::batching::{Batching, Mode};
-use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::{BATCH, Kind, Message, unix_millis};
 use crate::wire::size_limit::SizeLimit;
 
@@ -67,8 +66,8 @@ pub(crate) enum Sending {
 pub(crate) struct Ticket {
     batcher: Arc<Batcher>,
     shared: Arc<Batchers>,
-    /// The id of the call, while the call may still wait.
-    waits: Option<CorrelationId>,
+    /// The number of the call in its batcher, while the call may still wait.
+    waits: Option<u64>,
 }
 
 impl BatchSender {
@@ -113,11 +112,10 @@ impl BatchSender {
             shared: Arc::clone(shared),
             waits: None,
         };
-        let id = call.correlation_id.clone();
         match batcher.enter(call, &shared.options) {
             Entered::Goes(call) => Sending::Goes(call, Some(ticket)),
-            Entered::Waits { wake } => {
-                ticket.waits = id;
+            Entered::Waits { number, wake } => {
+                ticket.waits = Some(number);
                 if wake && !shared.schedule(batcher) {
                     return Sending::Terminated;
                 }
@@ -303,8 +301,8 @@ impl Ticket {
 
     /// Withdraws the call if it still waits. Returns whether it did: then nothing of it was sent.
     pub(crate) fn withdraw(&mut self) -> bool {
-        let id = self.waits.take();
-        id.is_some_and(|id| self.batcher.withdraw(&id))
+        let number = self.waits.take();
+        number.is_some_and(|number| self.batcher.withdraw(number))
     }
 
     /// The batch queue: where the call went if it was sent in a batch.

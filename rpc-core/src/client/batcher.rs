@@ -1,12 +1,12 @@
 //! The calls of one method from one client: those in flight, and those that wait to be batched.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
 use crate::wire::batch_route::BELIEVED;
 use crate::wire::batching::{Batching, Mode};
-use crate::wire::correlation_id::CorrelationId;
 use crate::wire::message::Message;
 
 /// Decides when calls are sent, and which calls share a batch.
@@ -28,8 +28,14 @@ struct Waiting {
     open_until: Option<Instant>,
     /// Until this time, servers are believed not to accept batches, because a batch found no queue.
     shut_until: Option<Instant>,
-    /// The waiting calls; at most as many as may be in flight.
-    waiting: Vec<Message>,
+    /// The waiting calls, in the order of their numbers; at most as many as may be in flight. The
+    /// place of a call that was withdrawn is empty until at least half of all are, so that to
+    /// withdraw a call costs the same however many wait.
+    waiting: VecDeque<(u64, Option<Message>)>,
+    /// How many calls have ever waited.
+    numbers: u64,
+    /// How many calls wait.
+    count: usize,
     bytes: usize,
     /// When the first waiting call arrived.
     since: Option<Instant>,
@@ -44,8 +50,8 @@ struct Waiting {
 pub(crate) enum Entered {
     /// It is sent individually, at once.
     Goes(Message),
-    /// It waits for others. `wake` says whether the sending task must be woken.
-    Waits { wake: bool },
+    /// It waits for others, under this number. `wake` says whether the sending task must be woken.
+    Waits { number: u64, wake: bool },
 }
 
 impl Batcher {
@@ -72,13 +78,13 @@ impl Batcher {
         if goes {
             return Entered::Goes(call);
         }
-        state.bytes += call.batch_size();
-        state.waiting.push(call);
-        let first = state.waiting.len() == 1;
+        let number = state.push(call);
+        let first = state.count == 1;
         if first {
             state.since = Some(now);
         }
         Entered::Waits {
+            number,
             wake: first || state.is_due(now, options),
         }
     }
@@ -87,26 +93,22 @@ impl Batcher {
     pub(crate) fn leave(&self, options: &Batching) -> bool {
         let mut state = self.lock();
         state.inside = state.inside.saturating_sub(1);
-        !state.waiting.is_empty() && state.is_due(Instant::now(), options)
+        state.count > 0 && state.is_due(Instant::now(), options)
     }
 
     /// Withdraws a call if it still waits. Returns whether it did.
-    pub(crate) fn withdraw(&self, id: &CorrelationId) -> bool {
+    pub(crate) fn withdraw(&self, number: u64) -> bool {
         let mut state = self.lock();
-        let is_wanted = |call: &Message| call.correlation_id.as_ref() == Some(id);
-        let Some(position) = state.waiting.iter().position(is_wanted) else {
-            return false;
-        };
-        let call = state.waiting.remove(position);
-        state.bytes -= call.batch_size();
-        true
+        let withdrawn = state.withdraw(number);
+        drop(state);
+        withdrawn.is_some()
     }
 
     /// Takes the calls of the next batch; none if no call waits, or if they may wait longer.
     pub(crate) fn take(&self, options: &Batching) -> Vec<Message> {
         let mut state = self.lock();
         let now = Instant::now();
-        if state.waiting.is_empty() || !state.is_due(now, options) {
+        if state.count == 0 || !state.is_due(now, options) {
             return Vec::new();
         }
         let mut bytes = 0;
@@ -116,28 +118,29 @@ impl Batcher {
         };
         // Many calls that arrive at once should spread over several servers.
         let most = options.max_calls.min((state.inside / SPREAD).max(FEW));
-        let count = state.waiting.iter().take(most).take_while(fits);
+        let calls = state
+            .waiting
+            .iter()
+            .filter_map(|(_, call)| call.as_ref())
+            .take(most)
+            .take_while(fits);
         // Always at least one: a call that is too large for a batch does not wait here.
-        let count = count.count().max(1);
-        // Draining keeps the capacity for the calls that come next.
-        let calls: Vec<_> = state.waiting.drain(..count).collect();
-        state.bytes -= calls.iter().map(|call| call.batch_size()).sum::<usize>();
+        let count = calls.count().max(1);
         state.is_lone = count == 1;
-        calls
+        (0..count).map_while(|_| state.pop()).collect()
     }
 
     /// When the waiting calls must be sent; `None` if there are none.
     pub(crate) fn due(&self, options: &Batching) -> Option<Instant> {
         let state = self.lock();
-        let since = state.since.filter(|_| !state.waiting.is_empty());
+        let since = state.since.filter(|_| state.count > 0);
         since.map(|since| since + options.max_delay)
     }
 
     /// Takes all waiting calls.
     pub(crate) fn clear(&self) -> Vec<Message> {
         let mut state = self.lock();
-        state.bytes = 0;
-        std::mem::take(&mut state.waiting)
+        std::iter::from_fn(|| state.pop()).collect()
     }
 
     /// Records whether a server says that it accepts batches.
@@ -167,6 +170,43 @@ impl Batcher {
 }
 
 impl Waiting {
+    fn push(&mut self, call: Message) -> u64 {
+        self.bytes += call.batch_size();
+        self.count += 1;
+        self.numbers += 1;
+        self.waiting.push_back((self.numbers, Some(call)));
+        self.numbers
+    }
+
+    /// Takes the first call. The capacity stays for the calls that come next.
+    fn pop(&mut self) -> Option<Message> {
+        while let Some((_, place)) = self.waiting.pop_front() {
+            if let Some(call) = place {
+                return Some(self.removed(call));
+            }
+        }
+        None
+    }
+
+    fn withdraw(&mut self, number: u64) -> Option<Message> {
+        let place = self
+            .waiting
+            .binary_search_by_key(&number, |(number, _)| *number);
+        let (_, call) = self.waiting.get_mut(place.ok()?)?;
+        let call = call.take()?;
+        let call = self.removed(call);
+        if self.waiting.len() > 2 * self.count {
+            self.waiting.retain(|(_, place)| place.is_some());
+        }
+        Some(call)
+    }
+
+    fn removed(&mut self, call: Message) -> Message {
+        self.bytes -= call.batch_size();
+        self.count -= 1;
+        call
+    }
+
     fn is_open(&self, now: Instant) -> bool {
         self.open_until.is_some_and(|until| now < until)
     }
@@ -176,7 +216,7 @@ impl Waiting {
     }
 
     fn is_due(&self, now: Instant, options: &Batching) -> bool {
-        let waiting = self.waiting.len();
+        let waiting = self.count;
         let sent = self.inside.saturating_sub(waiting);
         waiting * SHARE >= sent
             || waiting >= options.max_calls
@@ -201,6 +241,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::wire::correlation_id::CorrelationId;
 
     async fn wait(time: Duration) {
         tokio::time::advance(time).await;
@@ -336,14 +377,46 @@ mod tests {
     async fn a_call_can_be_taken_back_while_it_waits() {
         let (batcher, options) = (open(), Batching::default());
         goes(&batcher, &options);
-        for id in 1..4 {
-            batcher.enter(call(id, 10), &options);
-        }
-        assert!(batcher.withdraw(&text_id(2)));
-        assert!(!batcher.withdraw(&text_id(2)));
+        let numbers = [1, 2, 3].map(|id| number(&batcher, id, &options));
+        assert!(batcher.withdraw(numbers[1]));
+        assert!(!batcher.withdraw(numbers[1]));
         let ids = batcher.take(&options);
         let ids = ids.into_iter().filter_map(|call| call.correlation_id);
         assert_eq!(ids.collect::<Vec<_>>(), [text_id(1), text_id(3)]);
-        assert!(!batcher.withdraw(&text_id(1)));
+        assert!(!batcher.withdraw(numbers[0]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_taken_back_leave_no_more_places_than_calls() {
+        let (batcher, options) = (open(), Batching::default());
+        goes(&batcher, &options);
+        let stays = number(&batcher, 1, &options);
+        for id in 2..1000 {
+            let number = number(&batcher, id, &options);
+            assert!(batcher.withdraw(number));
+            assert!(batcher.lock().waiting.len() <= 2);
+        }
+        // In any order, and at a cost that does not grow with their number.
+        let numbers: Vec<_> = (0..50_000)
+            .map(|id| number(&batcher, id, &options))
+            .collect();
+        for number in numbers
+            .iter()
+            .step_by(2)
+            .chain(numbers.iter().skip(1).step_by(2).rev())
+        {
+            assert!(batcher.withdraw(*number));
+        }
+        assert!(batcher.withdraw(stays));
+        let state = batcher.lock();
+        assert_eq!((state.count, state.bytes, state.waiting.len()), (0, 0, 0));
+    }
+
+    /// The number of a call that waits.
+    fn number(batcher: &Batcher, id: usize, options: &Batching) -> u64 {
+        match batcher.enter(call(id, 10), options) {
+            Entered::Waits { number, .. } => number,
+            Entered::Goes(_) => panic!("it goes at once"),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use rustc_hash::FxHashMap;
-use tracing::{debug, field};
+use tracing::{debug, trace};
 use uuid::Uuid;
 
 use crate::connection::session::{SessionEnd, Terminated};
@@ -92,11 +92,8 @@ impl PendingCalls {
         let caller = id_of(&message).and_then(|id| callers.get_mut(&id));
         let Some(Caller::Waits(waker)) = caller else {
             drop(callers);
-            return debug!(
-                correlation_id = message.correlation_id.as_ref().map(field::display),
-                kind = ?message.kind,
-                "dropped a message that no call waits for"
-            );
+            trace!(?message.kind, ?message.correlation_id, "what it was");
+            return debug!("dropped a message that no call waits for");
         };
         let waker = waker.take();
         if let Some(caller) = caller {

@@ -138,7 +138,9 @@ impl BatchConsumer {
         };
         let (link, channel) = (Arc::clone(&self.link), self.channel.clone());
         let undeclared = mem::take(&mut self.undeclared);
-        let take = self.consumers.open_for(method.clone(), method.method.size_limit);
+        let take = self
+            .consumers
+            .open_for(method.clone(), method.method.size_limit);
         let (max_calls, max_bytes) = (self.max_calls, self.max_bytes);
         self.opening = Some(Box::pin(async move {
             let channel = match channel {

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::OptionFuture;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, trace, warn};
 
 use crate::contract::context::{CallInfo, Context};
 use crate::contract::service::Method;
@@ -163,8 +163,10 @@ fn encode_result(
     if is_awaited {
         debug!(method = name, kind = %fault.kind, "answered with an error");
     } else {
-        // Nobody waits for the reply, so only this log reports the failure.
-        warn!(method = name, kind = %fault.kind, fault.message, "a one-way call failed");
+        // Nobody waits for the reply, so only this log reports the failure. What the error says may
+        // be anybody's data.
+        warn!(method = name, kind = %fault.kind, "a one-way call failed");
+        trace!(method = name, fault.message, "what its error says");
     }
     (Kind::Error, encode(name, &fault, size_limit))
 }
@@ -204,11 +206,15 @@ fn panicked(method: &str, panic: &(dyn Any + Send)) -> Fault {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    // The panic message is only logged here: it may hold what a caller must not see.
-    error!(method, panic = message, "a handler panicked");
+    // What a panic says may be anybody's data. The program's panic hook decides what becomes of it.
+    error!(
+        method,
+        "a handler panicked; what it said went to the panic hook"
+    );
+    trace!(method, panic = message, "what the panic said");
     Fault::new(
         kind::PANICKED,
-        format!("the handler of `{method}` panicked; the server's log says why"),
+        format!("the handler of `{method}` panicked; the server's panic hook has its words"),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::server::method_server::MethodServer;
 use crate::server::redelivery::is_unique;
 use crate::server::settlement::Settlement;
 use crate::transport::{Link, ServeChannel};
-use crate::wire::message::{Delivery, Kind};
+use crate::wire::message::Delivery;
 use crate::wire::queue_options::QueueOptions;
 
 /// The channels of a server, and the calls that arrive on them.
@@ -38,7 +38,9 @@ pub(crate) enum Arrival {
     /// The subscription of a method has ended: the broker cancelled it, or the channel is gone.
     Ended(Arc<MethodServer>),
     /// An answer could not be sent.
-    Broken { reason: String },
+    Broken {
+        reason: String,
+    },
 }
 
 impl Subscription {
@@ -100,7 +102,9 @@ impl Subscription {
     }
 
     async fn consume(&mut self, server: Arc<MethodServer>) -> Result<(), ServeError> {
-        let take = self.consumers.open_for(Arc::clone(&server), server.size_limit);
+        let take = self
+            .consumers
+            .open_for(Arc::clone(&server), server.size_limit);
         let Method { name, options, .. } = &server.method;
         let subscribing = self.channel.subscribe(name, options.concurrency, take);
         // If this fails, the channel is gone with all that is open.
@@ -155,8 +159,7 @@ impl Subscription {
             let (method, Some(call)) = self.consumers.next().await else {
                 continue;
             };
-            let unreadable = call.message.kind == Kind::Unreadable;
-            if unreadable || (!call.redelivered && is_unique(&call.message)) {
+            if !call.message.kind.is_call() || (!call.redelivered && is_unique(&call.message)) {
                 kept.push((method, call));
                 continue;
             }

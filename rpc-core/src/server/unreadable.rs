@@ -1,4 +1,5 @@
-//! What becomes of a message whose properties cannot be read.
+//! What becomes of a message that no server can run: its properties cannot be used, or it is no
+//! call.
 
 use tracing::warn;
 
@@ -6,7 +7,7 @@ use crate::contract::service::Method;
 use crate::server::redelivery::dead_letter_of;
 use crate::server::settlement::{DeadLetter, keep};
 use crate::transport::{PublishError, ServeChannel};
-use crate::wire::message::Delivery;
+use crate::wire::message::{Delivery, Kind};
 
 /// Rejects the message. Nobody is answered, because the caller that the message names is as
 /// doubtful as the rest of it. Requeued, the message would come back for ever.
@@ -17,16 +18,14 @@ pub(crate) async fn reject(
     delivery: Delivery,
 ) -> Result<(), PublishError> {
     let Delivery { message, tag, .. } = delivery;
-    let reason = message.unreadable.as_ref().map(|unreadable| &*unreadable.reason);
-    // Any peer may send a message that looks like this, with any text.
-    let reason: String = reason
-        .unwrap_or("no reason given")
-        .chars()
-        .take(MOST_SHOWN)
-        .collect();
+    let reason = match (&message.unreadable, &message.kind) {
+        (Some(unreadable), _) => &*unreadable.reason,
+        (None, Kind::Unreadable) => "its sender calls it so",
+        (None, _) => "its type is not that of a call",
+    };
     warn!(
         queue,
-        ?reason,
+        reason,
         "rejected a message that cannot be read; its sender must be fixed. What can be shown of it is \
          published to the queue of `Serve::dead_letter_queue`, if that is set"
     );
@@ -36,6 +35,3 @@ pub(crate) async fn reject(
     }
     channel.reject(tag)
 }
-
-/// How many characters of the reason are logged at most.
-const MOST_SHOWN: usize = 200;

@@ -158,7 +158,7 @@ impl Worker {
         call: Box<Delivery>,
     ) {
         let broken = subscription.broken.clone();
-        if call.message.kind == Kind::Unreadable {
+        if !call.message.kind.is_call() {
             let channel = Arc::clone(&subscription.channel);
             let queue = method.method.name.to_string();
             return self.reject(broken, method, queue, channel, *call);

@@ -19,6 +19,7 @@ use crate::wire::size_limit::SizeLimit;
 mod acks;
 mod calls;
 mod confirms;
+mod direct_replies;
 pub(crate) mod edge;
 mod failure;
 mod inbox;

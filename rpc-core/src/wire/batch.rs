@@ -48,7 +48,10 @@ pub(crate) fn unpack(
     if batch.too_large.is_some() {
         return Err("it is too large");
     }
-    let death = batch.reserved.fields().filter(|field| field.name == DEATH_REASON);
+    let death = batch
+        .reserved
+        .fields()
+        .filter(|field| field.name == DEATH_REASON);
     let reserved = HeaderTable::of_fields(death.flat_map(|field| field.bytes).copied().collect());
     let mut rest = Rest(&batch.body);
     let mut messages = Vec::new();

@@ -41,7 +41,7 @@ impl fmt::Display for Flaw {
             Self::Size => write!(f, "its properties are too large"),
             Self::ReplyTo => write!(
                 f,
-                "its reply_to starts with `amq.`, and is no address of a direct reply"
+                "its reply_to is a pseudo queue of the broker, and no address of a direct reply that it knows"
             ),
         }
     }

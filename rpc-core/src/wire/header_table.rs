@@ -279,7 +279,9 @@ fn push_value(table: &mut Vec<u8>, value: &Value) {
         Value::Object(fields) => {
             table.push(b'F');
             push_with_length(table, |table| {
-                fields.iter().for_each(|(name, value)| push(table, name, value));
+                fields
+                    .iter()
+                    .for_each(|(name, value)| push(table, name, value));
             });
         }
     }

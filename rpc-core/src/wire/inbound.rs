@@ -11,8 +11,8 @@ use bytes::Bytes;
 use crate::wire::flaw::Flaw;
 use crate::wire::header_table::{self, Field, HeaderTable, take, take_array};
 use crate::wire::headers::{
-    ATTEMPTS, DEADLINE, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, PROPERTIES, SHORT_STRING,
-    TIMEOUT, UNREADABLE, is_reserved,
+    ATTEMPTS, DEADLINE, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, SHORT_STRING, TIMEOUT,
+    is_reserved,
 };
 use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit, Unreadable};
 use crate::wire::size_limit::{SizeLimit, TooLarge};
@@ -114,11 +114,13 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
     }
     if has(6) {
         let reply_to = text(&mut rest, "reply_to")?;
-        if reply_to.starts_with("amq.") && !is_direct_reply(reply_to) {
+        if reply_to.starts_with(PSEUDO_QUEUES) && !is_direct_reply(reply_to) {
             return Err(Flaw::ReplyTo);
         }
         // To nowhere, as some libraries say that they want no reply.
-        message.reply_to = Some(reply_to).filter(|name| !name.is_empty()).map(Into::into);
+        message.reply_to = Some(reply_to)
+            .filter(|name| !name.is_empty())
+            .map(Into::into);
     }
     if has(7) {
         let millis = text(&mut rest, "expiration")?.parse().ok();
@@ -168,7 +170,9 @@ fn text<'a>(rest: &mut &'a [u8], property: &'static str) -> Result<&'a str, Flaw
 fn is_direct_reply(address: &str) -> bool {
     let is_base64 = |text: &str| {
         !text.is_empty()
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
     };
     let rest = address.strip_prefix(DIRECT_REPLY_TO);
     let parts = rest.and_then(|rest| rest.split_once('.'));
@@ -217,14 +221,6 @@ impl HeaderReader {
                     message.method = value.as_str().map(Arc::from);
                     self.keep_unless(message.method.is_some(), field);
                 }
-                UNREADABLE | PROPERTIES if message.kind == Kind::Unreadable => {
-                    let text = value.as_str().unwrap_or_default().to_owned();
-                    let unreadable = message.unreadable.get_or_insert_default();
-                    match field.name {
-                        UNREADABLE => unreadable.reason = text,
-                        _ => unreadable.properties = text,
-                    }
-                }
                 name if is_reserved(name) => self.reserved.extend(field.bytes),
                 _ => self.users.extend(field.bytes),
             }
@@ -255,7 +251,11 @@ impl HeaderReader {
     }
 }
 
-/// The pseudo queue of direct replies, and the start of their addresses.
+/// How the names of RabbitMQ's pseudo queues begin. Names such as `amq.gen-..` belong to ordinary
+/// queues.
+pub(crate) const PSEUDO_QUEUES: &str = "amq.rabbitmq.";
+
+/// The start of an address of a direct reply.
 pub(crate) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 
 const PERSISTENT: u8 = 2;
@@ -363,20 +363,24 @@ mod tests {
     }
 
     #[test]
-    fn replies_go_to_no_address_of_the_broker_but_a_direct_one() {
+    fn replies_go_to_no_pseudo_queue_but_well_formed_direct_ones() {
         let read_reply_to = |address: &str| {
             let size = u8::try_from(address.len()).unwrap();
             read(&[&(1_u16 << 9).to_be_bytes()[..], &[size], address.as_bytes()].concat())
         };
         let direct = "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAxMjM0NQAAAA==.a2V5MTIzNDU2Nzg5MA==";
-        for address in [direct, "rpc.reply.1", "AMQ.rabbitmq.reply-to.x", "a.b"] {
+        for address in [
+            direct,
+            "rpc.reply.1",
+            "amq.gen-JzTY20BRgKO",
+            "AMQ.rabbitmq.reply-to.x",
+        ] {
             let message = read_reply_to(address);
             assert_eq!(message.reply_to.as_deref(), Some(address));
         }
         assert_eq!(read_reply_to(""), Message::default());
         for address in [
-            "amq.",
-            "amq.gen-x",
+            "amq.rabbitmq.",
             "amq.rabbitmq.trace",
             "amq.rabbitmq.reply-to",
             "amq.rabbitmq.reply-to.",

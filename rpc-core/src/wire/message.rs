@@ -46,7 +46,7 @@ pub(crate) struct Message {
     pub(crate) reserved: HeaderTable,
     /// Properties without a meaning here. A copy keeps them.
     pub(crate) others: Option<Box<OtherProperties>>,
-    /// Set where the properties cannot be used.
+    /// Set where the properties cannot be used. What a peer says of its own message is no reason.
     pub(crate) unreadable: Option<Box<Unreadable>>,
     pub(crate) body: Bytes,
     /// The size of a body that is larger than `max_message_size`. It was not kept, so `body` is
@@ -89,7 +89,9 @@ impl Message {
         self.marks.in_time = false;
         // The queues that `CC` names already have their copies, the broker's count is that of the
         // original, and ours is typed, in whatever form it came.
-        self.reserved = self.reserved.without(&["CC", "BCC", IN_TIME, ATTEMPTS, DELIVERY_COUNT]);
+        self.reserved = self
+            .reserved
+            .without(&["CC", "BCC", IN_TIME, ATTEMPTS, DELIVERY_COUNT]);
         self
     }
 
@@ -146,6 +148,11 @@ impl Kind {
             Some(other) => Self::Unknown(other.to_owned()),
             None => Self::Absent,
         }
+    }
+
+    /// Whether a server runs a message of this type. Callers of other libraries need not set it.
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(self, Self::Call | Self::Absent | Self::Unknown(_))
     }
 
     pub(crate) fn as_str(&self) -> Option<&str> {

@@ -11,7 +11,7 @@ use crate::wire::headers::{
     ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, METHOD, PROPERTIES, SHORT_STRING, TIMEOUT,
     UNREADABLE,
 };
-use crate::wire::inbound::DIRECT_REPLY_TO;
+use crate::wire::inbound::{DIRECT_REPLY_TO, PSEUDO_QUEUES};
 use crate::wire::message::Message;
 
 /// Why a message cannot be published.
@@ -20,7 +20,10 @@ pub(crate) enum Unfit {
     /// The address belongs to the broker.
     Address,
     /// A property is longer than AMQP allows.
-    TooLong { property: &'static str, bytes: usize },
+    TooLong {
+        property: &'static str,
+        bytes: usize,
+    },
     /// The properties do not fit a frame.
     Frame { bytes: usize, limit: usize },
 }
@@ -28,7 +31,8 @@ pub(crate) enum Unfit {
 /// Checks a message before it is published to a queue. `limit` is how many bytes the properties
 /// may take, with their headers.
 pub(crate) fn check(queue: &str, message: &Message, limit: usize) -> Result<(), Unfit> {
-    if queue.is_empty() || (queue.starts_with("amq.") && !queue.starts_with(DIRECT_REPLY_TO)) {
+    if queue.is_empty() || (queue.starts_with(PSEUDO_QUEUES) && !queue.starts_with(DIRECT_REPLY_TO))
+    {
         return Err(Unfit::Address);
     }
     let mut size = Size(FLAGS + 1 + LENGTH);
@@ -38,7 +42,10 @@ pub(crate) fn check(queue: &str, message: &Message, limit: usize) -> Result<(), 
     let mut buffer = correlation_id::buffer();
     size.short("correlation_id", id.map(|id| id.encode(&mut buffer).len()))?;
     size.short("reply_to", message.reply_to.as_deref().map(str::len))?;
-    size.short("content_type", message.content_type.as_deref().map(str::len))?;
+    size.short(
+        "content_type",
+        message.content_type.as_deref().map(str::len),
+    )?;
     size.short("user_id", message.user_id.as_deref().map(str::len))?;
     size.short("expiration", message.expiration.map(|_| EXPIRATION))?;
     size.0 += usize::from(message.priority.is_some());

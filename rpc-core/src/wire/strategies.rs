@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::{Headers, Marks, is_reserved};
 use crate::wire::inbound;
-use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit, Unreadable};
+use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit};
 
 /// The message that a peer has sent with these headers.
 pub(crate) fn message_with(headers: &Headers) -> Message {
@@ -101,7 +101,13 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
         ids,
         limit,
         rest,
-        (marks(), headers(), reserved(), option(others()), option(short())),
+        (
+            marks(),
+            headers(),
+            reserved(),
+            option(others()),
+            option(short()),
+        ),
         prop::collection::vec(any::<u8>(), 0..100),
     )
         .prop_map(|(kind, ids, limit, rest, headers, body)| {
@@ -111,12 +117,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 reply_to.filter(|name: &String| !name.is_empty() && !name.starts_with("amq."));
             let (priority, persistent, expiration, takes_batches) = rest;
             Message {
-                unreadable: (kind == Kind::Unreadable).then(|| {
-                    Box::new(Unreadable {
-                        reason: "a reason".to_owned(),
-                        properties: "\\xff".to_owned(),
-                    })
-                }),
+                unreadable: None,
                 kind,
                 correlation_id: correlation_id.map(|id| id.as_str().into()),
                 reply_to: reply_to.map(Into::into),
@@ -132,7 +133,9 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 method: method.map(Into::into),
                 headers,
                 reserved,
-                others: others.filter(|others| *others != OtherProperties::default()).map(Box::new),
+                others: others
+                    .filter(|others| *others != OtherProperties::default())
+                    .map(Box::new),
                 body: body.into(),
                 too_large: None,
             }
@@ -205,13 +208,22 @@ fn headers() -> BoxedStrategy<HeaderTable> {
 
 /// Headers of the broker, and of the protocol's names with values that it does not have.
 fn reserved() -> BoxedStrategy<HeaderTable> {
-    let names = ["CC", "x-death", "x-delivery-count", "x-first-death-reason", "rpc-new", "FROM"];
+    let names = [
+        "CC",
+        "x-death",
+        "x-delivery-count",
+        "x-first-death-reason",
+        "rpc-new",
+        "FROM",
+    ];
     let value = prop::collection::vec(amqp(), 0..3).prop_map(Value::from);
     let headers = prop::collection::btree_map(prop::sample::select(names.to_vec()), value, 0..3);
     (any::<bool>(), headers)
         .prop_map(|(none, headers)| {
             let headers = headers.into_iter().filter(|_| !none);
-            let headers: Headers = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+            let headers: Headers = headers
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
             HeaderTable::encode(&headers)
         })
         .boxed()
@@ -220,13 +232,15 @@ fn reserved() -> BoxedStrategy<HeaderTable> {
 fn others() -> BoxedStrategy<OtherProperties> {
     let text = || option(short().prop_map(Into::into));
     (text(), text(), option(any::<u64>()), text(), text())
-        .prop_map(|(content_encoding, message_id, timestamp, app_id, cluster_id)| OtherProperties {
-            content_encoding,
-            message_id,
-            timestamp,
-            app_id,
-            cluster_id,
-        })
+        .prop_map(
+            |(content_encoding, message_id, timestamp, app_id, cluster_id)| OtherProperties {
+                content_encoding,
+                message_id,
+                timestamp,
+                app_id,
+                cluster_id,
+            },
+        )
         .boxed()
 }
 

@@ -85,10 +85,7 @@ impl Attempt<'_> {
         }
         drop(ticket);
         match outcome {
-            Outcome::Answered(reply)
-                if reply.kind == Kind::Result
-                    && self.limits.message_size.check(&reply.body).is_ok() =>
-            {
+            Outcome::Answered(reply) if reply.kind == Kind::Result && reply.too_large.is_none() => {
                 Ok(Published::Answered(Answer::Value(reply.body)))
             }
             // The transport has held the call back, because the network accepted no more.
@@ -127,7 +124,8 @@ impl Attempt<'_> {
         };
         let method = &*self.request.method;
         // Checked here, because a call in a batch must also fit a message of its own.
-        outbound::check(method, &call, session.channel.frame()).map_err(|unfit| self.unfit(unfit))?;
+        outbound::check(method, &call, session.channel.frame())
+            .map_err(|unfit| self.unfit(unfit))?;
         let confirmed = self.request.options.confirmed;
         // What a batch cannot give: a batch has one place in its queue and one confirmation, and a server
         // that hands back the calls of a batch sends them in its own name.

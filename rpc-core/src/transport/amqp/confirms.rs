@@ -121,10 +121,7 @@ impl fmt::Debug for AmqpConfirms {
 }
 
 impl Publisher {
-    async fn open(
-        connection: &Connection,
-        taps: &Arc<Taps>,
-    ) -> Result<Arc<Self>, PublishError> {
+    async fn open(connection: &Connection, taps: &Arc<Taps>) -> Result<Arc<Self>, PublishError> {
         let opening = async {
             let channel = connection.create_channel().await?;
             channel
@@ -143,7 +140,13 @@ impl Publisher {
                         returns.add(published(&message.queue, &message.message));
                     }),
                 );
-                let task = tokio::spawn(publish_all(channel, waiting, returned, tap, frame_of(connection)));
+                let task = tokio::spawn(publish_all(
+                    channel,
+                    waiting,
+                    returned,
+                    tap,
+                    frame_of(connection),
+                ));
                 return Ok(Arc::new(Self {
                     opened: Instant::now(),
                     calls,
@@ -153,7 +156,10 @@ impl Publisher {
             Ok(Err(error)) => reason(&error),
             Err(_) => format!("no answer within {BROKER_LIMIT:?}").into(),
         };
-        Err(PublishError::new(false, reason.at("cannot open a channel with confirms")))
+        Err(PublishError::new(
+            false,
+            reason.at("cannot open a channel with confirms"),
+        ))
     }
 
     async fn publish(&self, queue: &str, call: Message) -> Result<Receipt, PublishError> {
@@ -267,7 +273,10 @@ impl ReturnedCalls {
 
 fn published(queue: &str, call: &Message) -> PublishedCall {
     let id = call.correlation_id.as_ref();
-    (queue.to_owned(), id.map_or_else(String::new, ToString::to_string))
+    (
+        queue.to_owned(),
+        id.map_or_else(String::new, ToString::to_string),
+    )
 }
 
 /// Takes no more calls if the channel is closed. Calls that already wait get an error that says

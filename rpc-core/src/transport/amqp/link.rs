@@ -14,6 +14,7 @@ use tracing::debug;
 
 use super::calls;
 use super::confirms::AmqpConfirms;
+use super::direct_replies::DirectReplies;
 use super::failure::reason;
 use super::limits::{BROKER_LIMIT, frame_of};
 use super::loss::lost;
@@ -28,6 +29,7 @@ use crate::transport::{ConfirmChannel, Link, Loss, OpenCalls, QueueProbe, ServeC
 pub(super) struct AmqpLink {
     connection: Arc<Connection>,
     taps: Arc<Taps>,
+    direct_replies: Arc<DirectReplies>,
     host: String,
     user_id: Option<String>,
     lost: watch::Receiver<Option<Loss>>,
@@ -51,8 +53,11 @@ impl AmqpLink {
             let loss = watch_events(events, status, blocked_tx).await;
             lost_tx.send_replace(Some(loss));
         });
+        let connection = Arc::new(connection);
+        let direct_replies = DirectReplies::new(Arc::clone(&connection), Arc::clone(&taps));
         Self {
-            connection: Arc::new(connection),
+            direct_replies: Arc::new(direct_replies),
+            connection,
             taps,
             host,
             user_id,
@@ -107,6 +112,7 @@ impl Link for AmqpLink {
                     channel,
                     self.confirms(),
                     Arc::clone(&self.taps),
+                    Arc::clone(&self.direct_replies),
                     frame_of(&self.connection),
                     self.host.clone(),
                     self.lost.clone(),

@@ -118,25 +118,40 @@ fn headers(message: &Message) -> BTreeMap<ShortString, AMQPValue> {
         add(METHOD, AMQPValue::LongString((**method).into()));
     }
     if let Some(unreadable) = &message.unreadable {
-        add(UNREADABLE, AMQPValue::LongString(unreadable.reason.as_str().into()));
-        add(PROPERTIES, AMQPValue::LongString(unreadable.properties.as_str().into()));
+        add(
+            UNREADABLE,
+            AMQPValue::LongString(unreadable.reason.as_str().into()),
+        );
+        add(
+            PROPERTIES,
+            AMQPValue::LongString(unreadable.properties.as_str().into()),
+        );
     }
     headers
 }
 
 /// The arguments of a queue. Names longer than 255 bytes were refused before.
 pub(super) fn table(values: &BTreeMap<String, Value>) -> FieldTable {
-    fields(&HeaderTable::encode(values)).collect::<BTreeMap<_, _>>().into()
+    fields(&HeaderTable::encode(values))
+        .collect::<BTreeMap<_, _>>()
+        .into()
 }
 
 /// A table's fields as lapin has them. Their types stay.
 fn fields(table: &HeaderTable) -> impl Iterator<Item = (ShortString, AMQPValue)> {
     let fields = table.as_bytes();
-    let mut bytes = u32::try_from(fields.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+    let mut bytes = u32::try_from(fields.len())
+        .unwrap_or(u32::MAX)
+        .to_be_bytes()
+        .to_vec();
     bytes.extend(fields);
     // It was checked when it came, or was encoded here.
-    let table = parse_field_table(&bytes[..]).map_or_else(|_| FieldTable::default(), |(_, table)| table);
-    let fields: Vec<_> = table.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let table =
+        parse_field_table(&bytes[..]).map_or_else(|_| FieldTable::default(), |(_, table)| table);
+    let fields: Vec<_> = table
+        .into_iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     fields.into_iter()
 }
 

@@ -12,6 +12,7 @@ use lapin::options::{
 use lapin::protocol::AMQPErrorKind;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ErrorKind};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -20,6 +21,7 @@ use tracing::{debug, warn};
 use super::acks::Acks;
 use super::calls::{hand_over, publish_error};
 use super::confirms::AmqpConfirms;
+use super::direct_replies::DirectReplies;
 use super::failure::words;
 use super::limits::{BROKER_LIMIT, short};
 use super::loss::{end_of, lost};
@@ -31,6 +33,8 @@ use crate::transport::backoff::Backoff;
 use crate::transport::{
     ConfirmChannel, Loss, PublishError, Receipt, ServeChannel, Subscribed, TakeCall,
 };
+use crate::wire::flaw::Flaw;
+use crate::wire::inbound::{self, DIRECT_REPLY_TO};
 use crate::wire::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
 use crate::wire::queue_options::QueueOptions;
 
@@ -44,6 +48,7 @@ pub(super) struct AmqpServing {
     host: String,
     lost: watch::Receiver<Option<Loss>>,
     taps: Arc<Taps>,
+    direct_replies: Arc<DirectReplies>,
     /// The consumer tags by queue, to cancel them.
     consumers: Mutex<HashMap<String, ShortString>>,
 }
@@ -53,6 +58,7 @@ impl AmqpServing {
         channel: Channel,
         confirms: AmqpConfirms,
         taps: Arc<Taps>,
+        direct_replies: Arc<DirectReplies>,
         frame: usize,
         host: String,
         lost: watch::Receiver<Option<Loss>>,
@@ -62,6 +68,7 @@ impl AmqpServing {
             channel,
             confirms,
             taps,
+            direct_replies,
             host,
             lost,
             consumers: Mutex::default(),
@@ -167,10 +174,16 @@ impl ServeChannel for AmqpServing {
         take: TakeCall,
     ) -> Result<Subscribed, ServeError> {
         let (acks, calls) = (Arc::clone(&self.acks), Arc::clone(&take));
+        let (direct, runtime) = (Arc::clone(&self.direct_replies), Handle::current());
         // The prefetch bounds what arrives here and is not settled.
         let (tag, tap) = self.taps.consume(Arc::new(move |delivery: Delivery| {
             acks.open(delivery.tag);
-            calls(Some(delivery));
+            if is_direct(&delivery.message) {
+                let (direct, calls) = (Arc::clone(&direct), Arc::clone(&calls));
+                runtime.spawn(check_address(direct, calls, delivery));
+            } else {
+                calls(Some(delivery));
+            }
         }));
         let consuming = self.consume(queue, prefetch, tag.clone());
         let consumer = self.set_up(queue, CONSUME, consuming).await?;
@@ -282,6 +295,22 @@ impl ServeChannel for AmqpServing {
         };
         self.tear_down("closing a serving channel", closing).await;
     }
+}
+
+/// Whether the reply goes to an address of the broker.
+fn is_direct(call: &Message) -> bool {
+    let reply_to = call.reply_to.as_deref();
+    reply_to.is_some_and(|address| address.starts_with(DIRECT_REPLY_TO))
+}
+
+/// Passes a call on if its reply may be published. It may take a moment to find out for the first
+/// such call of a connection.
+async fn check_address(direct: Arc<DirectReplies>, calls: TakeCall, mut call: Delivery) {
+    let address = call.message.reply_to.as_deref().unwrap_or_default();
+    if !direct.accept(address).await {
+        call.message = inbound::unreadable(Flaw::ReplyTo, &[]);
+    }
+    calls(Some(call));
 }
 
 /// Logs why the broker closed the channel of a server, for instance because the user may not

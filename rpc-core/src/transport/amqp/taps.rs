@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lapin::types::ShortString;
 use rustc_hash::FxHashMap;
@@ -21,6 +21,7 @@ pub(super) struct Taps {
     /// The largest message of which the body is kept.
     pub(super) limit: SizeLimit,
     receivers: Mutex<Receivers>,
+    broker: OnceLock<(u32, u32)>,
     pub(super) unread: Arc<Unread>,
 }
 
@@ -64,6 +65,7 @@ impl Taps {
         Arc::new(Self {
             limit,
             receivers: Mutex::default(),
+            broker: OnceLock::new(),
             unread: Arc::default(),
         })
     }
@@ -89,6 +91,17 @@ impl Taps {
         self.tap(Place::Publisher { channel, number })
     }
 
+    /// Notes the version that the broker says it has.
+    pub(super) fn set_broker(&self, major: u32, minor: u32) {
+        // The first counts. There is one for each connection.
+        let _ = self.broker.set((major, minor));
+    }
+
+    /// The broker's version, 0.0 if it is unknown.
+    pub(super) fn broker(&self) -> (u32, u32) {
+        self.broker.get().copied().unwrap_or_default()
+    }
+
     fn tap(self: &Arc<Self>, place: Place) -> Tap {
         Tap {
             taps: Arc::clone(self),
@@ -108,7 +121,9 @@ impl Taps {
 
     fn lock(&self) -> MutexGuard<'_, Receivers> {
         // No code that can panic runs under the lock.
-        self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.receivers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,14 +133,10 @@ impl Drop for Tap {
         // Dropped outside of the lock, because it may hold the last handle of a channel.
         let _removed = match &self.place {
             Place::Consumer(tag) => (receivers.consumers.remove(tag), None),
-            Place::Publisher { channel, number } => {
-                match receivers.publishers.entry(*channel) {
-                    Entry::Occupied(entry) if entry.get().0 == *number => {
-                        (None, Some(entry.remove()))
-                    }
-                    _ => (None, None),
-                }
-            }
+            Place::Publisher { channel, number } => match receivers.publishers.entry(*channel) {
+                Entry::Occupied(entry) if entry.get().0 == *number => (None, Some(entry.remove())),
+                _ => (None, None),
+            },
         };
         drop(receivers);
     }

@@ -85,6 +85,12 @@ impl Assembly {
                 methods::repair(payload);
                 return Ok(false);
             }
+            Some(Method::Start { version }) => {
+                if let Some((major, minor)) = version {
+                    self.taps.set_broker(major, minor);
+                }
+                return Ok(false);
+            }
             Some(Method::Other) => {
                 if self.partial.contains_key(&channel) {
                     return Err(INTERRUPTED);
@@ -154,7 +160,9 @@ impl Assembly {
         let is_kept = (partial.message.as_ref()).is_some_and(|message| message.too_large.is_none());
         let size = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let Some(left) = partial.left.checked_sub(size) else {
-            return Err(Violation("the broker sent more of a body than it announced"));
+            return Err(Violation(
+                "the broker sent more of a body than it announced",
+            ));
         };
         partial.left = left;
         if !is_kept {
@@ -176,7 +184,10 @@ impl Assembly {
     }
 
     fn finish_if_complete(&mut self, channel: u16) {
-        let Some(partial) = self.partial.get_mut(&channel).filter(|partial| partial.left == 0)
+        let Some(partial) = self
+            .partial
+            .get_mut(&channel)
+            .filter(|partial| partial.left == 0)
         else {
             return;
         };
@@ -205,7 +216,9 @@ impl Assembly {
 /// The size of the body, and the properties.
 fn split(payload: &[u8]) -> Result<(u64, &[u8]), Violation> {
     let Some((start, properties)) = payload.split_first_chunk::<START>() else {
-        return Err(Violation("the broker sent a content header that is too short"));
+        return Err(Violation(
+            "the broker sent a content header that is too short",
+        ));
     };
     // After a class and a weight, which is always 0, of two bytes each.
     let [_, _, _, _, size @ ..] = *start;
@@ -223,7 +236,8 @@ impl std::fmt::Debug for Receiver {
 }
 
 const INTERRUPTED: Violation = Violation("the broker interrupted a message");
-const UNANNOUNCED: Violation = Violation("the broker sent a part of a message that it had not announced");
+const UNANNOUNCED: Violation =
+    Violation("the broker sent a part of a message that it had not announced");
 
 /// In bytes.
 const AT_ONCE: usize = 1024 * 1024;

@@ -4,9 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::sync::Arc;
 
 use super::assembly::Assembly;
-use super::layout::{
-    BODY, END, HEAD, HEADER, HEARTBEAT, METHOD, PROTOCOL, PROTOCOL_SIZE, START,
-};
+use super::layout::{BODY, END, HEAD, HEADER, HEARTBEAT, METHOD, PROTOCOL, PROTOCOL_SIZE, START};
 use crate::transport::amqp::taps::Taps;
 
 /// The bytes that were read from a connection, and how far they were looked at.

@@ -2,6 +2,8 @@
 
 use std::str::from_utf8;
 
+use crate::wire::header_table;
+
 /// What a method is to the edge.
 pub(super) enum Method<'a> {
     Deliver {
@@ -16,6 +18,10 @@ pub(super) enum Method<'a> {
     GetOk,
     /// A channel is closed, or its closing is confirmed.
     ChannelEnd,
+    /// The connection begins. The broker's version, as far as it is RabbitMQ's.
+    Start {
+        version: Option<(u32, u32)>,
+    },
     Other,
 }
 
@@ -44,8 +50,23 @@ pub(super) fn parse(payload: &[u8]) -> Option<Method<'_>> {
         }
         [0, 60, 0, 71] => Method::GetOk,
         [0, 20, 0, 40 | 41] => Method::ChannelEnd,
+        [0, 10, 0, 10] => Method::Start {
+            // After the version of the protocol, of two bytes, and the size of a table.
+            version: rest.get(2 + 4..).and_then(version),
+        },
         _ => Method::Other,
     })
+}
+
+/// The version among the broker's properties.
+fn version(properties: &[u8]) -> Option<(u32, u32)> {
+    let mut fields = header_table::fields(properties);
+    let version = fields
+        .find(|field| field.name == "version")?
+        .value
+        .as_str()?;
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Makes the text of a refusal valid UTF-8, in place: every byte that is not valid becomes `?`. The

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::layout::HEARTBEAT;
 use super::proof::{
-    CHANNEL, CONSUMER, How, Kept, KeepingEdge, LIMIT, content_header, encode, sift,
+    CHANNEL, CONSUMER, How, KeepingEdge, Kept, LIMIT, content_header, encode, sift,
     whatever_comes_can_be_read,
 };
 use super::*;
@@ -170,15 +170,7 @@ fn why(header: &[u8]) -> (String, String) {
 #[test]
 fn messages_are_taken_out_and_all_else_is_left() {
     let returned = [returned(), header(0, properties())].concat();
-    let stream = [
-        others(),
-        message(),
-        others(),
-        returned,
-        message(),
-        others(),
-    ]
-    .concat();
+    let stream = [others(), message(), others(), returned, message(), others()].concat();
     for piece in [1, 2, 3, 5, 7, 8, 11, 13, 64, 1000, usize::MAX] {
         let sifted = sift(&stream, piece);
         assert_eq!(sifted.violation, None);
@@ -392,7 +384,11 @@ fn a_content_header_that_is_too_large_is_not_kept() {
 #[test]
 fn a_body_that_is_too_large_is_counted_and_not_kept() {
     for size in [LIMIT, LIMIT + 1, 20 * LIMIT] {
-        let mut stream = [deliver(CHANNEL, CONSUMER), header(size as u64, properties())].concat();
+        let mut stream = [
+            deliver(CHANNEL, CONSUMER),
+            header(size as u64, properties()),
+        ]
+        .concat();
         for piece in vec![b'x'; size].chunks(100_000) {
             stream.extend(body(piece));
         }

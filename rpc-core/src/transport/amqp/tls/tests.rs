@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 
 use super::super::{AmqpOptions, AmqpTransport};
 use super::*;
-use crate::wire::size_limit::SizeLimit;
 use crate::transport::{Purpose, Transport};
+use crate::wire::size_limit::SizeLimit;
 
 /// Stands for a private key, which must not appear in any error.
 const SECRET: &str = "hunter2";
