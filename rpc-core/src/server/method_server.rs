@@ -4,11 +4,12 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{RwLock, Semaphore, SemaphorePermit, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::service::Method;
@@ -121,7 +122,7 @@ impl MethodServer {
             // new.
             _ if call.refused.is_some() => None,
             Ok(slot) => Some(slot),
-            Err(_) => match Box::pin(self.slot(&call.delivery.message)).await {
+            Err(_) => match Box::pin(self.slot(&call)).await {
                 Ok(slot) => slot,
                 Err(Leaves) => return Box::pin(self.hand_back(call, broken)).await,
             },
@@ -191,12 +192,17 @@ impl MethodServer {
         self.tell_if_broken(handed_back.await, broken);
     }
 
-    /// Waits for a free slot.
-    async fn slot(&self, call: &Message) -> Result<Option<SemaphorePermit<'_>>, Leaves> {
+    /// Waits for a free slot. A call that came with others waits a moment only: a message holds no
+    /// more calls than this server has places for. The others go back to the queue of the method,
+    /// where calls that came before them have their turn, and any server may take them.
+    async fn slot(&self, call: &ServerCall) -> Result<Option<SemaphorePermit<'_>>, Leaves> {
+        let in_batch = matches!(call.settlement, Settlement::InBatch(_));
+        let may_leave = !is_unique(&call.delivery.message);
         tokio::select! {
             // The semaphore is never closed.
             slot = self.slots.acquire() => Ok(slot.ok()),
-            () = self.stop.cancelled(), if !is_unique(call) => Err(Leaves),
+            () = self.stop.cancelled(), if may_leave => Err(Leaves),
+            () = sleep(BATCH_PATIENCE), if in_batch && may_leave => Err(Leaves),
         }
     }
 
@@ -214,5 +220,8 @@ impl MethodServer {
     }
 }
 
-/// The server leaves before it is the call's turn.
+/// The call is better run by another server, because this one leaves or has no place for it.
 struct Leaves;
+
+/// How long a call of a batch waits for a place. Fast handlers finish whole batches in less.
+const BATCH_PATIENCE: Duration = Duration::from_millis(100);

@@ -33,6 +33,7 @@ mod queue_probe;
 mod login_refusal;
 mod runtime;
 mod serving;
+mod suspects;
 pub(crate) mod taps;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
@@ -44,6 +45,7 @@ use failure::{ConnectFailure, cause};
 use link::AmqpLink;
 use login_refusal::{refusal, tls_hint};
 use opening::{open, plain};
+use suspects::Suspects;
 use taps::Taps;
 #[cfg(feature = "tls")]
 use tls::{Tls, TlsOptions};
@@ -61,6 +63,7 @@ pub(crate) struct AmqpTransport {
     /// silent. So the next attempt continues this one, and there is at most one for each host and
     /// purpose.
     unfinished: Mutex<HashMap<(usize, Purpose), ConnectionAttempt>>,
+    suspects: Arc<Suspects>,
 }
 
 type ConnectionAttempt = BoxFuture<'static, Result<(Connection, Arc<Taps>), ConnectFailure>>;
@@ -102,12 +105,13 @@ impl AmqpTransport {
             #[cfg(feature = "tls")]
             tls,
             unfinished: Mutex::default(),
+            suspects: Arc::default(),
         })
     }
 
     fn start(&self, host: &Host, purpose: Purpose) -> ConnectionAttempt {
         let (uri, properties) = (host.uri.clone(), self.properties(purpose));
-        let taps = Taps::new(self.options.message_size);
+        let taps = Taps::new(self.options.message_size, Arc::clone(&self.suspects));
         let with_taps = Arc::clone(&taps);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::wire::batching::MOST_CALLS;
 use crate::wire::correlation_id;
 use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::{DEATH_REASON, Headers, SHORT_STRING, headers_size, longest_name};
@@ -194,7 +195,7 @@ const MOST_HEADERS: usize = 128 * 1024;
 /// How many messages a batch may have. A batch with more was not made by this library. Records can
 /// be so much smaller than messages that the size of the body alone would not bound the memory that
 /// the messages take.
-const MOST: usize = 4096;
+const MOST: usize = MOST_CALLS;
 
 #[cfg(test)]
 mod tests {

@@ -85,7 +85,8 @@ impl Default for Batching {
     }
 }
 
-const MOST_CALLS: usize = 1024;
+/// How many calls, or replies, a batch may hold. A receiver takes no more.
+pub(crate) const MOST_CALLS: usize = 1024;
 
 /// With ids and time limits, that is less than what any receiver takes.
 const MOST_BYTES: usize = 512 * 1024;

@@ -11,7 +11,7 @@ use crate::wire::random_uuid::random_uuid;
 ///
 /// The ids of this library are random, so that nobody can guess the id of another's call. Peers may
 /// use any text, and get it back unchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CorrelationId {
     /// A UUID in its usual form, which needs no allocation.
     Uuid(Uuid),

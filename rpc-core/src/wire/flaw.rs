@@ -21,6 +21,8 @@ pub(crate) enum Flaw {
     Length,
     /// It is too large to be checked.
     Size,
+    /// It has ended a connection before.
+    Suspect,
     /// The reply would go to an address that the broker keeps to itself.
     ReplyTo,
 }
@@ -39,6 +41,10 @@ impl fmt::Display for Flaw {
             Self::Values => write!(f, "it has too many headers"),
             Self::Length => write!(f, "its properties end too early or too late"),
             Self::Size => write!(f, "its properties are too large"),
+            Self::Suspect => write!(
+                f,
+                "the broker ended a connection on which a call with this id was answered"
+            ),
             Self::ReplyTo => write!(
                 f,
                 "its reply_to is a pseudo queue of the broker, and no address of a direct reply that it knows"

@@ -43,11 +43,18 @@ async fn a_call_that_is_handed_back_is_a_copy_with_what_matters() {
         ("rpc-in-time", AMQPValue::Boolean(true)),
         ("x-delivery-count", AMQPValue::LongLongInt(7)),
     ]);
+    let headers = typed().into_iter().fold(headers, |mut headers, (name, value)| {
+        headers.insert(name.into(), value);
+        headers
+    });
     let call = call_properties(&replies, "id")
         .with_type("odd".into())
         .with_content_type("text/odd".into())
         .with_delivery_mode(2)
         .with_message_id("m".into())
+        .with_content_encoding("identity".into())
+        .with_app_id("till".into())
+        .with_timestamp(1_700_000_000)
         .with_headers(headers);
     let body = br#"{"millis": 1}"#;
     peer.publish("nap", call, body).await.unwrap();
@@ -75,11 +82,29 @@ async fn a_call_that_is_handed_back_is_a_copy_with_what_matters() {
         (copy.header("rpc-in-time"), copy.header("x-delivery-count")),
         (None, None)
     );
-    assert_eq!(*properties.message_id(), None);
+    // What has no meaning here is as it came, the types of headers included.
+    assert_eq!(*properties.message_id(), Some("m".into()));
+    assert_eq!(*properties.content_encoding(), Some("identity".into()));
+    assert_eq!(*properties.app_id(), Some("till".into()));
+    assert_eq!(*properties.timestamp(), Some(1_700_000_000));
+    for (name, value) in typed() {
+        assert_eq!(copy.header(name), Some(&value), "{name}");
+    }
     assert_eq!(copy.0.data, body);
     assert!(!copy.0.redelivered, "nobody would run it");
     for call in running {
         call.await.unwrap().unwrap_err();
     }
     assert_eq!(tally.started(), PLACES);
+}
+
+/// Headers of types that JSON does not have.
+fn typed() -> [(&'static str, AMQPValue); 5] {
+    [
+        ("bytes", AMQPValue::ByteArray(vec![0xFF; 20_000].into())),
+        ("short", AMQPValue::ShortShortInt(-1)),
+        ("float", AMQPValue::Float(1.5)),
+        ("when", AMQPValue::Timestamp(5)),
+        ("price", AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 199 })),
+    ]
 }

@@ -6,8 +6,9 @@
 //! them. Being woken for each reply would cost more than the rest, and so would acknowledging each
 //! delivery separately, which costs the broker a message between two of its processes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -22,6 +23,7 @@ use super::calls::hand_over;
 use super::failure::words;
 use super::loss::lost;
 use super::properties::publishable;
+use super::suspects::Identity;
 use super::write_backpressure::Writing;
 use crate::transport::Loss;
 use crate::wire::message::Message;
@@ -53,9 +55,13 @@ struct Tags {
     /// It goes back to its queue when the channel ends.
     missed: Option<u64>,
     /// The tags that are neither answered nor settled.
-    open: BTreeSet<u64>,
+    open: BTreeMap<u64, Identity>,
     /// The tags that are answered but not acknowledged, in the order of the replies.
-    answered: Vec<u64>,
+    answered: Vec<(u64, Identity)>,
+    /// What can no longer be acknowledged, because the channel is gone.
+    given_up: Vec<Identity>,
+    /// The messages that are being placed in a queue, or could not be.
+    placing: Vec<Identity>,
     /// The last reply that was handed to lapin, if it may not be written yet.
     last: Option<Writing>,
     /// How many replies were handed to lapin.
@@ -90,8 +96,29 @@ impl Acks {
     }
 
     /// Notes that a delivery has arrived.
-    pub(super) fn open(&self, tag: u64) {
-        self.shared.lock().open(tag);
+    pub(super) fn open(&self, tag: u64, identity: Identity) {
+        self.shared.lock().open(tag, identity);
+    }
+
+    /// Notes that a message is being placed in a queue.
+    pub(super) fn placing(&self, identity: Identity) {
+        self.shared.lock().placing.push(identity);
+    }
+
+    /// Notes that it is there, or was refused.
+    pub(super) fn placed(&self, identity: Identity) {
+        let placing = &mut self.shared.lock().placing;
+        if let Some(place) = placing.iter().position(|other| *other == identity) {
+            placing.swap_remove(place);
+        }
+    }
+
+    /// What was published and not acknowledged when the channel ended.
+    pub(super) fn given_up(&self) -> Vec<Identity> {
+        let tags = self.shared.lock();
+        let answered = tags.answered.iter().map(|(_, identity)| *identity);
+        let others = tags.given_up.iter().chain(&tags.placing).copied();
+        answered.chain(others).collect()
     }
 
     /// Notes that a delivery was settled otherwise, by a frame that lapin already has.
@@ -205,7 +232,8 @@ impl AckState {
                 // The channel is gone, and its streams report that. The broker redelivers the
                 // answered calls to another server.
                 debug!(reason, "cannot acknowledge answered calls");
-                tags.answered.clear();
+                let answered = mem::take(&mut tags.answered);
+                tags.given_up = answered.into_iter().map(|(_, identity)| identity).collect();
             }
             drop(tags);
             self.progress.notify_waiters();
@@ -234,19 +262,19 @@ async fn until_written(last: Option<Writing>) -> Result<(), lapin::Error> {
 }
 
 impl Tags {
-    fn open(&mut self, tag: u64) {
+    fn open(&mut self, tag: u64, identity: Identity) {
         if tag > self.seen + 1 {
             self.missed.get_or_insert(self.seen + 1);
         }
-        self.open.insert(tag);
+        self.open.insert(tag, identity);
         self.seen = tag;
     }
 
     fn answered(&mut self, tags: &[u64]) {
         for tag in tags {
-            self.open.remove(tag);
+            let identity = self.open.remove(tag).unwrap_or_default();
+            self.answered.push((*tag, identity));
         }
-        self.answered.extend(tags);
     }
 
     /// Acknowledges the first `count` answered deliveries. Those before the first delivery that is
@@ -256,14 +284,14 @@ impl Tags {
         count: usize,
         mut ack: impl FnMut(Ack) -> Result<(), E>,
     ) -> Result<(), E> {
-        let open = self.open.first().copied().into_iter();
-        let first_open = open.chain(self.missed).fold(u64::MAX, u64::min);
+        let open = self.open.keys().next().copied();
+        let first_open = open.into_iter().chain(self.missed).fold(u64::MAX, u64::min);
         let count = count.min(self.answered.len());
         // The replies to later ones may not be written yet, so they count as open.
-        let later = self.answered[count..].iter().copied();
+        let later = self.answered[count..].iter().map(|(tag, _)| *tag);
         let first_open = later.fold(first_open, u64::min);
         let (mut last, mut together) = (0, 0);
-        for tag in self.answered.drain(..count) {
+        for (tag, _) in self.answered.drain(..count) {
             if tag < first_open {
                 last = last.max(tag);
                 together += 1;

@@ -27,6 +27,7 @@ use super::limits::{BROKER_LIMIT, short};
 use super::loss::{end_of, lost};
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, refused};
 use super::properties;
+use super::suspects::identity_of;
 use super::taps::Taps;
 use crate::error::serve::ServeError;
 use crate::transport::backoff::Backoff;
@@ -174,11 +175,19 @@ impl ServeChannel for AmqpServing {
         take: TakeCall,
     ) -> Result<Subscribed, ServeError> {
         let (acks, calls) = (Arc::clone(&self.acks), Arc::clone(&take));
+        let suspects = Arc::clone(&self.taps.suspects);
         let (direct, runtime) = (Arc::clone(&self.direct_replies), Handle::current());
         // The prefetch bounds what arrives here and is not settled.
         let (tag, tap) = self.taps.consume(Arc::new(move |delivery: Delivery| {
-            acks.open(delivery.tag);
-            if is_direct(&delivery.message) {
+            acks.open(delivery.tag, identity_of(&delivery.message));
+            if delivery.redelivered && suspects.contains(&delivery.message) {
+                let tag = delivery.tag;
+                calls(Some(Delivery {
+                    message: inbound::unreadable(Flaw::Suspect, &[]),
+                    redelivered: true,
+                    tag,
+                }));
+            } else if is_direct(&delivery.message) {
                 let (direct, calls) = (Arc::clone(&direct), Arc::clone(&calls));
                 runtime.spawn(check_address(direct, calls, delivery));
             } else {
@@ -194,8 +203,10 @@ impl ServeChannel for AmqpServing {
         consumers.insert(queue.to_owned(), tag);
         drop(consumers);
         let (host, queue) = (self.host.clone(), queue.to_owned());
+        let (taps, acks) = (Arc::clone(&self.taps), Arc::clone(&self.acks));
         let ended = tokio::spawn(async move {
             if let Some(error) = end_of(consumer).await {
+                taps.suspects.note(&error, acks.given_up());
                 warn_if_refused(&host, &queue, &error);
             }
             drop(tap);
@@ -241,13 +252,21 @@ impl ServeChannel for AmqpServing {
 
     async fn place(&self, queue: &str, message: Message) -> Result<Receipt, PublishError> {
         let mut backoff = Backoff::default();
+        let identity = identity_of(&message);
+        self.acks.placing(identity);
         loop {
             match self.confirms.publish(queue, message.clone()).await {
                 // Not sent, because no channel could be opened, as while the broker is short of
                 // memory.
                 Err(error)
                     if !error.sent && error.unfit.is_none() && self.lost.borrow().is_none() => {}
-                end => return end,
+                end => {
+                    // What failed may be the reason why the connection ended.
+                    if end.is_ok() {
+                        self.acks.placed(identity);
+                    }
+                    return end;
+                }
             }
             sleep(backoff.next_wait()).await;
         }

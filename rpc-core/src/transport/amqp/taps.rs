@@ -8,6 +8,7 @@ use lapin::types::ShortString;
 use rustc_hash::FxHashMap;
 
 use super::limits::short;
+use super::suspects::Suspects;
 use super::unread::Unread;
 use crate::wire::message::{Delivery, Message};
 use crate::wire::size_limit::SizeLimit;
@@ -22,6 +23,7 @@ pub(super) struct Taps {
     pub(super) limit: SizeLimit,
     receivers: Mutex<Receivers>,
     broker: OnceLock<(u32, u32)>,
+    pub(super) suspects: Arc<Suspects>,
     pub(super) unread: Arc<Unread>,
 }
 
@@ -61,11 +63,12 @@ enum Place {
 }
 
 impl Taps {
-    pub(super) fn new(limit: SizeLimit) -> Arc<Self> {
+    pub(super) fn new(limit: SizeLimit, suspects: Arc<Suspects>) -> Arc<Self> {
         Arc::new(Self {
             limit,
             receivers: Mutex::default(),
             broker: OnceLock::new(),
+            suspects,
             unread: Arc::default(),
         })
     }

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -22,7 +24,7 @@ fn take_first(tags: &mut Tags, count: usize) -> Vec<(u64, bool)> {
 
 fn with(open: &[u64]) -> Tags {
     let mut tags = Tags::default();
-    open.iter().for_each(|tag| tags.open(*tag));
+    open.iter().for_each(|tag| tags.open(*tag, 0));
     tags
 }
 
@@ -117,7 +119,7 @@ proptest! {
                 Step::See { misses } => {
                     unsettled.insert(next);
                     if !misses {
-                        tags.open(next);
+                        tags.open(next, 0);
                         open.push(next);
                     }
                     next += 1;

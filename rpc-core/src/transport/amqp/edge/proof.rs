@@ -51,7 +51,7 @@ pub(crate) struct Sifted {
 
 impl KeepingEdge {
     pub(crate) fn new() -> Self {
-        let taps = Taps::new(SizeLimit::new(LIMIT));
+        let taps = Taps::new(SizeLimit::new(LIMIT), Arc::default());
         let messages = Arc::<Mutex<Vec<Kept>>>::default();
         let keep = |kept: &Arc<Mutex<Vec<Kept>>>| {
             let kept = Arc::clone(kept);

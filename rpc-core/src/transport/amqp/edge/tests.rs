@@ -476,7 +476,10 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
     let others = others();
     let (one, two) = others.split_at(10);
     let pieces = [one.to_vec(), Vec::new(), two[..two.len() - 3].to_vec()];
-    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
+    let mut edge = Edge::new(
+        Pieces(pieces.into()),
+        Taps::new(SizeLimit::new(1024), Arc::default()),
+    );
     let Poll::Ready(protocol) = read(&mut edge, 100) else {
         panic!("it has come");
     };
@@ -497,7 +500,10 @@ fn a_stream_waits_for_whole_frames_and_ends_within_one() {
 #[test]
 fn lapin_gets_heartbeats_while_only_messages_come() {
     let pieces = [message(), Vec::new(), message(), Vec::new()];
-    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
+    let mut edge = Edge::new(
+        Pieces(pieces.into()),
+        Taps::new(SizeLimit::new(1024), Arc::default()),
+    );
     assert_eq!(read(&mut edge, 100), Poll::Pending);
     edge.handed_out -= 2 * STAND_IN;
     assert_eq!(read(&mut edge, 100), Poll::Ready(HEARTBEAT.to_vec()));
@@ -507,7 +513,10 @@ fn lapin_gets_heartbeats_while_only_messages_come() {
 #[test]
 fn a_flood_of_messages_lets_lapin_write() {
     let pieces = vec![message(); 100];
-    let mut edge = Edge::new(Pieces(pieces.into()), Taps::new(SizeLimit::new(1024)));
+    let mut edge = Edge::new(
+        Pieces(pieces.into()),
+        Taps::new(SizeLimit::new(1024), Arc::default()),
+    );
     assert_eq!(read(&mut edge, 100), Poll::Pending);
     assert!(edge.stream.0.len() >= 50);
 }
