@@ -97,9 +97,6 @@ pub(crate) trait CallChannel: fmt::Debug + Send + Sync + 'static {
     /// The queue that receives replies and bounced calls. Each channel has a new name for it.
     fn reply_queue(&self) -> &Arc<str>;
 
-    /// The most bytes that the properties and headers of a message may take together.
-    fn frame(&self) -> usize;
-
     /// Sets a function that takes replies directly from the task that delivers them, bypassing the
     /// stream of incoming messages. A transport that reads its connection in its own tasks does
     /// not need it and ignores it.

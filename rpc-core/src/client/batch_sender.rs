@@ -96,7 +96,9 @@ impl BatchSender {
     /// Takes a call that may be batched, or gives it back.
     pub(crate) fn enter(&self, method: &str, call: Message) -> Sending {
         let shared = &self.shared;
-        if call.batch_size() > shared.options.max_bytes / 4 {
+        // Whatever goes with others must also fit a message of its own.
+        let headers = call.headers.as_bytes().len();
+        if call.batch_size() > shared.options.max_bytes / 4 || headers > MOST_HEADERS {
             return Sending::Goes(call, None);
         }
         let batcher = match shared.options.mode {
@@ -339,3 +341,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const MAX_BATCHERS: usize = 1024;
+
+/// In bytes. A call with more headers goes by itself.
+const MOST_HEADERS: usize = 16 * 1024;

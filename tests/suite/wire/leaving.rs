@@ -43,10 +43,12 @@ async fn a_call_that_is_handed_back_is_a_copy_with_what_matters() {
         ("rpc-in-time", AMQPValue::Boolean(true)),
         ("x-delivery-count", AMQPValue::LongLongInt(7)),
     ]);
-    let headers = typed().into_iter().fold(headers, |mut headers, (name, value)| {
-        headers.insert(name.into(), value);
-        headers
-    });
+    let headers = typed()
+        .into_iter()
+        .fold(headers, |mut headers, (name, value)| {
+            headers.insert(name.into(), value);
+            headers
+        });
     let call = call_properties(&replies, "id")
         .with_type("odd".into())
         .with_content_type("text/odd".into())
@@ -105,6 +107,12 @@ fn typed() -> [(&'static str, AMQPValue); 5] {
         ("short", AMQPValue::ShortShortInt(-1)),
         ("float", AMQPValue::Float(1.5)),
         ("when", AMQPValue::Timestamp(5)),
-        ("price", AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 199 })),
+        (
+            "price",
+            AMQPValue::DecimalValue(DecimalValue {
+                scale: 2,
+                value: 199,
+            }),
+        ),
     ]
 }

@@ -22,7 +22,6 @@ use crate::transport::{PublishError, Receipt};
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
 use crate::wire::message::{Kind, Message, TimeLimit, unix_millis};
-use crate::wire::outbound;
 
 impl Attempt<'_> {
     /// Sends the call over `session` and waits for what comes back.
@@ -123,9 +122,6 @@ impl Attempt<'_> {
             ..self.message(session, id)
         };
         let method = &*self.request.method;
-        // Checked here, because a call in a batch must also fit a message of its own.
-        outbound::check(method, &call, session.channel.frame())
-            .map_err(|unfit| self.unfit(unfit))?;
         let confirmed = self.request.options.confirmed;
         // What a batch cannot give: a batch has one place in its queue and one confirmation, and a server
         // that hands back the calls of a batch sends them in its own name.

@@ -165,10 +165,6 @@ impl CallChannel for AmqpCalls {
         &self.queue
     }
 
-    fn frame(&self) -> usize {
-        self.frame
-    }
-
     fn publish<'a>(&'a self, queue: &'a str, call: Message) -> HandOver<'a> {
         let options = BasicPublishOptions {
             mandatory: true,

@@ -19,6 +19,7 @@ mod layout;
 mod methods;
 #[cfg(any(test, feature = "__internals"))]
 pub(crate) mod proof;
+mod violation;
 
 use super::taps::Taps;
 use frames::Frames;

@@ -120,10 +120,6 @@ impl CallChannel for Calls {
         &self.reply_queue
     }
 
-    fn frame(&self) -> usize {
-        FRAME
-    }
-
     fn shorten(&self, take: TakeReply) {
         self.connection
             .broker

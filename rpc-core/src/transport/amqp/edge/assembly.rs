@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tracing::debug;
 
-use super::frames::Violation;
 use super::layout::START;
 use super::methods::{self, Method};
+use super::violation::Violation;
 use crate::transport::amqp::taps::{Returned, TakeDelivery, TakeReturned, Taps};
 use crate::wire::flaw::Flaw;
 use crate::wire::inbound::{self, largest_body};
@@ -178,12 +178,8 @@ impl Assembly {
         Ok(())
     }
 
-    /// Notes that a frame with a piece of a body has ended.
-    pub(super) fn end_of_body_frame(&mut self, channel: u16) {
-        self.finish_if_complete(channel);
-    }
-
-    fn finish_if_complete(&mut self, channel: u16) {
+    /// Hands a message over if all of it has arrived.
+    pub(super) fn finish_if_complete(&mut self, channel: u16) {
         let Some(partial) = self
             .partial
             .get_mut(&channel)

@@ -1,10 +1,11 @@
 //! The frames of a connection, read in pieces of any size.
 
-use std::io::{self, IoSliceMut};
+use std::io::IoSliceMut;
 use std::sync::Arc;
 
 use super::assembly::Assembly;
 use super::layout::{BODY, END, HEAD, HEADER, HEARTBEAT, METHOD, PROTOCOL, PROTOCOL_SIZE, START};
+use super::violation::Violation;
 use crate::transport::amqp::taps::Taps;
 
 /// The bytes that were read from a connection, and how far they were looked at.
@@ -39,10 +40,6 @@ enum Within {
     /// In a content header that is too large to be read: so many bytes are still to come.
     Skipping(usize),
 }
-
-/// What the broker must not send. It ends the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Violation(pub(super) &'static str);
 
 impl Frames {
     pub(in crate::transport::amqp) fn new(taps: Arc<Taps>) -> Self {
@@ -136,7 +133,7 @@ impl Frames {
                 }
                 self.next += 1;
                 self.within = Within::Nothing;
-                self.assembly.end_of_body_frame(channel);
+                self.assembly.finish_if_complete(channel);
             }
             Within::Body { channel, left } => {
                 let taken = left.min(arrived);
@@ -205,12 +202,6 @@ impl Frames {
         }
         self.passed += bytes;
         self.next += bytes;
-    }
-}
-
-impl From<Violation> for io::Error {
-    fn from(Violation(words): Violation) -> Self {
-        Self::new(io::ErrorKind::InvalidData, words)
     }
 }
 

@@ -9,8 +9,9 @@ use amq_protocol::frame::AMQPContentHeader;
 use amq_protocol::frame::{AMQPFrame, gen_frame};
 use amq_protocol::protocol::{AMQPClass, basic};
 
-use super::frames::{Frames, Violation};
+use super::frames::Frames;
 use super::layout::{END, HEAD, HEADER, START};
+use super::violation::Violation;
 use crate::transport::amqp::properties;
 use crate::transport::amqp::taps::{Tap, Taps};
 use crate::wire::header_table::HeaderTable;
