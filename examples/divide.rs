@@ -2,7 +2,7 @@
 //!
 //! - `cargo run --example divide` serves and calls in this process, over `memory://`.
 //! - `cargo run --example divide -- server` serves until Ctrl-C.
-//! - `cargo run --example divide -- client` makes the calls that the other clients make.
+//! - `cargo run --example divide -- client` calls `divide`, and a method that nobody has registered.
 //!
 //! The last two meet their peers at `RABBITMQ_URL`, by default the broker on this machine.
 
@@ -74,7 +74,7 @@ async fn client(rpc: &Rpc) {
             Err(error) => println!("divide failed: {error}"),
         }
     }
-    // By its name, as the other clients do.
+    // By its name, as the other clients do it.
     match rpc.call("nobody", json!({})).await {
         Ok(value) => println!("nobody -> {value}"),
         Err(error) => println!("nobody failed: {error}"),

@@ -2,14 +2,16 @@
 
 use std::env;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -24,7 +26,7 @@ const BUILD: Duration = Duration::from_secs(300);
 const GO_LIBRARIES: &str = "/usr/share/gocode";
 const WITHOUT: &str = "RPC_TESTS_WITHOUT";
 
-/// A language in which there is a server and a client of the method `divide`.
+/// A language in which there is a server of the method `divide`, and a client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Language {
     /// With pika.
@@ -76,38 +78,37 @@ impl Language {
             self.advice()
         );
         Ok(PeerServer {
-            _process: process,
+            process,
             _output: output,
         })
     }
 
-    /// Runs its client, and returns what it printed.
+    /// Runs its client, which calls a method once for each of these arguments. Returns what it printed: the results, or
+    /// on its error output why it ended without one.
     ///
     /// # Errors
-    /// If the language or its library is not installed, or the client fails or takes more than a
-    /// minute.
-    pub async fn call(self, url: &str) -> Result<String> {
-        let mut process = self.command("client").await?;
-        let mut process = process
+    /// If the language is not installed, or the client takes more than a minute.
+    pub async fn call(
+        self,
+        url: &str,
+        method: &str,
+        calls: &[Value],
+    ) -> Result<Result<String, String>> {
+        let mut command = self.command("client").await?;
+        let running = command
+            .arg(method)
+            .args(calls.iter().map(Value::to_string))
             .env("RABBITMQ_URL", url)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| self.advice())?;
-        let mut output = process.stdout.take().context("it has no output")?;
-        let mut printed = String::new();
-        let ended = async {
-            output.read_to_string(&mut printed).await?;
-            process.wait().await
-        };
-        let status = timeout(END, ended)
+            .output();
+        let output = timeout(END, running)
             .await
-            .with_context(|| format!("the client in {self} still runs after {END:?}"))??;
-        ensure!(
-            status.success(),
-            "the client in {self} ended with {status}, and printed {printed:?}. {}",
-            self.advice()
-        );
-        Ok(printed)
+            .with_context(|| format!("the client in {self} still runs after {END:?}"))?
+            .with_context(|| self.advice())?;
+        Ok(if output.status.success() {
+            Ok(String::from_utf8(output.stdout)?)
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        })
     }
 
     async fn command(self, role: &str) -> Result<Command> {
@@ -116,19 +117,28 @@ impl Language {
                 let mut command = Command::new(python()?);
                 command
                     .arg(sources().join("python").join(role).with_extension("py"))
-                    .env("PYTHONDONTWRITEBYTECODE", "1");
+                    .env("PYTHONDONTWRITEBYTECODE", "1")
+                    .stdin(Stdio::null());
                 command
             }
             Self::JavaScript => {
+                let source = sources().join("javascript").join(role);
+                let source = File::open(source.with_extension("mjs"))?;
                 let mut command = Command::new("node");
+                // Node.js looks for a module's imports beside its file. Those of its input it finds from here.
                 command
-                    .arg(sources().join("javascript").join(role).with_extension("js"))
-                    .env("NODE_PATH", tests().join("javascript/node_modules"));
+                    .args(["--input-type=module", "-"])
+                    .current_dir(tests().join("javascript"))
+                    .stdin(source);
                 command
             }
-            Self::Go => Command::new(programs_of_go().await?.join(role)),
+            Self::Go => {
+                let mut command = Command::new(programs_of_go().await?.join(role));
+                command.stdin(Stdio::null());
+                command
+            }
         };
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.kill_on_drop(true);
         Ok(command)
     }
 
@@ -147,9 +157,21 @@ impl Language {
 /// A server that runs.
 #[derive(Debug)]
 pub struct PeerServer {
-    _process: Child,
+    process: Child,
     // Open, or what the server prints would end it.
     _output: BufReader<ChildStdout>,
+}
+
+impl PeerServer {
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// If it still runs after a minute.
+    pub async fn ended(mut self) -> Result<()> {
+        let ended = timeout(END, self.process.wait()).await;
+        ended.with_context(|| format!("the server still runs after {END:?}"))??;
+        Ok(())
+    }
 }
 
 /// The folder with the server and the client in Go, built once for each run of the tests.

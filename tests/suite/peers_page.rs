@@ -1,4 +1,4 @@
-//! What `PROTOCOL-PEERS.md` shows is what the programs in `examples/peers` say, which the tests run.
+//! What `PROTOCOL-PEERS.md` shows is the programs in `examples/peers`, which the tests run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,11 @@ fn the_programs_of_the_page_are_those_that_run() {
         let (_, file) = before.rsplit_once("](").expect("a link to the program");
         let (file, _) = file.split_once(')').expect("the end of a link");
         let program = fs::read_to_string(root.join(file)).unwrap();
-        assert!(program.contains(code), "{file} has no such lines:\n{code}");
+        assert_eq!(
+            format!("{code}\n"),
+            program,
+            "{file} is not what the page shows"
+        );
         shown.insert(file);
         rest = after;
     }

@@ -5,10 +5,8 @@ import os
 
 import pika
 
-URL = os.environ.get("RABBITMQ_URL", "amqp://guest:guest@localhost:5672/%2f")
 
-
-def divide(*, a, b):
+def divide(a, b):
     return a / b
 
 
@@ -16,20 +14,17 @@ def serve(channel, delivery, call, body):
     try:
         kind, reply = "result", json.dumps(divide(**json.loads(body)), allow_nan=False)
     except Exception as error:
-        kind, error = "error", {"type": type(error).__name__, "message": str(error)}
-        reply = json.dumps({"error": error})
+        failure = {"type": type(error).__name__, "message": str(error)}
+        kind, reply = "error", json.dumps({"error": failure})
     if call.reply_to:
         properties = pika.BasicProperties(type=kind, correlation_id=call.correlation_id)
         channel.basic_publish("", call.reply_to, reply, properties)
     channel.basic_ack(delivery.delivery_tag)
 
 
-channel = pika.BlockingConnection(pika.URLParameters(URL)).channel()
+channel = pika.BlockingConnection(pika.URLParameters(os.environ["RABBITMQ_URL"])).channel()
 channel.queue_declare("divide", durable=True, arguments={"x-dead-letter-exchange": "rpc.dlx"})
 channel.basic_qos(prefetch_count=16)
 channel.basic_consume("divide", serve)
 print("ready", flush=True)
-try:
-    channel.start_consuming()
-except KeyboardInterrupt:
-    pass
+channel.start_consuming()
