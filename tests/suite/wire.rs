@@ -3,6 +3,7 @@
 mod batches;
 mod calling;
 mod errors;
+mod gate;
 mod headers;
 mod leaving;
 mod one_way;

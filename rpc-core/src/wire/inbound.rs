@@ -32,7 +32,7 @@ pub(crate) fn unreadable(flaw: Flaw, properties: &[u8]) -> Message {
     Message {
         kind: Kind::Unreadable,
         unreadable: Some(Box::new(Unreadable {
-            reason: flaw.to_string(),
+            flaw,
             properties: shown,
         })),
         ..Message::default()
@@ -391,7 +391,7 @@ mod tests {
             "amq.rabbitmq.reply-to.\0.\0",
         ] {
             let unreadable = read_reply_to(address).unreadable.unwrap();
-            assert_eq!(unreadable.reason, Flaw::ReplyTo.to_string(), "{address}");
+            assert_eq!(unreadable.flaw, Flaw::ReplyTo, "{address}");
         }
     }
 
@@ -400,6 +400,6 @@ mod tests {
         let many = |count| json!({"a": vec![1; count]});
         assert!(message_with(&headers(many(4095))).unreadable.is_none());
         let refused = message_with(&headers(many(4096)));
-        assert_eq!(refused.unreadable.unwrap().reason, Flaw::Values.to_string());
+        assert_eq!(refused.unreadable.unwrap().flaw, Flaw::Values);
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::error::reason::Reason;
 use crate::wire::correlation_id::CorrelationId;
+use crate::wire::flaw::Flaw;
 use crate::wire::header_table::{FieldValue, HeaderTable};
 use crate::wire::headers::{ATTEMPTS, DEATH_REASON, DELIVERY_COUNT, IN_TIME, Marks};
 use crate::wire::size_limit::TooLarge;
@@ -65,10 +66,10 @@ pub(crate) struct OtherProperties {
 }
 
 /// What can be said of properties that cannot be used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
-    /// The header `rpc-unreadable`.
-    pub(crate) reason: String,
+    /// The header `rpc-unreadable` says it.
+    pub(crate) flaw: Flaw,
     /// The header `rpc-properties`: their bytes, with escapes for those that are not ASCII.
     pub(crate) properties: String,
 }

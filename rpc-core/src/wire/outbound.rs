@@ -83,7 +83,7 @@ pub(crate) fn check(queue: &str, message: &Message, limit: usize) -> Result<(), 
         size.header(METHOD, LENGTH + method.len());
     }
     if let Some(unreadable) = &message.unreadable {
-        size.header(UNREADABLE, LENGTH + unreadable.reason.len());
+        size.header(UNREADABLE, LENGTH + unreadable.flaw.to_string().len());
         size.header(PROPERTIES, LENGTH + unreadable.properties.len());
     }
     let Size(bytes) = size;

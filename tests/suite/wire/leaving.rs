@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapin::types::AMQPValue;
+use lapin::types::{AMQPValue, DecimalValue};
 use rpc_core::{Batching, Rpc};
 use rpc_tests::{RawPeer, call_properties, long, table};
 use serde_json::json;

@@ -191,8 +191,8 @@ const RESOLVES_SAFELY: (u32, u32) = (4, 2);
 /// The number, the serial number and the creation of a process, of four bytes each.
 const WHICH: usize = 12;
 
-/// Erlang's limits.
-const MOST_PROCESSES: u32 = 1 << 28;
+/// The limits of Erlang/OTP 25 for its own processes. It cannot read larger ones.
+const MOST_PROCESSES: u32 = 1 << 15;
 const MOST_SERIALS: u32 = 1 << 13;
 
 const LEARN_LIMIT: Duration = Duration::from_secs(2);

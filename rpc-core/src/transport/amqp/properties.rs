@@ -120,7 +120,7 @@ fn headers(message: &Message) -> BTreeMap<ShortString, AMQPValue> {
     if let Some(unreadable) = &message.unreadable {
         add(
             UNREADABLE,
-            AMQPValue::LongString(unreadable.reason.as_str().into()),
+            AMQPValue::LongString(unreadable.flaw.to_string().into()),
         );
         add(
             PROPERTIES,

@@ -136,7 +136,7 @@ proptest! {
                 }
                 Step::Take(count) => {
                     let later = done.split_off(count.min(done.len()));
-                    let mut due: BTreeSet<_> = std::mem::replace(&mut done, later).into_iter().collect();
+                    let mut due: BTreeSet<_> = mem::replace(&mut done, later).into_iter().collect();
                     for (tag, multiple) in take_first(&mut tags, count) {
                         prop_assert!(unsettled.contains(&tag), "{tag} is unknown");
                         let settled: Vec<_> = match multiple {

@@ -163,8 +163,8 @@ fn why(header: &[u8]) -> (String, String) {
         panic!("one message");
     };
     assert_eq!(message.kind, Kind::Unreadable);
-    let Unreadable { reason, properties } = *message.unreadable.clone().unwrap();
-    (reason, properties)
+    let Unreadable { flaw, properties } = *message.unreadable.clone().unwrap();
+    (flaw.to_string(), properties)
 }
 
 #[test]
@@ -375,8 +375,7 @@ fn a_content_header_that_is_too_large_is_not_kept() {
         let sifted = sift(&stream, piece);
         assert_eq!((sifted.messages.len(), sifted.violation), (3, None));
         let message = &sifted.messages[1].message;
-        let reason = &message.unreadable.as_ref().unwrap().reason;
-        assert_eq!(reason, "its properties are too large");
+        assert_eq!(message.unreadable.as_ref().unwrap().flaw, Flaw::Size);
         assert_eq!(message.body, "body");
     }
 }
