@@ -18,6 +18,7 @@ use tracing::{debug, error, warn};
 use crate::contract::context::{CallInfo, Context};
 use crate::contract::service::Method;
 use crate::server::clock_skew::Deadline;
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::{Fault, kind};
 use crate::wire::message::{Delivery, JSON, Kind, Message};
@@ -28,6 +29,7 @@ use crate::wire::size_limit::{SizeLimit, TooLarge};
 pub(crate) struct Prepared {
     correlation_id: Option<CorrelationId>,
     persistent: bool,
+    content: Content,
     /// What the handler gets, or why the call must not run.
     run: Result<(Context, Bytes), Box<Fault>>,
 }
@@ -45,6 +47,7 @@ pub(crate) async fn answer(
     let Prepared {
         correlation_id,
         persistent,
+        content,
         run: prepared,
     } = call;
     let result = match prepared {
@@ -65,6 +68,7 @@ pub(crate) async fn answer(
             }
         }
     };
+    let result = result.map_err(|fault| fault.explained_by(&content));
     let (kind, body) = encode_result(method, result, is_awaited, size_limit);
     Some(Message {
         kind,
@@ -91,6 +95,7 @@ pub(crate) fn prepare(
         ..
     } = delivery;
     let correlation_id = call.correlation_id.clone();
+    let content = Content::of(&call);
     let is_late = deadline.is_some_and(|deadline| deadline.starts_before <= now);
     let run = match refused {
         Some(fault) => Err(fault),
@@ -111,6 +116,7 @@ pub(crate) fn prepare(
     Prepared {
         correlation_id,
         persistent: call.persistent,
+        content,
         run,
     }
 }
@@ -278,7 +284,7 @@ mod tests {
             let call = prepare(&method, delivery, None, None, Instant::now());
             let limit = SizeLimit::new(1024);
             let reply = answer(&method, call, true, limit, &CancellationToken::new()).await;
-            let fault = Fault::parse(&reply.unwrap().body).unwrap();
+            let fault = Fault::parse(&reply.unwrap().body, &Content::default()).unwrap();
             assert_eq!(fault.kind, kind::PANICKED, "{bombs}");
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Message {
     /// The headers `rpc-timeout` and `rpc-deadline` of a call.
     pub(crate) limit: Option<TimeLimit>,
     pub(crate) content_type: Option<Cow<'static, str>>,
+    /// Peers of this library send none.
+    pub(crate) content_encoding: Option<Box<str>>,
     /// 0 to 255. Takes effect only in queues that were declared with `x-max-priority`.
     pub(crate) priority: Option<u8>,
     /// Delivery mode 2. Calls and replies of this crate are transient (mode 1), except one-way

@@ -80,6 +80,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
         option(short()),
         option(short()),
         option(short()),
+        option(short()),
     );
     let limit = option((signed(), option(signed())));
     let rest = (
@@ -97,7 +98,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
         prop::collection::vec(any::<u8>(), 0..100),
     )
         .prop_map(|(kind, ids, limit, rest, (marks, headers), body)| {
-            let (correlation_id, reply_to, from, content_type, user_id) = ids;
+            let (correlation_id, reply_to, from, content_type, content_encoding, user_id) = ids;
             let (priority, persistent, expiration, takes_batches) = rest;
             Message {
                 kind,
@@ -106,6 +107,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 from: from.map(Into::into),
                 limit: limit.map(|(timeout, deadline)| TimeLimit { timeout, deadline }),
                 content_type: content_type.map(Into::into),
+                content_encoding: content_encoding.map(Into::into),
                 priority,
                 persistent,
                 expiration: expiration.map(Duration::from_millis),

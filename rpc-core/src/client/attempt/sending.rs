@@ -19,6 +19,7 @@ use crate::connection::session::Terminated;
 use crate::error::progress::Progress;
 use crate::error::rpc_error::RpcError;
 use crate::transport::{PublishError, Receipt};
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
 use crate::wire::message::{Kind, Message, TimeLimit, unix_millis};
@@ -88,7 +89,8 @@ impl Attempt<'_> {
                 if reply.kind == Kind::Result
                     && self.limits.message_size.check(&reply.body).is_ok() =>
             {
-                Ok(Published::Answered(Answer::Value(reply.body)))
+                let content = Content::of(&reply);
+                Ok(Published::Answered(Answer::Value(reply.body, content)))
             }
             // The transport has held the call back, because the network accepted no more.
             Outcome::Terminated(Terminated::Lost(reason))

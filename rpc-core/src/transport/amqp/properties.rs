@@ -35,6 +35,9 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     if let Some(content_type) = &message.content_type {
         properties = properties.with_content_type(short(content_type));
     }
+    if let Some(encoding) = &message.content_encoding {
+        properties = properties.with_content_encoding(short(encoding));
+    }
     if let Some(priority) = message.priority {
         properties = properties.with_priority(priority);
     }
@@ -85,6 +88,8 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
                 other => Cow::Owned(other.to_owned()),
             }
         }),
+        content_encoding: (properties.content_encoding().as_ref())
+            .map(|encoding| encoding.as_str().into()),
         priority: *properties.priority(),
         persistent: *properties.delivery_mode() == Some(PERSISTENT),
         expiration: properties
