@@ -188,7 +188,7 @@ on_both! {
     }
 
     /// serde_json uses such keys between its own types.
-    /// BODY-3
+    /// BODY-9
     async fn no_key_of_a_value_has_a_meaning(site) {
         let (client, _server) = site.client_and_server().await;
         site.uses(&["same"]).await;

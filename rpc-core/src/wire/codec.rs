@@ -118,8 +118,7 @@ pub(crate) fn decode_result<T: DeserializeOwned>(
         if error.is_data() {
             return shorten_words(&error.to_string()).into();
         }
-        let words = content.explain(Malformed::new(json, Some(&error)).to_string());
-        Reason::new(words, Cause::new(error))
+        Malformed::new(json, Some(&error)).reason(content, error)
     })
 }
 

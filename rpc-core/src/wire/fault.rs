@@ -5,13 +5,11 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::IgnoredAny;
+use serde::de::{self, IgnoredAny};
 
-use crate::error::cause::Cause;
 use crate::error::raw_json::RawJson;
 use crate::error::reason::Reason;
 use crate::error::remote::RemoteError;
-use crate::wire::codec;
 use crate::wire::content::Content;
 use crate::wire::json_fields::JsonFields;
 use crate::wire::malformed::Malformed;
@@ -104,11 +102,8 @@ impl Fault {
     /// Reads any JSON value as an error. aio-pika sends a plain string if it could not encode a
     /// result, and other peers may send anything.
     pub(crate) fn parse(body: &[u8], content: &Content) -> Result<Self, Reason> {
-        let IgnoredAny = codec::decode_result(body, content)?;
-        let text = str::from_utf8(body).map_err(|error| {
-            let words = Malformed::new(body, None).to_string();
-            Reason::new(content.explain(words), Cause::new(error))
-        })?;
+        let text = text_of_json(body)
+            .map_err(|error| Malformed::new(body, Some(&error)).reason(content, error))?;
         let body = text.trim_ascii();
         let [error] = fields(body, ["error"]);
         let error = error.unwrap_or(body);
@@ -131,6 +126,13 @@ impl Fault {
             mismatch: None,
         }
     }
+}
+
+/// The text of a body that is JSON.
+fn text_of_json(body: &[u8]) -> serde_json::Result<&str> {
+    let text = str::from_utf8(body).map_err(de::Error::custom)?;
+    let IgnoredAny = serde_json::from_str(text)?;
+    Ok(text)
 }
 
 /// The values of the fields with these names, of what is known to be JSON. Of several with one name

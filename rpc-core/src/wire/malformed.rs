@@ -1,10 +1,11 @@
 //! Says what a body is that cannot be read, where it should be JSON.
 
-use std::fmt;
-
 use serde::de::IgnoredAny;
 
+use crate::error::cause::Cause;
+use crate::error::reason::Reason;
 use crate::error::shorten::shorten_words;
+use crate::wire::content::Content;
 
 /// Why a body cannot be read.
 #[derive(Debug)]
@@ -32,6 +33,11 @@ impl Malformed {
         Self { is_json, words }
     }
 
+    /// The same for the reader of a body that came with these properties.
+    pub(crate) fn reason(&self, content: &Content, error: serde_json::Error) -> Reason {
+        Reason::new(content.explain(self.words.clone()), Cause::new(error))
+    }
+
     /// What is wrong, in a sentence on a body of this name.
     pub(crate) fn of(&self, body: &str) -> String {
         if self.is_json {
@@ -39,12 +45,6 @@ impl Malformed {
         } else {
             format!("{body} is not JSON in UTF-8: {}", self.words)
         }
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
     }
 }
 
