@@ -1,33 +1,45 @@
 //! What the properties of a message say of its body.
 
+use std::borrow::Cow;
+
 use crate::wire::message::{JSON, Message};
 
 /// `content_encoding` and `content_type`, if they say that a body is no plain JSON. They are only
 /// told where a body cannot be read: many peers set them wrongly, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Content(Option<Box<str>>);
+pub(crate) struct Content(Option<Box<Unusual>>);
+
+/// In words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unusual(String);
 
 impl Content {
     pub(crate) fn of(message: &Message) -> Self {
+        // Almost all messages are JSON, and their type is this library's own constant.
+        let is_json = matches!(message.content_type, None | Some(Cow::Borrowed(_)));
+        if is_json && message.content_encoding.is_none() {
+            return Self(None);
+        }
+        Self::of_foreign(message)
+    }
+
+    #[cold]
+    fn of_foreign(message: &Message) -> Self {
         let encoding = message.content_encoding.as_deref();
         let encoding = encoding.filter(|encoding| !is_plain(encoding));
         let content_type = message.content_type.as_deref();
         let content_type = content_type.filter(|content_type| !is_json(content_type));
-        Self(match (encoding, content_type) {
-            (None, None) => None,
-            (Some(encoding), None) => Some(format!("content_encoding: {encoding}").into()),
-            (None, Some(content_type)) => Some(format!("content_type: {content_type}").into()),
-            (Some(encoding), Some(content_type)) => {
-                Some(format!("content_encoding: {encoding}, content_type: {content_type}").into())
-            }
-        })
+        let parts = [("encoding", encoding), ("type", content_type)].into_iter();
+        let parts = parts.filter_map(|(name, value)| Some(format!("content_{name}: {}", value?)));
+        let parts: Vec<_> = parts.collect();
+        Self((!parts.is_empty()).then(|| Box::new(Unusual(parts.join(", ")))))
     }
 
     /// Why a body cannot be read, with what its properties say of it.
     pub(crate) fn explain(&self, words: String) -> String {
         match &self.0 {
             None => words,
-            Some(content) => format!("{words} ({content})"),
+            Some(content) => format!("{words} ({})", content.0),
         }
     }
 }
@@ -51,7 +63,7 @@ mod tests {
         let explain = |encoding: Option<&str>, content_type: Option<&'static str>| {
             let message = Message {
                 content_encoding: encoding.map(Into::into),
-                content_type: content_type.map(Into::into),
+                content_type: content_type.map(|content_type| content_type.to_owned().into()),
                 ..Message::default()
             };
             Content::of(&message).explain("it is broken".to_owned())
