@@ -98,7 +98,7 @@ impl<'a> Attempt<'a> {
             correlation_id: Some(id),
             content_type: Some(JSON.into()),
             priority: self.request.options.priority,
-            user_id: session.link.user_id().map(str::to_owned),
+            user_id: session.link.user_id().map(Into::into),
             headers: headers.clone(),
             body: self.body.clone(),
             ..Message::default()

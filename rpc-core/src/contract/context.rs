@@ -43,7 +43,7 @@ pub(crate) struct CallInfo {
     pub(crate) id_text: OnceLock<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
-    pub(crate) user_id: Option<String>,
+    pub(crate) user_id: Option<Box<str>>,
     pub(crate) headers: Headers,
 }
 

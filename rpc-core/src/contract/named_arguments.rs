@@ -20,9 +20,15 @@ pub(crate) fn split_args<'a>(
         .next()
         .map_err(|NoJson| malformed(CALL, body, None))?
     {
-        let place = arguments.iter().position(|argument| argument.name == name);
-        let place = place.ok_or_else(|| unknown(&name, arguments))?;
+        let is_named = |argument: &ArgumentDescriptor| argument.name.as_bytes() == &*name;
+        let Some(place) = arguments.iter().position(is_named) else {
+            return Err(match str::from_utf8(&name) {
+                Ok(name) => unknown(name, arguments),
+                Err(_) => malformed(CALL, body, None),
+            });
+        };
         if values[place].replace(value).is_some() {
+            let name = arguments[place].name;
             return Err(invalid(format!("the argument `{name}` is given twice")));
         }
     }

@@ -148,7 +148,7 @@ mod tests {
             reply_to: reply_to.map(Into::into),
             marks: Marks::take_from(&mut headers),
             headers,
-            user_id: user_id.map(str::to_owned),
+            user_id: user_id.map(Into::into),
             ..Message::default()
         };
         let delivery = Delivery {

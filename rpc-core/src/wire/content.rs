@@ -25,8 +25,10 @@ impl Content {
 
     #[cold]
     fn of_foreign(message: &Message) -> Self {
-        let encoding = message.content_encoding.as_deref();
-        let encoding = encoding.filter(|encoding| !is_plain(encoding));
+        let encoding = message.content_encoding.as_ref();
+        let encoding = encoding
+            .map(|encoding| &*encoding.0)
+            .filter(|encoding| !is_plain(encoding));
         let content_type = message.content_type.as_deref();
         let content_type = content_type.filter(|content_type| !is_json(content_type));
         let parts = [("encoding", encoding), ("type", content_type)].into_iter();
@@ -57,12 +59,14 @@ fn is_json(content_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::message::ContentEncoding;
 
     #[test]
     fn only_what_is_no_plain_json_is_told() {
         let explain = |encoding: Option<&str>, content_type: Option<&'static str>| {
             let message = Message {
-                content_encoding: encoding.map(Into::into),
+                content_encoding: encoding
+                    .map(|encoding| Box::new(ContentEncoding(encoding.into()))),
                 content_type: content_type.map(|content_type| content_type.to_owned().into()),
                 ..Message::default()
             };

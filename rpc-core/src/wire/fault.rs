@@ -141,7 +141,7 @@ fn fields<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a st
     let mut values = [None; N];
     let mut fields = JsonFields::of(json.as_bytes());
     while let Some(Ok(Some((name, value)))) = fields.as_mut().map(JsonFields::next) {
-        if let Some(place) = names.iter().position(|known| *known == name) {
+        if let Some(place) = names.iter().position(|known| known.as_bytes() == &*name) {
             values[place] = str::from_utf8(value).ok();
         }
     }

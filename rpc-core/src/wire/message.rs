@@ -22,8 +22,8 @@ pub(crate) struct Message {
     /// The headers `rpc-timeout` and `rpc-deadline` of a call.
     pub(crate) limit: Option<TimeLimit>,
     pub(crate) content_type: Option<Cow<'static, str>>,
-    /// Peers of this library send none.
-    pub(crate) content_encoding: Option<Box<str>>,
+    /// Only foreign peers send one.
+    pub(crate) content_encoding: Option<Box<ContentEncoding>>,
     /// 0 to 255. Takes effect only in queues that were declared with `x-max-priority`.
     pub(crate) priority: Option<u8>,
     /// Delivery mode 2. Calls and replies of this crate are transient (mode 1), except one-way
@@ -32,7 +32,7 @@ pub(crate) struct Message {
     /// How long the message may wait in a queue, in whole milliseconds on the wire.
     pub(crate) expiration: Option<Duration>,
     /// The publisher's user name, which RabbitMQ has verified if it is present.
-    pub(crate) user_id: Option<String>,
+    pub(crate) user_id: Option<Box<str>>,
     /// In a reply, the header `rpc-lane`: whether its server accepts batches of the method at this
     /// time.
     pub(crate) takes_batches: Option<bool>,
@@ -42,6 +42,11 @@ pub(crate) struct Message {
     pub(crate) headers: Headers,
     pub(crate) body: Bytes,
 }
+
+/// The AMQP property `content_encoding`. A message has it behind one pointer: it is moved so often
+/// that its size counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ContentEncoding(pub(crate) Box<str>);
 
 /// The time limit of a call, as its caller has set it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

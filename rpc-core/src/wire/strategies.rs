@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::wire::headers::{ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, Marks, TIMEOUT};
-use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::message::{ContentEncoding, JSON, Kind, Message, TimeLimit};
 
 /// Any JSON value that is small enough to be tried often.
 pub(crate) fn json() -> BoxedStrategy<Value> {
@@ -107,11 +107,12 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 from: from.map(Into::into),
                 limit: limit.map(|(timeout, deadline)| TimeLimit { timeout, deadline }),
                 content_type: content_type.map(Into::into),
-                content_encoding: content_encoding.map(Into::into),
+                content_encoding: content_encoding
+                    .map(|name| Box::new(ContentEncoding(name.into()))),
                 priority,
                 persistent,
                 expiration: expiration.map(Duration::from_millis),
-                user_id,
+                user_id: user_id.map(Into::into),
                 takes_batches,
                 marks,
                 headers,

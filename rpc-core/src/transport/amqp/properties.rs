@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 use super::limits::short;
 use crate::wire::correlation_id;
 use crate::wire::headers::{DEADLINE, FROM, Headers, LANE, Marks, TIMEOUT};
-use crate::wire::message::{JSON, Kind, Message, TimeLimit};
+use crate::wire::message::{ContentEncoding, JSON, Kind, Message, TimeLimit};
 
 pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(if message.persistent {
@@ -36,7 +36,7 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
         properties = properties.with_content_type(short(content_type));
     }
     if let Some(encoding) = &message.content_encoding {
-        properties = properties.with_content_encoding(short(encoding));
+        properties = properties.with_content_encoding(short(&encoding.0));
     }
     if let Some(priority) = message.priority {
         properties = properties.with_priority(priority);
@@ -89,7 +89,7 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
             }
         }),
         content_encoding: (properties.content_encoding().as_ref())
-            .map(|encoding| encoding.as_str().into()),
+            .map(|encoding| Box::new(ContentEncoding(encoding.as_str().into()))),
         priority: *properties.priority(),
         persistent: *properties.delivery_mode() == Some(PERSISTENT),
         expiration: properties
@@ -100,7 +100,7 @@ pub(super) fn from_amqp(properties: &BasicProperties, body: Vec<u8>) -> Message 
         user_id: properties
             .user_id()
             .as_ref()
-            .map(|user| user.as_str().to_owned()),
+            .map(|user| user.as_str().into()),
         takes_batches,
         marks: Marks::take_from(&mut headers),
         headers,
