@@ -262,3 +262,55 @@ on_both! {
         assert_eq!(error.data().unwrap().decode::<String>().unwrap(), text);
     }
 }
+
+/// The services of a program that turns on the feature `raw_value` of serde_json.
+#[cfg(feature = "raw-value")]
+mod raw_values {
+    use rpc_core::{CallError, rpc_service};
+    use serde::{Deserialize, Serialize};
+    use serde_json::value::RawValue;
+
+    use super::{Carried, on_both};
+
+    #[rpc_service]
+    trait Raw {
+        async fn result(&self, value: Box<RawValue>) -> Box<RawValue>;
+        async fn error(&self, value: Box<RawValue>) -> Result<(), Carried<Report>>;
+    }
+
+    struct Glass;
+
+    impl Raw for Glass {
+        async fn result(&self, value: Box<RawValue>) -> Box<RawValue> {
+            value
+        }
+
+        async fn error(&self, value: Box<RawValue>) -> Result<(), Carried<Report>> {
+            Err(Carried(Report { value }))
+        }
+    }
+
+    #[derive(Debug, Deserialize, Serialize)]
+    struct Report {
+        value: Box<RawValue>,
+    }
+
+    on_both! {
+        /// ERR-3
+        async fn json_text_travels_as_an_argument_a_result_and_an_error(site) {
+            site.uses(&["result", "error"]).await;
+            let rpc = site.rpc().await;
+            rpc.serve(RawServer::new(Glass)).await.unwrap();
+            let raw = RawClient::new(&rpc);
+            let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+            for text in ["1e400", "{ \"a\" : 1.50 }", r#""\ud800""#, &deep, "null"] {
+                let value = || RawValue::from_string(text.to_owned()).unwrap();
+                assert_eq!(raw.result(value()).await.unwrap().get(), text);
+                let CallError::Service(Carried(report)) = raw.error(value()).await.unwrap_err() else {
+                    panic!("not the service's");
+                };
+                assert_eq!(report.value.get(), text);
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::headers::Headers;
 
@@ -44,6 +45,7 @@ pub(crate) struct CallInfo {
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
     pub(crate) user_id: Option<Box<str>>,
+    pub(crate) content: Content,
     pub(crate) headers: Headers,
 }
 
@@ -110,6 +112,11 @@ impl Context {
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.call.user_id.as_deref()
+    }
+
+    /// What the properties of the call say of its body.
+    pub(crate) fn content(&self) -> &Content {
+        &self.call.content
     }
 
     /// The deadline of the call that this task serves, if any.

@@ -29,7 +29,6 @@ use crate::wire::size_limit::{SizeLimit, TooLarge};
 pub(crate) struct Prepared {
     correlation_id: Option<CorrelationId>,
     persistent: bool,
-    content: Content,
     /// What the handler gets, or why the call must not run.
     run: Result<(Context, Bytes), Box<Fault>>,
 }
@@ -47,7 +46,6 @@ pub(crate) async fn answer(
     let Prepared {
         correlation_id,
         persistent,
-        content,
         run: prepared,
     } = call;
     let result = match prepared {
@@ -68,7 +66,6 @@ pub(crate) async fn answer(
             }
         }
     };
-    let result = result.map_err(|fault| fault.explained_by(&content));
     let (kind, body) = encode_result(method, result, is_awaited, size_limit);
     Some(Message {
         kind,
@@ -95,13 +92,13 @@ pub(crate) fn prepare(
         ..
     } = delivery;
     let correlation_id = call.correlation_id.clone();
-    let content = Content::of(&call);
     let is_late = deadline.is_some_and(|deadline| deadline.starts_before <= now);
     let run = match refused {
         Some(fault) => Err(fault),
         None if is_late => Err(Box::new(late(&method.name))),
         None => {
             let context = Context::new(CallInfo {
+                content: Content::of(&call),
                 method: method.name.clone(),
                 correlation_id: call.correlation_id,
                 id_text: OnceLock::new(),
@@ -116,7 +113,6 @@ pub(crate) fn prepare(
     Prepared {
         correlation_id,
         persistent: call.persistent,
-        content,
         run,
     }
 }
@@ -130,7 +126,10 @@ async fn run(
 ) -> Option<Result<Vec<u8>, Fault>> {
     let deadline = context.deadline();
     // Called inside the scope, because a handler may look at its context before its first await.
-    let mut handler = pin!(context.scope(async { (method.handler)(body).await }));
+    let mut handler = pin!(context.scope(async {
+        let result = (method.handler)(body).await;
+        result.map_err(|fault| fault.explained_by(Context::current().content()))
+    }));
     // Most handlers finish in their first poll, and need no timer.
     let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx)));
     if let Poll::Ready(result) = first.await {
