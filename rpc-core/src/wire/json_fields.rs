@@ -18,6 +18,9 @@ pub(crate) struct JsonFields<'a> {
     is_first: bool,
 }
 
+/// The name of a field, without escapes, and the JSON of its value.
+pub(crate) type Field<'a> = (Cow<'a, [u8]>, &'a [u8]);
+
 /// What is read is no JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoJson;
@@ -35,7 +38,7 @@ impl<'a> JsonFields<'a> {
     /// The next field; `None` if the object has ended, and nothing comes behind it. Both its name and
     /// its value are checked as far as they can be without decoding them: texts may still not be
     /// UTF-8, or have control characters, and numbers may be out of range.
-    pub(crate) fn next(&mut self) -> Result<Option<(Cow<'a, [u8]>, &'a [u8])>, NoJson> {
+    pub(crate) fn next(&mut self) -> Result<Option<Field<'a>>, NoJson> {
         if self.take(b'}') {
             self.skip_blanks();
             return self.rest.is_empty().then_some(None).ok_or(NoJson);
