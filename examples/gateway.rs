@@ -38,8 +38,8 @@ struct Refused {
 impl From<RpcError> for Refused {
     fn from(error: RpcError) -> Self {
         let (kind, message) = (error.kind().to_owned(), error.to_string());
-        let data = match error {
-            RpcError::Remote(remote) => remote.data,
+        let data = match &error {
+            RpcError::Remote(remote) => remote.data().and_then(|data| data.decode().ok()),
             _ => None,
         };
         Self {
@@ -83,7 +83,7 @@ async fn main() -> Result<()> {
         .call("stock.order", json!({"pieces": 5}))
         .header("tenant", "acme");
     match order.await {
-        Err(RpcError::Remote(error)) => println!("outside: {error}, {:?}", error.data),
+        Err(RpcError::Remote(error)) => println!("outside: {error}, {:?}", error.data()),
         other => bail!("expected to be refused, got {other:?}"),
     }
     match rpc.call("stock.burn", ()).await {

@@ -6,6 +6,7 @@ pub(crate) mod cause;
 pub(crate) mod connect;
 pub mod kind;
 pub(crate) mod progress;
+pub(crate) mod raw_json;
 pub(crate) mod reason;
 pub(crate) mod remote;
 pub(crate) mod serve;

@@ -128,6 +128,7 @@ pub use error::cause::Cause;
 pub use error::connect::ConnectError;
 pub use error::kind;
 pub use error::progress::Progress;
+pub use error::raw_json::RawJson;
 pub use error::remote::RemoteError;
 pub use error::rpc_error::RpcError;
 pub use error::serve::ServeError;

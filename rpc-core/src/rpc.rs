@@ -85,7 +85,9 @@ impl Rpc {
     /// Serves one method with a function from its arguments to a `Result`.
     ///
     /// The argument is any type that decodes from a JSON object; [`serde_json::Value`] accepts
-    /// every object.
+    /// every object, and `()` one without fields. A struct refuses unknown arguments if it has
+    /// `#[serde(deny_unknown_fields)]`; with `#[serde(flatten)]` serde finds fewer mistakes, as
+    /// [`rpc_service`](macro@crate::rpc_service#arguments) says.
     ///
     /// ```
     /// # use rpc_core::Rpc;

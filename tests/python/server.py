@@ -60,6 +60,9 @@ class Methods:
     async def fail_custom(self):
         raise CustomError(42, {"field": "name"})
 
+    async def fail_big(self):
+        raise CustomError(2**70)
+
     async def not_json(self):
         """The error body becomes a bare string: the result cannot be serialised."""
         return {(1, 2): "a tuple is no key"}

@@ -75,8 +75,8 @@ on_both! {
         assert_eq!(remote.method(), "pay");
         assert_eq!(remote.kind, "PayError");
         assert_eq!(remote.message, "101 needed, 100 available");
-        assert_eq!(remote.args, [json!("101 needed, 100 available")]);
-        assert_eq!(remote.data, Some(serde_json::to_value(error).unwrap()));
+        assert_eq!(remote.args().decode::<Value>().unwrap(), json!(["101 needed, 100 available"]));
+        assert_eq!(remote.data().unwrap().decode::<PayError>().unwrap(), error);
     }
 
     /// KIND-8, SERVE-5

@@ -41,6 +41,7 @@ async fn python_server(site: &Site, options: &[&str]) -> PythonServer {
         "nothing",
         "fail",
         "fail_custom",
+        "fail_big",
         "not_json",
         "lone_surrogate",
         "nan",

@@ -35,4 +35,5 @@ mod restarts;
 mod site;
 mod tls;
 mod unreadable;
+mod values;
 mod wire;

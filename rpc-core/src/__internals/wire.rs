@@ -153,7 +153,7 @@ impl Wire {
     /// How the call of a method that returns `Result<T, E>` ends by this message.
     pub fn end<T: DeserializeOwned, E: DeserializeOwned>(&self, method: &'static str) -> End<T, E> {
         let answer = match ReplyKind::by(&self.0) {
-            ReplyKind::Value(body) => Ok(Answer::Value(body)),
+            ReplyKind::Value(body, content) => Ok(Answer::Value(body, content)),
             ReplyKind::Fault(fault) => Ok(Answer::Fault(fault)),
             ReplyKind::Bounced(Bounce::Expired | Bounce::Rejected | Bounce::Overflowed) => {
                 return End::Bounced;

@@ -92,7 +92,7 @@ impl<'a> Attempt<'a> {
             correlation_id: Some(id),
             content_type: Some(JSON.into()),
             priority: self.request.options.priority,
-            user_id: session.link.user_id().map(str::to_owned),
+            user_id: session.link.user_id().map(Into::into),
             headers: HeaderTable::encode(&self.request.headers),
             body: self.body.clone(),
             ..Message::default()

@@ -8,7 +8,6 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use crate::contract::descriptor::{ArgumentDescriptor, MethodDescriptor};
 use crate::contract::named_arguments;
@@ -38,10 +37,10 @@ impl<T: Serialize + DeserializeOwned + Send> Argument for T {}
 )]
 pub trait Lent: Serialize {
     #[doc(hidden)]
-    fn decode(name: &str, value: Option<&RawValue>) -> Result<Box<Self>, Mismatch>;
+    fn decode(name: &str, value: Option<&[u8]>) -> Result<Box<Self>, Mismatch>;
 
     #[doc(hidden)]
-    fn decode_option(name: &str, value: Option<&RawValue>) -> Result<Option<Box<Self>>, Mismatch>;
+    fn decode_option(name: &str, value: Option<&[u8]>) -> Result<Option<Box<Self>>, Mismatch>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -49,11 +48,11 @@ impl<T: Serialize + ?Sized> Lent for T
 where
     Box<T>: DeserializeOwned + Send,
 {
-    fn decode(name: &str, value: Option<&RawValue>) -> Result<Box<Self>, Mismatch> {
+    fn decode(name: &str, value: Option<&[u8]>) -> Result<Box<Self>, Mismatch> {
         decode(name, value)
     }
 
-    fn decode_option(name: &str, value: Option<&RawValue>) -> Result<Option<Box<Self>>, Mismatch> {
+    fn decode_option(name: &str, value: Option<&[u8]>) -> Result<Option<Box<Self>>, Mismatch> {
         decode(name, value)
     }
 }
@@ -62,10 +61,10 @@ where
 /// Neither type has a bound.
 pub struct Codec<B, O> {
     erase: fn(&B) -> &dyn Encode,
-    decode: fn(&str, Option<&RawValue>) -> Result<O, Mismatch>,
+    decode: fn(&str, Option<&[u8]>) -> Result<O, Mismatch>,
 }
 
-fn decode<T: DeserializeOwned>(name: &str, value: Option<&RawValue>) -> Result<T, Mismatch> {
+fn decode<T: DeserializeOwned>(name: &str, value: Option<&[u8]>) -> Result<T, Mismatch> {
     named_arguments::decode_argument(name, value).map_err(Mismatch)
 }
 
@@ -209,7 +208,7 @@ impl<B: 'static, O: 'static, R: List> List for (Codec<B, O>, R) {
 #[derive(Debug)]
 pub struct Raw<'a> {
     arguments: &'a [ArgumentDescriptor],
-    values: Vec<Option<&'a RawValue>>,
+    values: Vec<Option<&'a [u8]>>,
     next: usize,
 }
 

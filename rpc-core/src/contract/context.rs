@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::Headers;
@@ -44,10 +45,11 @@ pub(crate) struct CallInfo {
     pub(crate) id_text: OnceLock<String>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) redelivered: bool,
-    pub(crate) user_id: Option<String>,
+    pub(crate) user_id: Option<Box<str>>,
     pub(crate) headers: HeaderTable,
     /// The headers as JSON, made on first use.
     pub(crate) decoded_headers: OnceLock<Headers>,
+    pub(crate) content: Content,
 }
 
 tokio::task_local! {
@@ -114,6 +116,11 @@ impl Context {
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.call.user_id.as_deref()
+    }
+
+    /// What the properties of the call say of its body.
+    pub(crate) fn content(&self) -> &Content {
+        &self.call.content
     }
 
     /// The deadline of the call that this task serves, if any.

@@ -1,115 +1,79 @@
 //! The arguments of a call, found by name in the body and decoded one by one.
 
-use std::fmt;
-
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::value::RawValue;
 
 use crate::contract::descriptor::ArgumentDescriptor;
 use crate::error::shorten::shorten;
-use crate::wire::codec::{check_object, malformed, path_to_error, words};
+use crate::wire::codec::{CALL, fields_of, malformed, path_to_error, words};
 use crate::wire::fault::{Fault, kind};
+use crate::wire::json_fields::NoJson;
 
 /// Finds the arguments of a method in the body of a call, without decoding their values.
 pub(crate) fn split_args<'a>(
     body: &'a [u8],
     arguments: &[ArgumentDescriptor],
-) -> Result<Vec<Option<&'a RawValue>>, Fault> {
-    check_object(body)?;
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let split = json.deserialize_map(Split(arguments));
-    let split = split.and_then(|values| json.end().map(|()| values));
-    split.map_err(|error| {
-        if error.is_data() {
-            Fault::new(kind::INVALID_ARGUMENTS, words(&error))
-        } else {
-            malformed(&error)
+) -> Result<Vec<Option<&'a [u8]>>, Fault> {
+    let mut fields = fields_of(body)?;
+    let mut values = vec![None; arguments.len()];
+    while let Some((name, value)) = fields
+        .next()
+        .map_err(|NoJson| malformed(CALL, body, None))?
+    {
+        let is_named = |argument: &ArgumentDescriptor| argument.name.as_bytes() == &*name;
+        let Some(place) = arguments.iter().position(is_named) else {
+            return Err(match str::from_utf8(&name) {
+                Ok(name) => unknown(name, arguments),
+                Err(_) => malformed(CALL, body, None),
+            });
+        };
+        if values[place].replace(value).is_some() {
+            let name = arguments[place].name;
+            return Err(invalid(format!("the argument `{name}` is given twice")));
         }
-    })
+    }
+    Ok(values)
 }
 
 /// Decodes one argument. An absent argument is `None` for an `Option`, and an error for other
 /// types.
 pub(crate) fn decode_argument<T: DeserializeOwned>(
     name: &str,
-    value: Option<&RawValue>,
+    value: Option<&[u8]>,
 ) -> Result<T, Fault> {
-    let fault = |kind, words: &str| Fault::new(kind, format!("the argument `{name}`{words}"));
     let Some(value) = value else {
-        return T::deserialize(Absent).map_err(|_| fault(kind::INVALID_ARGUMENTS, " is missing"));
+        return T::deserialize(Absent)
+            .map_err(|_| invalid(format!("the argument `{name}` is missing")));
     };
-    serde_json::from_str(value.get()).map_err(|error| {
+    serde_json::from_slice(value).map_err(|error| {
         if !error.is_data() {
-            return fault(kind::MALFORMED, &format!(": {}", words(&error)));
+            return malformed(&format!("the argument `{name}`"), value, Some(&error));
         }
-        let mut again = serde_json::Deserializer::from_str(value.get());
+        let mut again = serde_json::Deserializer::from_slice(value);
         let words = match path_to_error::<T>(&mut again) {
             None => format!(": {}", words(&error)),
             Some(path) => format!(", at `{}`: {}", shorten(&path), words(&error)),
         };
-        fault(kind::INVALID_ARGUMENTS, &words)
+        invalid(format!("the argument `{name}`{words}"))
     })
 }
 
-/// Splits an object into the values of these arguments, in their order.
-struct Split<'s>(&'s [ArgumentDescriptor]);
-
-impl<'de> Visitor<'de> for Split<'_> {
-    type Value = Vec<Option<&'de RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of arguments")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut values = vec![None; self.0.len()];
-        while let Some(index) = map.next_key_seed(IndexOf(self.0))? {
-            if values[index].replace(map.next_value()?).is_some() {
-                let name = self.0[index].name;
-                return Err(M::Error::custom(format!(
-                    "the argument `{name}` is given twice"
-                )));
-            }
-        }
-        Ok(values)
-    }
+fn unknown(name: &str, arguments: &[ArgumentDescriptor]) -> Fault {
+    let name = shorten(name);
+    let names: Vec<_> = (arguments.iter())
+        .map(|argument| format!("`{}`", argument.name))
+        .collect();
+    invalid(match &*names {
+        [] => format!("unknown argument `{name}`, the method takes none"),
+        _ => format!(
+            "unknown argument `{name}`, the method takes {}",
+            names.join(", ")
+        ),
+    })
 }
 
-/// Reads a name as the index of the argument with that name.
-struct IndexOf<'s>(&'s [ArgumentDescriptor]);
-
-impl<'de> DeserializeSeed<'de> for IndexOf<'_> {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<usize, D::Error> {
-        name.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for IndexOf<'_> {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of an argument")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<usize, E> {
-        let place = self.0.iter().position(|argument| argument.name == name);
-        place.ok_or_else(|| {
-            let name = shorten(name);
-            let names: Vec<_> = (self.0.iter())
-                .map(|argument| format!("`{}`", argument.name))
-                .collect();
-            E::custom(match &*names {
-                [] => format!("unknown argument `{name}`, the method takes none"),
-                _ => format!(
-                    "unknown argument `{name}`, the method takes {}",
-                    names.join(", ")
-                ),
-            })
-        })
-    }
+fn invalid(words: String) -> Fault {
+    Fault::new(kind::INVALID_ARGUMENTS, words)
 }
 
 /// Stands for an absent argument.
@@ -145,9 +109,9 @@ mod tests {
     fn no_error_grows_with_what_a_peer_sent() {
         let long = "é".repeat(100_000);
         let wrong = json!(long).to_string();
-        let value: &RawValue = serde_json::from_str(&wrong).unwrap();
+        let value = wrong.as_bytes();
         let within = json!({ (&*long): "x" }).to_string();
-        let within: &RawValue = serde_json::from_str(&within).unwrap();
+        let within = within.as_bytes();
         for words in [
             decode_argument::<u8>("a", Some(value)).unwrap_err().message,
             decode_argument::<BTreeMap<String, u8>>("a", Some(within))

@@ -11,8 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::call_error::CallError;
+use crate::error::remote::RemoteError;
 use crate::error::rpc_error::RpcError;
+use crate::error::shorten::shorten_words;
 use crate::wire::codec;
+use crate::wire::content::Content;
 use crate::wire::fault::{Answer, Fault, kind};
 
 /// Turns the answer to a call into the call's outcome.
@@ -144,7 +147,7 @@ pub(crate) fn plain<T: DeserializeOwned>(
     answer: Result<Answer, RpcError>,
 ) -> Result<T, RpcError> {
     match answer? {
-        Answer::Value(body) => codec::decode_result(&body).map_err(|reason| {
+        Answer::Value(body, content) => codec::decode_result(&body, &content).map_err(|reason| {
             RpcError::decode(method, type_name::<T>(), reason.words).caused_by(reason.source)
         }),
         Answer::Fault(fault) => Err(RpcError::Remote(fault.into_remote(&method))),
@@ -160,14 +163,28 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned,
 {
-    // If the data does not decode as `E`, the remote error is kept, because it says more than a
-    // decode error would.
-    if let Ok(Answer::Fault(fault)) = &answer
-        && !fault.kind.starts_with(kind::PREFIX)
-        && let Some(data) = &fault.data
-        && let Ok(error) = E::deserialize(data)
-    {
-        return Err(CallError::Service(error));
+    match answer {
+        Ok(Answer::Fault(fault)) => Err(failed(fault.into_remote(&method))),
+        answer => plain(method, answer).map_err(CallError::Rpc),
     }
-    plain(method, answer).map_err(CallError::Rpc)
+}
+
+/// The service's own error if the data is one. If not, the error stays as the server sent it, which
+/// says more than a decode error would, and says why not.
+fn failed<E: DeserializeOwned>(mut error: RemoteError) -> CallError<E> {
+    if let Some(data) = &error.data
+        && !error.kind.starts_with(kind::PREFIX)
+    {
+        match codec::decode_result(data.get().as_bytes(), &Content::default()) {
+            Ok(service) => return CallError::Service(service),
+            // As foreign peers say that there is no data.
+            Err(_) if data.get() == "null" => {}
+            Err(reason) => {
+                let expected = shorten_words(type_name::<E>());
+                let mismatch = format!("its data is no `{expected}`: {}", reason.words);
+                error.mismatch = Some(mismatch.into());
+            }
+        }
+    }
+    CallError::Rpc(error.into())
 }

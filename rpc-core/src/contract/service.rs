@@ -96,7 +96,8 @@ impl Method {
     /// A method of this name, served by a function from its arguments to a `Result`.
     ///
     /// The argument is any type that decodes from a JSON object; [`serde_json::Value`] accepts
-    /// every object. The error travels to the caller as a value.
+    /// every object, and `()` one without fields. The error travels to the caller as a value. See
+    /// [`Rpc::register`](crate::Rpc::register) for what is checked.
     ///
     /// ```
     /// # use rpc_core::{Method, Rpc};

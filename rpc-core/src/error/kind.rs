@@ -83,7 +83,7 @@ pub const DECODE: &str = "rpc.Decode";
 /// The `Rpc` was closed: [`RpcError::Closed`](crate::RpcError::Closed).
 pub const CLOSED: &str = "rpc.Closed";
 
-/// A server could not read the body of the call, which is not JSON.
+/// A server could not read the body of the call, which is not JSON, or JSON beyond this library.
 pub const MALFORMED: &str = "rpc.Malformed";
 /// An argument is unknown, missing or of a wrong type.
 pub const INVALID_ARGUMENTS: &str = "rpc.InvalidArguments";

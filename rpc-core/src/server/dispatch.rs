@@ -18,6 +18,7 @@ use tracing::{debug, error, trace, warn};
 use crate::contract::context::{CallInfo, Context};
 use crate::contract::service::Method;
 use crate::server::clock_skew::Deadline;
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::{Fault, kind};
 use crate::wire::message::{Delivery, JSON, Kind, Message};
@@ -97,6 +98,7 @@ pub(crate) fn prepare(
         None if is_late => Err(Box::new(late(&method.name))),
         None => {
             let context = Context::new(CallInfo {
+                content: Content::of(&call),
                 method: method.name.clone(),
                 correlation_id: call.correlation_id,
                 id_text: OnceLock::new(),
@@ -125,7 +127,10 @@ async fn run(
 ) -> Option<Result<Vec<u8>, Fault>> {
     let deadline = context.deadline();
     // Called inside the scope, because a handler may look at its context before its first await.
-    let mut handler = pin!(context.scope(async { (method.handler)(body).await }));
+    let mut handler = pin!(context.scope(async {
+        let result = (method.handler)(body).await;
+        result.map_err(|fault| fault.explained_by(Context::current().content()))
+    }));
     // Most handlers finish in their first poll, and need no timer.
     let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx)));
     if let Poll::Ready(result) = first.await {
@@ -285,7 +290,7 @@ mod tests {
             let call = prepare(&method, delivery, None, None, Instant::now());
             let limit = SizeLimit::new(1024);
             let reply = answer(&method, call, true, limit, &CancellationToken::new()).await;
-            let fault = Fault::parse(&reply.unwrap().body).unwrap();
+            let fault = Fault::parse(&reply.unwrap().body, &Content::default()).unwrap();
             assert_eq!(fault.kind, kind::PANICKED, "{bombs}");
         }
     }

@@ -138,7 +138,7 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).into()));
         let message = Message {
             reply_to: reply_to.map(Into::into),
-            user_id: user_id.map(str::to_owned),
+            user_id: user_id.map(Into::into),
             ..message_with(&headers.collect())
         };
         let delivery = Delivery {

@@ -6,7 +6,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::error::cause::Cause;
 use crate::error::reason::Reason;
 use crate::error::shorten::{shorten, shorten_words};
+use crate::wire::content::Content;
 use crate::wire::fault::{Fault, kind};
+use crate::wire::json_fields::JsonFields;
+use crate::wire::malformed::Malformed;
 
 /// Encodes the body of a call: a JSON object. `null`, which `()` also becomes, means no arguments.
 pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Reason> {
@@ -25,40 +28,55 @@ pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A) -> Result<Vec<u8>, Re
 
 /// Decodes the arguments of a call. What is wrong with them becomes the caller's error.
 pub(crate) fn decode_args<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
-    check_object(body)?;
-    serde_json::from_slice(body).map_err(|error| {
+    let mut fields = fields_of(body)?;
+    serde_json::from_slice(body).or_else(|error| {
         if !error.is_data() {
-            return malformed(&error);
+            return Err(malformed(CALL, body, Some(&error)));
+        }
+        // `()` and unit structs decode from `null` only, as which no arguments do not travel.
+        if fields.next() == Ok(None)
+            && let Ok(nothing) = serde_json::from_str("null")
+        {
+            return Ok(nothing);
         }
         let mut again = serde_json::Deserializer::from_slice(body);
         let words = match path_to_error::<A>(&mut again) {
             // The path does not contain an unknown argument, and cannot contain a missing one.
+            None if words(&error).starts_with("invalid type: map, expected unit") => {
+                "the method takes no arguments".to_owned()
+            }
             None => words(&error),
             Some(path) => format!("`{}`: {}", shorten(&path), words(&error)),
         };
-        Fault::new(kind::INVALID_ARGUMENTS, words)
+        Err(Fault::new(kind::INVALID_ARGUMENTS, words))
     })
 }
 
-pub(crate) fn check_object(body: &[u8]) -> Result<(), Fault> {
-    let first = body
-        .iter()
-        .copied()
-        .find(|byte| !byte.is_ascii_whitespace());
+/// The arguments in the body of a call.
+pub(crate) fn fields_of(body: &[u8]) -> Result<JsonFields<'_>, Fault> {
     // Structs also decode from JSON arrays. Arguments have names, so an array is refused here.
-    if first == Some(b'{') {
-        return Ok(());
-    }
-    Err(match serde_json::from_slice::<IgnoredAny>(body) {
-        Ok(_) => Fault::new(
-            kind::INVALID_ARGUMENTS,
-            format!(
-                "the arguments must be a JSON object, not {}",
-                json_kind(first)
-            ),
-        ),
-        Err(error) => malformed(&error),
+    JsonFields::of(body).ok_or_else(|| match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(IgnoredAny) => {
+            let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+            Fault::new(
+                kind::INVALID_ARGUMENTS,
+                format!(
+                    "the arguments must be a JSON object, not {}",
+                    json_kind(first.copied())
+                ),
+            )
+        }
+        Err(error) => malformed(CALL, body, Some(&error)),
     })
+}
+
+/// What the body of a call is called.
+pub(crate) const CALL: &str = "the body of the call";
+
+/// The fault of a call whose body, or an argument in it, cannot be read. An error of serde_json
+/// says why, if there is one.
+pub(crate) fn malformed(what: &str, json: &[u8], error: Option<&serde_json::Error>) -> Fault {
+    Fault::new(kind::MALFORMED, Malformed::new(json, error).of(what))
 }
 
 /// Decodes again what could not be decoded, to find the path to the mistake.
@@ -90,27 +108,18 @@ pub(crate) fn encode_result<T: Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
     })
 }
 
-/// Decodes the value of a result.
-pub(crate) fn decode_result<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
-    serde_json::from_slice(body).map_err(unreadable)
-}
-
-/// Why a peer's JSON cannot be read. The error itself is kept only if it quotes nothing: an error
-/// about a value contains the whole value, however long that is.
-pub(crate) fn unreadable(error: serde_json::Error) -> Reason {
-    let words = shorten_words(&error.to_string());
-    if error.is_data() {
-        words.into()
-    } else {
-        Reason::new(words, Cause::new(error))
-    }
-}
-
-pub(crate) fn malformed(error: &serde_json::Error) -> Fault {
-    Fault::new(
-        kind::MALFORMED,
-        format!("the body of the call is not JSON in UTF-8: {error}"),
-    )
+/// Decodes the value of a result, or that of an error.
+pub(crate) fn decode_result<T: DeserializeOwned>(
+    json: &[u8],
+    content: &Content,
+) -> Result<T, Reason> {
+    serde_json::from_slice(json).map_err(|error| {
+        // An error about a value quotes all of it, however long that is.
+        if error.is_data() {
+            return shorten_words(&error.to_string()).into();
+        }
+        Malformed::new(json, Some(&error)).reason(content, error)
+    })
 }
 
 fn json_kind(first: Option<u8>) -> &'static str {
@@ -140,6 +149,10 @@ mod tests {
         a: u8,
     }
 
+    fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Reason> {
+        decode_result(json, &Content::default())
+    }
+
     #[test]
     fn arguments_are_an_object_or_nothing() {
         assert_eq!(encode_args(&json!({"a": 1})).unwrap(), br#"{"a":1}"#);
@@ -166,10 +179,16 @@ mod tests {
             ),
             (b"[1]", kind::INVALID_ARGUMENTS, "not an array"),
             (b"null", kind::INVALID_ARGUMENTS, "not null"),
-            (b"", kind::MALFORMED, "not JSON"),
-            (b"{\"a\":", kind::MALFORMED, "not JSON"),
-            (b"{\"a\xff\":1}", kind::MALFORMED, "UTF-8"),
-            (b"\xff\xfe{\0}\0", kind::MALFORMED, "UTF-8"),
+            (b"", kind::MALFORMED, "not JSON in UTF-8: it is empty"),
+            (b"{\"a\":", kind::MALFORMED, "not JSON in UTF-8: EOF"),
+            (b"{\"a\xff\":1}", kind::MALFORMED, "it is not UTF-8"),
+            (b"\xff\xfe{\0}\0", kind::MALFORMED, "it looks like UTF-16"),
+            (b"\x1f\x8b\x08", kind::MALFORMED, "it looks like gzip"),
+            (
+                br#"{"a":1e400}"#,
+                kind::MALFORMED,
+                "the call is JSON that cannot be read: a number out of range",
+            ),
         ] {
             let fault = fault(body);
             assert_eq!(fault.kind, kind, "{body:?}: {fault:?}");
@@ -187,7 +206,7 @@ mod tests {
         #[test]
         fn any_result_survives(result in any::json()) {
             let body = encode_result(&result).unwrap();
-            prop_assert_eq!(decode_result(&body), Ok(result));
+            prop_assert_eq!(decode(&body), Ok(result));
         }
     }
 
@@ -203,7 +222,7 @@ mod tests {
         for words in [
             of_args(json!({ (&*long): 1 })),
             of_args(json!({ "a": long })),
-            decode_result::<u8>(wrong.as_bytes()).unwrap_err().words,
+            decode::<u8>(wrong.as_bytes()).unwrap_err().words,
         ] {
             assert!(words.contains("..."), "{words}");
             assert!(words.len() < 1500, "{words}");
@@ -219,15 +238,15 @@ mod tests {
                 kind::MALFORMED
             );
             decode_args::<Args>(body.as_bytes()).unwrap_err();
-            decode_result::<Value>(body.as_bytes()).unwrap_err();
-            Fault::parse(body.as_bytes()).unwrap_err();
+            decode::<Value>(body.as_bytes()).unwrap_err();
+            Fault::parse(body.as_bytes(), &Content::default()).unwrap_err();
         }
     }
 
     /// An error about a value quotes it.
     #[test]
     fn a_cause_holds_nothing_of_a_message() {
-        let reason = |body: &str| decode_result::<u8>(body.as_bytes()).unwrap_err();
+        let reason = |body: &str| decode::<u8>(body.as_bytes()).unwrap_err();
         let two = reason("1 2");
         assert_eq!(two.source.map(|cause| cause.to_string()), Some(two.words));
         let text = format!("\"{}\"", "hunter2 ".repeat(1000));

@@ -136,7 +136,7 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
         message.kind = Kind::parse(Some(text(&mut rest, "type")?));
     }
     if has(11) {
-        message.user_id = Some(text(&mut rest, "user_id")?.to_owned());
+        message.user_id = Some(text(&mut rest, "user_id")?.into());
     }
     if has(12) {
         others.app_id = Some(text(&mut rest, "app_id")?.into());

@@ -32,7 +32,7 @@ pub(crate) struct Message {
     /// How long the message may wait in a queue, in whole milliseconds on the wire.
     pub(crate) expiration: Option<Duration>,
     /// The publisher's user name, which RabbitMQ has verified if it is present.
-    pub(crate) user_id: Option<String>,
+    pub(crate) user_id: Option<Box<str>>,
     /// In a reply, the header `rpc-lane`: whether its server accepts batches of the method at this
     /// time.
     pub(crate) takes_batches: Option<bool>,
@@ -109,6 +109,11 @@ impl Message {
             Some("maxlen") => Bounce::Overflowed,
             _ => Bounce::Rejected,
         }
+    }
+
+    /// The property `content_encoding`, which only foreign peers send.
+    pub(crate) fn content_encoding(&self) -> Option<&str> {
+        self.others.as_ref()?.content_encoding.as_deref()
     }
 
     /// How often a quorum queue says that it has delivered the message before.

@@ -127,7 +127,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 priority,
                 persistent,
                 expiration: expiration.map(Duration::from_millis),
-                user_id,
+                user_id: user_id.map(Into::into),
                 takes_batches,
                 marks,
                 method: method.map(Into::into),

@@ -1,6 +1,10 @@
 //! aio-pika calls, Rust serves.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use rpc_tests::{PythonCall, PythonClient};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::values;
@@ -88,6 +92,41 @@ async fn errors_are_json_rpc_errors_with_type_message_args_and_data() {
     let error = client.call("nobody", json!({})).await.unwrap().unwrap_err();
     assert_eq!(error.class, "MessageProcessError");
     client.stop().await.unwrap();
+}
+
+/// The value as it is in Rust, to the last digit.
+/// ERR-1, BODY-2, BODY-5, BODY-6
+#[tokio::test]
+async fn errors_are_as_exact_as_results() {
+    let site = Site::rabbitmq().await;
+    site.uses(&["float", "map", "unit"]).await;
+    let rpc = site.rpc().await;
+    let float = |_: Value| async { Err::<(), _>(Shown(0.1_f32)) };
+    rpc.register("float", float).await.unwrap();
+    let map = |_: Value| async { Err::<(), _>(Shown(BTreeMap::from([(7, u64::MAX)]))) };
+    rpc.register("map", map).await.unwrap();
+    rpc.register("unit", |(): ()| async { Ok::<_, String>(1) })
+        .await
+        .unwrap();
+    let mut client = PythonClient::start(site.url(), &[]).await.unwrap();
+    for (method, data) in [("float", json!(0.1)), ("map", json!({"7": u64::MAX}))] {
+        let error = client.call(method, json!({})).await.unwrap().unwrap_err();
+        let expected =
+            json!({"type": "Shown", "message": "shown", "args": ["shown"], "data": data});
+        assert_eq!(error.args[1], json!({ "error": expected }));
+    }
+    let one = client.call("unit", json!({})).await.unwrap();
+    assert_eq!(one.unwrap(), json!(1));
+    client.stop().await.unwrap();
+}
+
+#[derive(Serialize)]
+struct Shown<T>(T);
+
+impl<T> fmt::Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("shown")
+    }
 }
 
 /// PIKA-1

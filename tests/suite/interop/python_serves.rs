@@ -79,12 +79,14 @@ async fn exceptions_are_remote_errors() {
         (error.kind.as_str(), error.message.as_str()),
         ("ValueError", "ValueError('boom')")
     );
-    assert_eq!((error.args, error.data), (vec![json!("boom")], None));
+    assert_eq!(error.args().decode::<[String; 1]>().unwrap(), ["boom"]);
+    assert_eq!(error.data(), None);
     let error = remote("fail_custom", json!({})).await;
-    assert_eq!(
-        (error.kind.as_str(), error.args),
-        ("CustomError", vec![json!(42), json!({"field": "name"})])
-    );
+    assert_eq!(error.kind, "CustomError");
+    let args: (u8, Value) = error.args().decode().unwrap();
+    assert_eq!(args, (42, json!({"field": "name"})));
+    let error = remote("fail_big", json!({})).await;
+    assert_eq!(error.args().decode::<[u128; 1]>().unwrap(), [1 << 70]);
     let error = remote("add", json!({"a": 1})).await;
     assert_eq!(error.kind, "TypeError");
     assert!(error.message.contains("'b'"), "{error}");

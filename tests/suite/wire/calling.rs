@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::probe::{PayError, ProbeClient};
+use crate::probe::ProbeClient;
 use crate::site::Site;
 
 /// A call that a hand-driven server has taken.
@@ -266,22 +266,132 @@ async fn foreign_error_data_that_is_not_the_services_stays_a_remote_error() {
     peer.method_queue("pay").await.unwrap();
     let mut consumer = peer.consume("pay").await.unwrap();
     let client = site.rpc().await;
-    let call = tokio::spawn(ProbeClient::new(&client).pay(1));
-    let message = consumer.next().await.unwrap();
-    let properties = reply_properties("error", message.correlation_id().unwrap());
-    let body = r#"{"error": {"type": "X", "message": "m", "args": [], "data": {"what": 1}}}"#;
-    peer.publish(message.reply_to().unwrap(), properties, body)
-        .await
-        .unwrap();
-    match call.await.unwrap().unwrap_err() {
-        CallError::Rpc(RpcError::Remote(remote)) => {
-            assert_eq!(remote.data, Some(json!({"what": 1})));
-        }
-        CallError::Service(PayError::Closed | PayError::InsufficientFunds { .. })
-        | CallError::Rpc(_) => {
-            panic!("not remote")
-        }
+    for (data, mismatch) in [
+        (r#"{"what": 1}"#, Some("unknown variant `what`")),
+        (
+            r#"{"InsufficientFunds": {"needed": -1}}"#,
+            Some("integer `-1`, expected u64"),
+        ),
+        // As some languages say that there is none.
+        ("null", None),
+    ] {
+        let call = tokio::spawn(ProbeClient::new(&client).pay(1));
+        let message = consumer.next().await.unwrap();
+        let properties = reply_properties("error", message.correlation_id().unwrap());
+        let body =
+            format!(r#"{{"error": {{"type": "X", "message": "m", "args": [], "data": {data}}}}}"#);
+        peer.publish(message.reply_to().unwrap(), properties, body)
+            .await
+            .unwrap();
+        let CallError::Rpc(RpcError::Remote(error)) = call.await.unwrap().unwrap_err() else {
+            panic!("not remote");
+        };
+        assert_eq!(error.data().unwrap().get(), data);
+        let text = error.to_string();
+        let Some(mismatch) = mismatch else {
+            assert_eq!(text, "`pay` failed on the server: X: m");
+            continue;
+        };
+        let said = error.mismatch().unwrap();
+        assert!(
+            said.contains("PayError`") && said.contains(mismatch),
+            "{said}"
+        );
+        assert_eq!(text, format!("`pay` failed on the server: X: m ({said})"));
     }
+}
+
+/// The reply is a result or an error, and whoever sent it says how it is written.
+/// BODY-1, BODY-4, BODY-7, END-1, END-2
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_named() {
+    let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
+    for (kind, encoding, content_type, body, words) in [
+        (
+            "result",
+            "gzip",
+            "application/json",
+            &b"\x1f\x8b\x08\0"[..],
+            "it looks like gzip (content_encoding: gzip)",
+        ),
+        (
+            "error",
+            "gzip",
+            "application/json",
+            b"\x1f\x8b\x08\0",
+            "it looks like gzip (content_encoding: gzip)",
+        ),
+        (
+            "result",
+            "",
+            "application/python-pickle",
+            b"\x80\x04K\x03.",
+            "a pickle of Python (content_type: application/python-pickle)",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            b"\xef\xbb\xbf3",
+            "it starts with a byte order mark",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            b"3\0",
+            "it looks like UTF-16",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            b"[1e400]",
+            "a number out of range",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            br#"["\ud800"]"#,
+            "half of a surrogate pair",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            b"[NaN]",
+            "NaN and Infinity are no JSON",
+        ),
+        (
+            "result",
+            "",
+            "application/json",
+            deep.as_bytes(),
+            "nested too deep",
+        ),
+    ] {
+        let taken = Taken::new().await;
+        let properties = reply_properties(kind, taken.id()).with_content_type(content_type.into());
+        taken
+            .reply(properties.with_content_encoding(encoding.into()), body)
+            .await;
+        let error = taken.end().await.unwrap_err();
+        assert!(matches!(error, RpcError::Decode { .. }), "{error:?}");
+        assert!(error.to_string().contains(words), "{words}: {error}");
+    }
+}
+
+/// ERR-2
+#[tokio::test]
+async fn an_error_without_a_kind_is_readable() {
+    let taken = Taken::new().await;
+    let answer = reply_properties("error", taken.id());
+    taken
+        .reply(answer, r#"{"error": {"message": "cannot add"}}"#)
+        .await;
+    let error = taken.end().await.unwrap_err();
+    assert_eq!(error.to_string(), "`add` failed on the server: cannot add");
 }
 
 /// An answer `rpc.Expired` to a call that has time left.

@@ -29,7 +29,8 @@ on_both! {
         };
         assert_eq!(error.kind, "rpc.EncodeFailed");
         assert!(error.message.contains("it has no JSON"), "{error}");
-        assert_eq!((error.args, error.data), (vec![json!(error.message)], None));
+        assert_eq!(error.args().decode::<[String; 1]>().unwrap(), [&*error.message]);
+        assert_eq!(error.data(), None);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::progress::Progress;
 use crate::error::reason::Reason;
 use crate::error::rpc_error::RpcError;
 use crate::error::shorten::shorten;
-use crate::wire::codec;
+use crate::wire::content::Content;
 use crate::wire::fault::Answer;
 use crate::wire::fault::{Fault, kind};
 use crate::wire::message::{Bounce, Kind, Message};
@@ -32,7 +32,9 @@ impl Attempt<'_> {
             Outcome::Unsent(error) => return self.unpublished(session, error),
         };
         match said {
-            ReplyKind::Value(body) => Ok(Published::Answered(Answer::Value(body))),
+            ReplyKind::Value(body, content) => {
+                Ok(Published::Answered(Answer::Value(body, content)))
+            }
             ReplyKind::Fault(fault) => self.fault(session, fault).await,
             ReplyKind::Bounced(Bounce::Expired) => Err(self.expired(session).await),
             ReplyKind::Bounced(Bounce::Overflowed) => {
@@ -86,7 +88,7 @@ impl Attempt<'_> {
 /// What a message on the reply queue means for its call. Pure: it has no side effects.
 #[derive(Debug)]
 pub(crate) enum ReplyKind {
-    Value(Bytes),
+    Value(Bytes, Content),
     Fault(Fault),
     Bounced(Bounce),
     /// A message that cannot be understood.
@@ -109,12 +111,12 @@ impl ReplyKind {
             };
         }
         match &message.kind {
-            Kind::Result => Self::Value(message.body.clone()),
-            Kind::Error => match Fault::parse(&message.body) {
+            Kind::Result => Self::Value(message.body.clone(), Content::of(message)),
+            Kind::Error => match Fault::parse(&message.body, &Content::of(message)) {
                 Ok(fault) => Self::Fault(fault),
-                Err(error) => Self::Nothing {
+                Err(reason) => Self::Nothing {
                     expected: "an error",
-                    reason: codec::unreadable(error),
+                    reason,
                 },
             },
             Kind::Call => Self::Bounced(message.bounce()),

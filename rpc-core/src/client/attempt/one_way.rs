@@ -9,6 +9,7 @@ use crate::client::session::CallSession;
 use crate::error::progress::Progress;
 use crate::error::rpc_error::RpcError;
 use crate::transport::Receipt;
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
 use crate::wire::message::Message;
@@ -28,9 +29,10 @@ impl Attempt<'_> {
         };
         let publishing = session.confirms.publish(&self.request.method, call);
         match timeout_at(self.deadline, publishing).await {
-            Ok(Ok(Receipt::Taken)) => Ok(Published::Answered(Answer::Value(Bytes::from_static(
-                NOTHING,
-            )))),
+            Ok(Ok(Receipt::Taken)) => {
+                let nothing = Answer::Value(Bytes::from_static(NOTHING), Content::default());
+                Ok(Published::Answered(nothing))
+            }
             Ok(Ok(Receipt::Unroutable)) => Err(self.unroutable()),
             Ok(Ok(Receipt::Refused)) if self.request.options.confirmed => Ok(Published::Refused),
             Ok(Ok(Receipt::Refused)) => Err(self.overloaded(FULL)),

@@ -19,6 +19,7 @@ use crate::connection::session::Terminated;
 use crate::error::progress::Progress;
 use crate::error::rpc_error::RpcError;
 use crate::transport::{PublishError, Receipt};
+use crate::wire::content::Content;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::fault::Answer;
 use crate::wire::message::{Kind, Message, TimeLimit, unix_millis};
@@ -85,7 +86,8 @@ impl Attempt<'_> {
         drop(ticket);
         match outcome {
             Outcome::Answered(reply) if reply.kind == Kind::Result && reply.too_large.is_none() => {
-                Ok(Published::Answered(Answer::Value(reply.body)))
+                let content = Content::of(&reply);
+                Ok(Published::Answered(Answer::Value(reply.body, content)))
             }
             // The transport has held the call back, because the network accepted no more.
             Outcome::Terminated(Terminated::Lost(reason))
