@@ -14,6 +14,7 @@ pub use futures_util::future::BoxFuture;
 pub use serde;
 
 pub use crate::contract::argument::{Arguments, Encode, fields, lent, lent_option, owned};
+pub use crate::contract::flattened::names_of;
 pub use crate::contract::returns::{
     EncodeOutput, Is, OutputFault, ResultParts, Returns, alias, result, value,
 };

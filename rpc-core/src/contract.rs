@@ -4,6 +4,7 @@ pub(crate) mod argument;
 pub(crate) mod call_options;
 pub(crate) mod context;
 pub(crate) mod descriptor;
+pub(crate) mod flattened;
 pub(crate) mod named_arguments;
 pub(crate) mod method_options;
 pub(crate) mod returns;

@@ -99,6 +99,50 @@ struct Nested {
     text: String,
 }
 
+#[rpc_service]
+trait Flat<T> {
+    async fn closed(
+        &self,
+        a: T,
+        #[serde(flatten)] page: Page,
+        #[serde(flatten)] next: Option<Page>,
+    ) -> u8;
+    async fn choice(&self, a: T, #[serde(flatten)] choice: Choice) -> u8;
+    async fn open(&self, a: T, #[serde(flatten)] rest: BTreeMap<String, u8>) -> u8;
+    async fn named(&self, #[serde(alias = "other")] a: T, #[serde(flatten)] page: Page) -> u8;
+}
+
+struct Floor;
+
+impl Flat<u8> for Floor {
+    async fn closed(&self, a: u8, page: Page, _: Option<Page>) -> u8 {
+        a + page.from
+    }
+
+    async fn choice(&self, a: u8, Choice::Some(page): Choice) -> u8 {
+        a + page.from
+    }
+
+    async fn open(&self, a: u8, rest: BTreeMap<String, u8>) -> u8 {
+        a + rest["x"]
+    }
+
+    async fn named(&self, a: u8, page: Page) -> u8 {
+        a + page.from
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct Page {
+    from: u8,
+    to: Option<u8>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+enum Choice {
+    Some(Page),
+}
+
 fn nested() -> Nested {
     let inner = Nested {
         maybe: None,
@@ -150,6 +194,34 @@ on_both! {
         mirror(site, [None, Some(u128::MAX)]).await;
         mirror(site, [nested()]).await;
         mirror(site, [vec![None, Some((Unit, 'x'))]]).await;
+    }
+
+    /// What a flattened struct does not know is unknown; a map takes the rest.
+    /// BODY-8, KIND-3
+    async fn unknown_arguments_beside_what_is_flattened_are_refused(site) {
+        site.uses(&["closed", "choice", "open", "named"]).await;
+        let rpc = site.rpc().await;
+        rpc.serve(FlatServer::<_, u8>::new(Floor)).await.unwrap();
+        let flat = FlatClient::<u8>::new(&rpc);
+        let page = Page { from: 1, to: Some(2) };
+        assert_eq!(flat.closed(7, page.clone(), None).await, Ok(8));
+        assert_eq!(flat.choice(7, Choice::Some(page.clone())).await, Ok(8));
+        assert_eq!(flat.open(7, BTreeMap::from([("x".into(), 1)])).await, Ok(8));
+        assert_eq!(flat.named(7, page).await, Ok(8));
+        assert_eq!(rpc.call("named", json!({"other": 7, "from": 1, "x": 1})).await, Ok(json!(8)));
+        for (method, arguments, words) in [
+            ("closed", json!({"a": 7, "from": 1, "form": 2}), "unknown argument `form`, the method takes `a`, `from`, `to`"),
+            ("closed", json!({"a": 7, "from": "1"}), "invalid type: string"),
+            ("closed", json!({"a": 7}), "missing field `from`"),
+            ("choice", json!({"a": 7, "Some": {"from": 1}, "x": 2}), "unknown argument `x`"),
+            ("open", json!({"a": 7, "x": "1"}), "invalid type: string"),
+        ] {
+            let RpcError::Remote(error) = rpc.call(method, arguments).await.unwrap_err() else {
+                panic!("not remote");
+            };
+            assert_eq!(error.kind, "rpc.InvalidArguments");
+            assert!(error.message.contains(words), "{words}: {error}");
+        }
     }
 
     /// An untyped caller decodes the error when it knows the type.

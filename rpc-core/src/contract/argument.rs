@@ -222,19 +222,48 @@ impl Raw<'_> {
 }
 
 /// The arguments of a method as the fields of a struct. Used if an argument has a serde attribute.
-pub struct Fields<A>(fn(&[u8]) -> Result<A, Mismatch>);
+pub struct Fields<A> {
+    decode: fn(&[u8]) -> Result<A, Mismatch>,
+    /// The names that the flattened arguments take, if there are some and none takes any name.
+    flattened: Option<Vec<&'static str>>,
+}
 
 /// Decodes the arguments as the fields of the struct `A`.
 #[must_use]
 pub fn fields<A: DeserializeOwned>() -> Fields<A> {
-    Fields(|body| codec::decode_args(body).map_err(Mismatch))
+    Fields {
+        decode: |body| codec::decode_args(body).map_err(Mismatch),
+        flattened: None,
+    }
+}
+
+impl<A> Fields<A> {
+    /// The same with these names for each flattened argument, beside which serde itself refuses no
+    /// unknown argument.
+    #[must_use]
+    pub fn flattening<const N: usize>(self, names: [Option<&[&'static str]>; N]) -> Self {
+        let names: Option<Vec<_>> = names.into_iter().collect();
+        Self {
+            flattened: names.map(|names| {
+                let mut names = names.concat();
+                names.sort_unstable();
+                names.dedup();
+                names
+            }),
+            ..self
+        }
+    }
 }
 
 impl<A: 'static> Arguments for Fields<A> {
     type Values = A;
 
-    fn decode(&self, body: &[u8], _: &MethodDescriptor) -> Result<A, Mismatch> {
-        (self.0)(body)
+    fn decode(&self, body: &[u8], method: &MethodDescriptor) -> Result<A, Mismatch> {
+        let values = (self.decode)(body)?;
+        if let Some(flattened) = &self.flattened {
+            named_arguments::check_names(body, method.arguments, flattened).map_err(Mismatch)?;
+        }
+        Ok(values)
     }
 }
 

@@ -23,7 +23,10 @@ pub(crate) fn split_args<'a>(
         let is_named = |argument: &ArgumentDescriptor| argument.name.as_bytes() == &*name;
         let Some(place) = arguments.iter().position(is_named) else {
             return Err(match str::from_utf8(&name) {
-                Ok(name) => unknown(name, arguments),
+                Ok(name) => {
+                    let known: Vec<_> = arguments.iter().map(|known| known.name).collect();
+                    unknown(name, &known)
+                }
                 Err(_) => malformed(CALL, body, None),
             });
         };
@@ -33,6 +36,28 @@ pub(crate) fn split_args<'a>(
         }
     }
     Ok(values)
+}
+
+/// Refuses an argument that is neither one of these nor in one that is flattened.
+pub(crate) fn check_names(
+    body: &[u8],
+    arguments: &[ArgumentDescriptor],
+    flattened: &[&str],
+) -> Result<(), Fault> {
+    let plain = arguments.iter().filter(|argument| !argument.flattened);
+    let known: Vec<_> = (plain.map(|argument| argument.name))
+        .chain(flattened.iter().copied())
+        .collect();
+    let mut fields = fields_of(body)?;
+    while let Some((name, _)) = fields
+        .next()
+        .map_err(|NoJson| malformed(CALL, body, None))?
+    {
+        if !known.iter().any(|known| known.as_bytes() == &*name) {
+            return Err(unknown(&String::from_utf8_lossy(&name), &known));
+        }
+    }
+    Ok(())
 }
 
 /// Decodes one argument. An absent argument is `None` for an `Option`, and an error for other
@@ -58,11 +83,9 @@ pub(crate) fn decode_argument<T: DeserializeOwned>(
     })
 }
 
-fn unknown(name: &str, arguments: &[ArgumentDescriptor]) -> Fault {
+fn unknown(name: &str, known: &[&str]) -> Fault {
     let name = shorten(name);
-    let names: Vec<_> = (arguments.iter())
-        .map(|argument| format!("`{}`", argument.name))
-        .collect();
+    let names: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
     invalid(match &*names {
         [] => format!("unknown argument `{name}`, the method takes none"),
         _ => format!(

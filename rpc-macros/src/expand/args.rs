@@ -35,9 +35,10 @@ pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Optio
         let fields = expand_fields(service, method, false);
         let params = generics::names(service.item);
         let params = (!params.is_empty()).then(|| quote!(<#(#params),*>));
+        let flattening = expand_flattened(method);
         return Some(quote!(.args({
             #fields
-            __rpc::fields::<__Args #params>()
+            __rpc::fields::<__Args #params>() #flattening
         })));
     }
     if method.args.is_empty() {
@@ -49,6 +50,26 @@ pub(super) fn expand_decode(service: &Service<'_>, method: &Method<'_>) -> Optio
         quote!((#codec, #rest))
     });
     Some(quote!(.args(#list)))
+}
+
+/// The names that flattened arguments take, unless a name of the others is not known here.
+fn expand_flattened(method: &Method<'_>) -> Option<TokenStream> {
+    let flattened: Vec<_> = (method.args.iter())
+        .filter(|arg| arg.has_serde("flatten"))
+        .collect();
+    let is_unknown = |arg: &Arg<'_>| arg.has_serde("alias");
+    if flattened.is_empty() || method.args.iter().any(is_unknown) {
+        return None;
+    }
+    let names = flattened.iter().map(|arg| {
+        // What a function of the user's takes is not to be seen from the type.
+        if arg.has_serde("with") || arg.has_serde("deserialize_with") {
+            return quote!(::core::option::Option::None);
+        }
+        let ty = arg.owned();
+        quote_spanned!(place_of(arg.ty)=> __rpc::names_of::<#ty>())
+    });
+    Some(quote!(.flattening([#(#names),*])))
 }
 
 /// How an argument travels.
