@@ -133,7 +133,7 @@ async fn no_log_line_holds_what_is_said() {
         for leaked in leaks(line) {
             let (count, _) = found
                 .entry((source(line), leaked))
-                .or_insert((0_usize, line.chars().take(200).collect::<String>()));
+                .or_insert_with(|| (0_usize, line.chars().take(200).collect::<String>()));
             *count += 1;
         }
     }
