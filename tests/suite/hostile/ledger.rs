@@ -8,7 +8,8 @@ use std::time::Duration;
 use rpc_core::Rpc;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::scene::METHODS;
 
@@ -29,6 +30,8 @@ pub(crate) struct Args {
 pub(crate) struct Ledger {
     last: AtomicU64,
     calls: Mutex<HashMap<u64, Entry>>,
+    /// Whether calls that take a while go on until this is false.
+    held: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -60,9 +63,20 @@ impl Ledger {
             entry.started.push(Instant::now());
         }
         if args.nap > 0 {
-            sleep(Duration::from_millis(args.nap.min(LONGEST_NAP))).await;
+            let nap = Duration::from_millis(args.nap.min(LONGEST_NAP));
+            let mut held = self.held.subscribe();
+            if *held.borrow() {
+                let _ = timeout(LIMIT, held.wait_for(|held| !held)).await;
+            } else {
+                sleep(nap).await;
+            }
         }
         Ok(args.n.wrapping_mul(2))
+    }
+
+    /// Holds calls that take a while, or lets them go.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// Makes one honest call.

@@ -49,6 +49,7 @@ pub(crate) struct Scene {
     user_of_peer: String,
     victim: Arc<Mutex<String>>,
     direct: String,
+    onlooker: RawPeer,
     _informer: JoinSet<()>,
     _vhost: Vhost,
 }
@@ -98,6 +99,7 @@ impl Scene {
             user_of_peer: users[2].clone(),
             victim,
             direct: direct_address(vhost.url()).await,
+            onlooker: RawPeer::connect(vhost.url()).await.unwrap(),
             _informer: informer,
             _vhost: vhost,
         };
@@ -149,6 +151,8 @@ impl Scene {
             self.seen().connections >= before + 2 * self.servers.len()
         })
         .await;
+        // What was lost with them comes to the lanes only when they are open again.
+        lanes_open(&self.onlooker).await;
     }
 }
 

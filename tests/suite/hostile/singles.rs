@@ -141,6 +141,9 @@ impl Stage {
         let scene = &self.scene;
         let world = scene.world();
         let before = scene.seen();
+        scene
+            .ledger
+            .hold(singles.iter().any(|single| single.redelivered));
         for single in singles {
             // What the broker refuses disturbs nobody.
             let _ = self.peer.publish(&single.draft(&world)).await;
@@ -150,6 +153,7 @@ impl Stage {
             sleep(UNDER_WAY).await;
             let connections = scene.seen().connections;
             scene.cut_servers().await;
+            scene.ledger.hold(false);
             cut = scene.seen().connections - connections;
             eventually("they serve again", async || {
                 scene.ledger.call_all(&scene.clients).await;
@@ -198,7 +202,7 @@ impl Stage {
 }
 
 /// How long a handler takes whose server is to be lost, in milliseconds.
-const NAP: u64 = 150;
+const NAP: u64 = 100;
 
 /// How long a message runs before its server is lost.
 const UNDER_WAY: Duration = Duration::from_millis(60);
