@@ -1,8 +1,8 @@
 //! A server whose memory is measured: `weighed URL`.
 //!
 //! It serves `weigh` and `hold`, which look at nothing; the second takes a while. It calls `peek`
-//! for whoever wants to know its reply queue. It prints a line when it is ready, and one for each line of its
-//! standard input, and ends with that:
+//! for whoever wants to know its reply queue. It prints a line when it is ready, and one for each
+//! line of its standard input, and ends with that:
 //!
 //! - `peak`: the most memory that it ever had, in KiB.
 //! - `call`: nothing, once a call of `peek` has ended.

@@ -101,20 +101,23 @@ pub(crate) async fn harmful(mut singles: Vec<Single>) -> Vec<String> {
     let mut found = Vec::new();
     let mut stage = Stage::open().await;
     for group in singles.chunks(GROUP) {
-        let clean = stage
-            .harm(&group.iter().collect::<Vec<_>>())
-            .await
-            .is_none();
-        if clean {
+        let all: Vec<_> = group.iter().collect();
+        let Some(together) = stage.harm(&all).await else {
             continue;
-        }
+        };
         stage = Stage::open().await;
+        let known = found.len();
         for single in group {
             if let Some(harm) = stage.harm(&[single]).await {
                 println!("HARM {}: {harm}", single.name);
                 found.push(format!("{}: {harm}", single.name));
                 stage = Stage::open().await;
             }
+        }
+        if found.len() == known {
+            // Each by itself did none.
+            println!("HARM {} and those after it: {together}", group[0].name);
+            found.push(format!("{} and those after it: {together}", group[0].name));
         }
     }
     found
@@ -190,8 +193,8 @@ impl Stage {
         let words = after.words.get(before.words.len()..).unwrap_or_default();
         let first = words.first().cloned().unwrap_or_default();
         Some(format!(
-            "{} closed ({} of them in the last {GOES_ON:?}), {lost} connections anew, {failed} of {} \
-             honest calls failed, doubled: {:?}, slowest {slowest:?}; {first}; {}",
+            "{} closed ({} of them in the last {GOES_ON:?}), {lost} connections anew, {failed} of \
+             {} honest calls failed, doubled: {:?}, slowest {slowest:?}; {first}; {}",
             after.closed - before.closed,
             after.closed - earlier,
             account.calls,
@@ -211,7 +214,7 @@ const UNDER_WAY: Duration = Duration::from_millis(60);
 const SETTLES: Duration = Duration::from_millis(50);
 
 /// No honest call takes as long, on a busy machine either.
-const SLOW: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_secs(2);
 
 /// How long it is watched after that.
 const GOES_ON: Duration = Duration::from_secs(1);

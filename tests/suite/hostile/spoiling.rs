@@ -9,10 +9,12 @@ mod bodies;
 mod headers;
 mod properties;
 
+type Apply = dyn Fn(&mut Draft, &World, &mut Rng) + Send + Sync;
+
 /// A way to spoil a message.
 pub(crate) struct Spoiling {
     pub(crate) name: String,
-    apply: Box<dyn Fn(&mut Draft, &World, &mut Rng) + Send + Sync>,
+    apply: Box<Apply>,
 }
 
 impl Spoiling {

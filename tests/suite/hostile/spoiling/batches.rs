@@ -56,7 +56,7 @@ pub(super) fn all() -> Vec<Spoiling> {
     }
     for number in NUMBERS {
         all.push(first(format!("a limit of {number}"), move |record| {
-            record.timeout = number
+            record.timeout = number;
         }));
         all.push(first(format!("a deadline of {number}"), move |record| {
             record.deadline = number;
@@ -70,10 +70,10 @@ pub(super) fn all() -> Vec<Spoiling> {
         ));
     }
     all.push(first("a deadline that is over", |record| {
-        record.deadline = now() - 60_000
+        record.deadline = now() - 60_000;
     }));
     all.push(first("a deadline in a year", |record| {
-        record.deadline = now() + YEAR
+        record.deadline = now() + YEAR;
     }));
     for (place, length) in [(1, 255), (28, 255), (24, 255)] {
         let name = format!("the byte at {place} is {length}");

@@ -71,7 +71,7 @@ pub(super) fn all() -> Vec<Spoiling> {
     for spare in [0, 1, 20, 60, 100, 1_000, 4_000] {
         let name = format!("headers that leave {spare} bytes of a frame");
         all.push(Spoiling::new(name, move |draft, _, _| {
-            fill_frame(draft, spare)
+            fill_frame(draft, spare);
         }));
     }
     let no_table = |content: Vec<u8>| {
@@ -103,7 +103,7 @@ pub(super) fn all() -> Vec<Spoiling> {
 fn header(name: impl Into<String>, header: impl AsRef<[u8]>, value: Value) -> Spoiling {
     let header = header.as_ref().to_vec();
     Spoiling::new(name, move |draft, _, _| {
-        draft.properties.set(&header, value.clone())
+        draft.properties.set(&header, value.clone());
     })
 }
 

@@ -87,14 +87,14 @@ pub(super) fn all() -> Vec<Spoiling> {
     ] {
         let name = format!("{field:?} is {bytes:?}");
         all.push(Spoiling::new(name, move |draft, _, _| {
-            draft.properties.bytes(field, bytes)
+            draft.properties.bytes(field, bytes);
         }));
     }
     all.push(Spoiling::new("a further word of flags", |draft, _, _| {
         draft.properties.flags = 1;
     }));
     all.push(Spoiling::new("an unknown flag", |draft, _, _| {
-        draft.properties.flags = 2
+        draft.properties.flags = 2;
     }));
     all.push(Spoiling::new(
         "bytes behind the properties",
@@ -161,7 +161,7 @@ const TEXTS: [Field; 9] = [
     Field::ClusterId,
 ];
 
-const ADDRESSES: [&str; 24] = [
+const ADDRESSES: [&str; 26] = [
     "amq.rabbitmq.reply-to.x.y",
     "amq.rabbitmq.reply-to",
     "amq.rabbitmq.reply-to.",
@@ -170,6 +170,9 @@ const ADDRESSES: [&str; 24] = [
     "amq.rabbitmq.reply-to.\0.\0",
     "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAxMjM0NTY3OAAAAAAAAAAAAAAAAQ==.x",
     "amq.rabbitmq.reply-to.g2dkAA1ub25vZGVAbm9ob3N0AAAB9wAAAAAD.k+6fUDDK7n0gLe8Zl0Sp1g==",
+    // As the broker makes them, but of a node that is not there.
+    "amq.rabbitmq.reply-to.g1h2AAdyZXBseUAxAAAAAQAAAAAAAAAB.k",
+    "amq.rabbitmq.reply-to..x..y.",
     "AMQ.rabbitmq.reply-to.x.y",
     "amq.rabbitmq.event",
     "amq.default",
