@@ -1,7 +1,8 @@
 //! A peer that publishes whatever it likes, with no more permissions than a caller has.
 //!
 //! `RPC_HOSTILE_SECONDS` and `RPC_HOSTILE_SEED` make the random run longer, and repeat it.
-//! `RPC_HOSTILE_ONLY` is a part of the names of messages, to try only those by themselves.
+//! Of the messages that are tried by themselves the suite takes some, by the seed; all are taken
+//! with `RPC_HOSTILE_ONLY`, which is a part of their names, and may be empty.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::env;
@@ -124,12 +125,18 @@ fn number_of(variable: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().expect(variable))
 }
 
+/// That of the run, which is printed so that it can be repeated.
+fn seed() -> u64 {
+    let seed = number_of("RPC_HOSTILE_SEED", fastrand::u64(..1 << 32));
+    println!("RPC_HOSTILE_SEED={seed}");
+    seed
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "fails until all that peers write passes a gate"]
 async fn any_messages_of_a_peer_disturb_nobody() {
     let seconds = number_of("RPC_HOSTILE_SECONDS", 5);
-    let seed = number_of("RPC_HOSTILE_SEED", fastrand::u64(..1 << 32));
-    println!("RPC_HOSTILE_SEED={seed}");
+    let seed = seed();
     let time = Duration::from_secs(seconds);
     let scene = Scene::open().await;
     let calm = call_until(&scene, Instant::now() + time.min(LONGEST_CALM)).await;
