@@ -1,4 +1,5 @@
-//! How much memory a client takes while nothing takes what it sends.
+//! How much memory a client takes while nothing takes what it sends, and anybody for what others
+//! send.
 //!
 //! A test binary of its own, since it is the memory of the process that is measured.
 
@@ -14,6 +15,9 @@ use rpc_core::{Batching, Rpc, RpcBuilder, RpcError};
 use rpc_tests::{RabbitNode, TcpRelay, Way};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+mod received;
+mod weighed;
 
 #[tokio::test]
 async fn a_network_that_takes_nothing_does_not_make_a_client_grow() {

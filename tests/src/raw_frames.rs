@@ -75,7 +75,9 @@ impl RawFrames {
         let size = u64::try_from(body.len())?.to_be_bytes();
         let header = [&[0, 60, 0, 0][..], &size, properties].concat();
         self.frame(2, 1, &header).await?;
-        self.frame(3, 1, body).await?;
+        for part in body.chunks(LARGEST_PART) {
+            self.frame(3, 1, part).await?;
+        }
         self.expect((60, 80)).await.map(drop)
     }
 
@@ -118,6 +120,9 @@ impl RawFrames {
         Ok(payload)
     }
 }
+
+/// How much of a body fits a frame, by default.
+const LARGEST_PART: usize = 131_072 - 8;
 
 /// A string with a length of one byte.
 ///
