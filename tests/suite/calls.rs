@@ -300,9 +300,12 @@ on_both! {
         let tally = Tally::default();
         let handler = tally.clone();
         client.register("nap", move |nap: Nap| handler.clone().nap(nap)).await.unwrap();
-        let limit = Duration::from_millis(50);
-        client.call("nap", json!({"millis": 300})).timeout(limit).await.unwrap_err();
-        assert_eq!(client.call("nap", json!({"millis": 400})).await.unwrap(), 400);
+        site.lanes("nap", 1).await;
+        // Long enough to start it on a busy machine.
+        let limit = Duration::from_millis(500);
+        client.call("nap", json!({"millis": 800})).timeout(limit).await.unwrap_err();
+        // The first would be done before this one.
+        assert_eq!(client.call("nap", json!({"millis": 900})).await.unwrap(), 900);
         assert_eq!((tally.started(), tally.finished()), (2, 1));
     }
 

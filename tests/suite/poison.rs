@@ -106,8 +106,9 @@ async fn poison(queue: &str, with: impl Fn(Call<Value>) -> Call<Value>) {
     kill_two_of_three(queue, async |site| {
         let client = site.rpc().await;
         let call = with(client.call("doom", json!({"kill": true})));
-        let RpcError::Remote(error) = call.await.unwrap_err() else {
-            panic!("no error of the server");
+        let error = match call.await.unwrap_err() {
+            RpcError::Remote(error) => error,
+            other => panic!("no error of the server, but {other}"),
         };
         assert_eq!(error.kind, "rpc.Poisoned", "{error}");
         assert!(error.message.contains("2 servers were lost"), "{error}");
@@ -179,8 +180,9 @@ async fn a_call_kills_two_processes_one_after_the_other() {
             begun += server.began().await;
             server = Doomed::start(&site, queue).await;
         }
-        let RpcError::Remote(error) = call.await.unwrap().unwrap_err() else {
-            panic!("no error of the server");
+        let error = match call.await.unwrap().unwrap_err() {
+            RpcError::Remote(error) => error,
+            other => panic!("no error of the server, but {other}"),
         };
         assert_eq!(error.kind, "rpc.Poisoned", "{error}");
         assert!(!server.is_dead(), "it began a third time");

@@ -27,6 +27,11 @@ pub(crate) fn builder(url: impl AsRef<str>) -> RpcBuilder {
     }
 }
 
+/// Whether each call of [`connect`] travels in a batch.
+pub(crate) fn always_in_batches() -> bool {
+    std::env::var(BATCHING).as_deref() == Ok(ALWAYS)
+}
+
 const BATCHING: &str = "RPC_TESTS_BATCHING";
 const ALWAYS: &str = "always";
 
@@ -94,7 +99,7 @@ impl Site {
 
     /// Waits until so many servers take batches of a method, where all calls travel in such.
     pub(crate) async fn lanes(&self, method: &str, count: u32) {
-        if std::env::var(BATCHING).as_deref() == Ok(ALWAYS) {
+        if always_in_batches() {
             self.open_lanes(method, count).await;
         }
     }
