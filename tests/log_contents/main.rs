@@ -103,7 +103,6 @@ fn leaks(line: &str) -> Vec<String> {
 const NAMES: [&str; 4] = [USER, POOR, "zq7-unknown", "zq7-vhost"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails until all that peers write passes a gate"]
 async fn no_log_line_holds_what_is_said() {
     let log = Log::default();
     let writer = log.clone();

@@ -276,7 +276,6 @@ async fn cost(sort: &Sort) -> usize {
 }
 
 #[tokio::test]
-#[ignore = "fails until all that peers write passes a gate"]
 async fn a_message_costs_no_more_than_four_times_its_size() {
     let mut above = Vec::new();
     for sort in sorts() {

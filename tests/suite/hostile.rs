@@ -133,7 +133,6 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails until all that peers write passes a gate"]
 async fn any_messages_of_a_peer_disturb_nobody() {
     let seconds = number_of("RPC_HOSTILE_SECONDS", 5);
     let seed = seed();
@@ -194,7 +193,6 @@ const SPIKE: Duration = Duration::from_millis(200);
 
 /// Each by itself, so that a failure names its message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails until all that peers write passes a gate"]
 async fn no_single_message_disturbs_anybody() {
     let found = harmful(singles::published()).await;
     assert_eq!(found, Vec::<String>::new());
@@ -202,7 +200,6 @@ async fn no_single_message_disturbs_anybody() {
 
 /// Each is redelivered: its server is lost with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails until all that peers write passes a gate"]
 async fn no_single_message_disturbs_anybody_when_it_is_redelivered() {
     let found = harmful(singles::redelivered()).await;
     assert_eq!(found, Vec::<String>::new());

@@ -93,7 +93,8 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
     let rest = (
         any::<Option<u8>>(),
         any::<bool>(),
-        option(number()),
+        // The longest expiration of RabbitMQ.
+        option(0..=u64::from(u32::MAX)),
         any::<Option<bool>>(),
     );
     (

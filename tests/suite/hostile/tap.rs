@@ -23,7 +23,8 @@ pub(crate) struct Tap {
 pub(crate) struct Seen {
     /// How many connections there were.
     pub(crate) connections: usize,
-    /// How many channels and connections were closed by a method of the protocol.
+    /// How many channels and connections were closed by a method of the protocol, other than
+    /// orderly.
     pub(crate) closed: usize,
     /// The words of the first of them.
     pub(crate) words: Vec<String>,
@@ -167,6 +168,9 @@ impl Frames {
             _ => return,
         };
         let code = u16::from_be_bytes(payload[4..6].try_into().unwrap());
+        if code == ORDERLY {
+            return;
+        }
         let text = &payload[7..][..usize::from(payload[6])];
         let mut seen = lock(&self.seen);
         seen.closed += 1;
@@ -183,6 +187,9 @@ fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
 }
 
 const PROTOCOL_HEADER: usize = 8;
+
+/// The code with which a program closes what it no longer needs.
+const ORDERLY: u16 = 200;
 
 /// The head of a frame: its type, its channel, the length of its payload.
 const HEAD: usize = 7;

@@ -50,8 +50,9 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
         properties = properties.with_priority(priority);
     }
     if let Some(expiration) = message.expiration {
-        // RabbitMQ expects the milliseconds as a decimal string.
-        properties = properties.with_expiration(short(&expiration.as_millis().to_string()));
+        // RabbitMQ expects the milliseconds as a decimal string, and closes the channel for more.
+        let millis = expiration.as_millis().min(LONGEST_EXPIRATION);
+        properties = properties.with_expiration(short(&millis.to_string()));
     }
     if let Some(user) = &message.user_id {
         properties = properties.with_user_id(short(user));
@@ -171,6 +172,9 @@ pub(crate) fn encode(message: &Message) -> Vec<u8> {
     let encode = lapin::protocol::basic::gen_properties(&properties);
     encode(Vec::new().into()).map_or_else(|_| Vec::new(), |written| written.into_inner().0)
 }
+
+/// In milliseconds: 49 days (RabbitMQ's `MAX_EXPIRY_TIMER`).
+const LONGEST_EXPIRATION: u128 = 0xFFFF_FFFF;
 
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
