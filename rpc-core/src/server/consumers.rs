@@ -49,7 +49,7 @@ impl<M: Clone + Send + Sync + 'static> Consumers<M> {
     }
 
     pub(crate) fn failed(&mut self) {
-        self.open -= 1;
+        self.open = self.open.saturating_sub(1);
     }
 
     /// Waits for the next delivery, or the end of a subscription. Cancel safe.
@@ -57,7 +57,7 @@ impl<M: Clone + Send + Sync + 'static> Consumers<M> {
         match self.receiver.recv().await {
             Some(arrived) => {
                 if arrived.1.is_none() {
-                    self.open -= 1;
+                    self.open = self.open.saturating_sub(1);
                 }
                 arrived
             }
