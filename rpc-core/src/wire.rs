@@ -6,6 +6,7 @@ pub(crate) mod batching;
 pub(crate) mod codec;
 pub(crate) mod content;
 pub(crate) mod correlation_id;
+pub(crate) mod extras;
 pub(crate) mod fault;
 pub(crate) mod flaw;
 pub(crate) mod header_table;

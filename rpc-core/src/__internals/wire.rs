@@ -49,7 +49,7 @@ impl Wire {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let message = inbound::read(bytes);
-        message.unreadable.is_none().then_some(Self(message))
+        message.extras.unreadable.is_none().then_some(Self(message))
     }
 
     /// A batch with this body.
@@ -116,7 +116,7 @@ impl Wire {
     /// their own.
     #[must_use]
     pub fn headers_size(&self) -> usize {
-        self.0.headers.as_bytes().len() + self.0.reserved.as_bytes().len()
+        self.0.headers.as_bytes().len() + self.0.extras.reserved.as_bytes().len()
     }
 
     /// The same message without headers, except those that have fields of their own.
@@ -124,7 +124,7 @@ impl Wire {
     pub fn without_headers(&self) -> Self {
         let mut message = self.0.clone();
         message.headers = HeaderTable::default();
-        message.reserved = HeaderTable::default();
+        message.extras.reserved = HeaderTable::default();
         Self(message)
     }
 

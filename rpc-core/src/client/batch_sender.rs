@@ -147,7 +147,7 @@ impl BatchSender {
                 return debug!(reason, "dropped a returned batch that cannot be read");
             }
         };
-        let method = batch.method.as_deref();
+        let method = batch.extras.method.as_deref();
         let batcher = method.and_then(|method| lock(&self.shared.batchers).get(method).cloned());
         let Some(batcher) = batcher else {
             return debug!("dropped a returned batch that this client did not send");
@@ -258,17 +258,18 @@ impl Batchers {
     }
 
     fn batch(&self, batcher: &Batcher, calls: &[Message]) -> Message {
-        Message {
+        let mut batch = Message {
             kind: Kind::Batch,
             reply_to: Some(Arc::clone(self.channel.reply_queue())),
             from: Some(Arc::clone(self.channel.reply_queue())),
             content_type: Some(BATCH.into()),
             // Each call also has a limit of its own. The batch must not expire before any of them.
             expiration: calls.iter().filter_map(|call| call.expiration).max(),
-            method: Some(batcher.method.as_str().into()),
             body: batch::pack(calls),
             ..Message::default()
-        }
+        };
+        batch.extras.method = Some(batcher.method.as_str().into());
+        batch
     }
 
     async fn send_again(&self, batcher: Arc<Batcher>, mut call: Message) {

@@ -42,7 +42,7 @@ impl Admission {
         settlement: Settlement,
     ) -> Admitted {
         let method = &server.method;
-        let verdict = match delivery.message.too_large {
+        let verdict = match delivery.message.extras.too_large {
             Some(too_large) => Verdict::Refuse(dispatch::call_too_large(method, too_large)),
             None => redelivery::judge(method, &delivery),
         };

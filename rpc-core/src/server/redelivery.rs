@@ -89,15 +89,16 @@ pub(crate) fn judge(method: &Method, delivery: &Delivery) -> Verdict {
 
 /// The copy of a call that goes to the dead-letter queue.
 pub(crate) fn dead_letter_of(method: &Method, call: &Message) -> Message {
-    Message {
+    let mut letter = Message {
         reply_to: None,
         from: None,
         expiration: None,
         user_id: None,
         persistent: true,
-        method: Some((*method.name).into()),
         ..call.clone()
-    }
+    };
+    letter.extras.method = Some((*method.name).into());
+    letter
 }
 
 /// Whether a copy of the call would be a different call. Such a call is not handed to another
@@ -106,7 +107,7 @@ pub(crate) fn is_unique(message: &Message) -> bool {
     // The time to live of a copy would start anew.
     let foreign_limit = message.expiration.is_some() && message.limit.is_none();
     // The body of a call that is too large was not kept.
-    message.user_id.is_some() || foreign_limit || message.too_large.is_some()
+    message.user_id.is_some() || foreign_limit || message.extras.too_large.is_some()
 }
 
 /// Once this many servers were lost with a call, it is not given to another one.

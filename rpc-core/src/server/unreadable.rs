@@ -20,6 +20,7 @@ pub(crate) async fn reject(
 ) -> Result<(), PublishError> {
     let Delivery { message, tag, .. } = delivery;
     let flaw = message
+        .extras
         .unreadable
         .as_ref()
         .map(|unreadable| unreadable.flaw);

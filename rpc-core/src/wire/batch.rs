@@ -46,10 +46,11 @@ pub(crate) fn unpack(
     batch: &Message,
     limit_of_one: SizeLimit,
 ) -> Result<Vec<Message>, &'static str> {
-    if batch.too_large.is_some() {
+    if batch.extras.too_large.is_some() {
         return Err("it is too large");
     }
     let death = batch
+        .extras
         .reserved
         .fields()
         .filter(|field| field.name == DEATH_REASON);
@@ -78,7 +79,9 @@ pub(crate) fn unpack(
             rest.take_headers(&mut record)?;
             // The reason why the batch came back, if it did. Other headers that the broker or a
             // stranger has added are not copied, because there may be many calls.
-            record.reserved = reserved.clone();
+            if !reserved.is_empty() {
+                record.extras.reserved = reserved.clone();
+            }
         }
         let body = rest.take_long()?;
         if messages.is_empty() {

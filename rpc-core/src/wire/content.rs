@@ -17,7 +17,7 @@ impl Content {
     pub(crate) fn of(message: &Message) -> Self {
         // Almost all messages are JSON, and their type is this library's own constant.
         let is_json = matches!(message.content_type, None | Some(Cow::Borrowed(_)));
-        if is_json && message.others.is_none() {
+        if is_json && message.extras.is_empty() {
             return Self(None);
         }
         Self::of_foreign(message)
@@ -25,7 +25,7 @@ impl Content {
 
     #[cold]
     fn of_foreign(message: &Message) -> Self {
-        let encoding = message.content_encoding();
+        let encoding = message.extras.content_encoding.as_deref();
         let encoding = encoding.filter(|encoding| !is_plain(encoding));
         let content_type = message.content_type.as_deref();
         let content_type = content_type.filter(|content_type| !is_json(content_type));
@@ -57,19 +57,15 @@ fn is_json(content_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::message::OtherProperties;
 
     #[test]
     fn only_what_is_no_plain_json_is_told() {
         let explain = |encoding: Option<&str>, content_type: Option<&'static str>| {
-            let message = Message {
-                others: Some(Box::new(OtherProperties {
-                    content_encoding: encoding.map(Into::into),
-                    ..OtherProperties::default()
-                })),
+            let mut message = Message {
                 content_type: content_type.map(|content_type| content_type.to_owned().into()),
                 ..Message::default()
             };
+            message.extras.content_encoding = encoding.map(Into::into);
             Content::of(&message).explain("it is broken".to_owned())
         };
         for (encoding, content_type) in [

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::str::from_utf8;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Number, Value};
 
 use crate::wire::flaw::Flaw;
@@ -14,7 +14,7 @@ use crate::wire::headers::{DEEPEST, Headers, SHORT_STRING};
 /// What a peer wrote stays as it wrote it: JSON has fewer types, and takes more room. It becomes
 /// JSON when a user looks at it.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct HeaderTable(Bytes);
+pub(crate) struct HeaderTable(Option<Arc<[u8]>>);
 
 /// One header.
 #[derive(Clone, Copy)]
@@ -35,6 +35,9 @@ pub(crate) struct FieldValue<'a> {
 }
 
 impl HeaderTable {
+    /// No headers.
+    pub(crate) const EMPTY: Self = Self(None);
+
     /// Encodes what a user has set, or what a batch holds. A string becomes a long string, an
     /// integer one of 64 bits.
     pub(crate) fn encode(headers: &Headers) -> Self {
@@ -42,12 +45,12 @@ impl HeaderTable {
         for (name, value) in headers {
             push(&mut table, name, value);
         }
-        Self(table.into())
+        Self::of_fields(table)
     }
 
     /// Takes over fields that were [checked](check) before.
     pub(crate) fn of_fields(fields: Vec<u8>) -> Self {
-        Self(fields.into())
+        Self((!fields.is_empty()).then(|| fields.into()))
     }
 
     /// The headers as JSON.
@@ -60,15 +63,15 @@ impl HeaderTable {
 
     /// The encoded fields.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        fields(&self.0)
+        fields(self.as_bytes())
     }
 
     /// The last header of this name.
@@ -83,7 +86,7 @@ impl HeaderTable {
             return self.clone();
         }
         let kept = self.fields().filter(|field| !names.contains(&field.name));
-        Self(kept.flat_map(|field| field.bytes).copied().collect())
+        Self::of_fields(kept.flat_map(|field| field.bytes).copied().collect())
     }
 }
 

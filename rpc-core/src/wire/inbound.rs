@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::wire::extras::{Extras, Unreadable};
 use crate::wire::flaw::Flaw;
 use crate::wire::header_table::{self, Field, HeaderTable, take, take_array};
 use crate::wire::headers::{
     ATTEMPTS, DEADLINE, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, SHORT_STRING, TIMEOUT,
     is_reserved,
 };
-use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit, Unreadable};
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 use crate::wire::size_limit::{SizeLimit, TooLarge};
 
 /// Reads the properties of a message, in the bytes in which they travel (AMQP 0-9-1, section
@@ -29,14 +30,15 @@ pub(crate) fn unreadable(flaw: Flaw, properties: &[u8]) -> Message {
     let mut shown = shown.escape_ascii().to_string();
     // The text is ASCII, so this cannot cut a character.
     shown.truncate(MAX_SHOWN);
-    Message {
+    let mut message = Message {
         kind: Kind::Unreadable,
-        unreadable: Some(Box::new(Unreadable {
-            flaw,
-            properties: shown,
-        })),
         ..Message::default()
-    }
+    };
+    message.extras.unreadable = Some(Unreadable {
+        flaw,
+        properties: shown,
+    });
+    message
 }
 
 /// How large the body of a message may be. That of a batch may exceed the limit of a single call
@@ -53,7 +55,7 @@ pub(crate) fn bound(message: &mut Message, limit: SizeLimit) {
     let (size, limit) = (message.body.len(), largest_body(&message.kind, limit));
     if size > limit {
         message.body = Bytes::new();
-        message.too_large = Some(TooLarge { size, limit });
+        message.extras.too_large = Some(TooLarge { size, limit });
     }
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn read_record_headers(message: &mut Message, headers: &Headers) -> R
     message.from = None;
     message.limit = None;
     message.takes_batches = None;
-    message.method = None;
+    message.extras = Extras::default();
     Ok(())
 }
 
@@ -80,7 +82,6 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
     let mut rest = properties;
     let flags = u16::from_be_bytes(*take_array(&mut rest)?);
     let mut message = Message::default();
-    let mut others = OtherProperties::default();
     let has = |place: u32| flags & (1 << (15 - place)) != 0;
     if has(0) {
         let content_type = text(&mut rest, "content_type")?;
@@ -91,7 +92,7 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
         });
     }
     if has(1) {
-        others.content_encoding = Some(text(&mut rest, "content_encoding")?.into());
+        message.extras.content_encoding = Some(text(&mut rest, "content_encoding")?.into());
     }
     let mut table = None;
     if has(2) {
@@ -127,10 +128,10 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
         message.expiration = millis.map(Duration::from_millis);
     }
     if has(8) {
-        others.message_id = Some(text(&mut rest, "message_id")?.into());
+        message.extras.message_id = Some(text(&mut rest, "message_id")?.into());
     }
     if has(9) {
-        others.timestamp = Some(u64::from_be_bytes(*take_array(&mut rest)?));
+        message.extras.timestamp = Some(u64::from_be_bytes(*take_array(&mut rest)?));
     }
     if has(10) {
         message.kind = Kind::parse(Some(text(&mut rest, "type")?));
@@ -139,10 +140,10 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
         message.user_id = Some(text(&mut rest, "user_id")?.into());
     }
     if has(12) {
-        others.app_id = Some(text(&mut rest, "app_id")?.into());
+        message.extras.app_id = Some(text(&mut rest, "app_id")?.into());
     }
     if has(13) {
-        others.cluster_id = Some(text(&mut rest, "cluster_id")?.into());
+        message.extras.cluster_id = Some(text(&mut rest, "cluster_id")?.into());
     }
     if !rest.is_empty() {
         return Err(Flaw::Length);
@@ -151,10 +152,9 @@ fn parse(properties: &[u8]) -> Result<Message, Flaw> {
         let mut reader = HeaderReader::default();
         reader.read(&mut message, table);
         message.headers = HeaderTable::of_fields(reader.users);
-        message.reserved = HeaderTable::of_fields(reader.reserved);
-    }
-    if others != OtherProperties::default() {
-        message.others = Some(Box::new(others));
+        if !reader.reserved.is_empty() {
+            message.extras.reserved = HeaderTable::of_fields(reader.reserved);
+        }
     }
     Ok(message)
 }
@@ -218,8 +218,9 @@ impl HeaderReader {
                     message.marks.attempts = Some(self.number(field).unwrap_or_default());
                 }
                 METHOD => {
-                    message.method = value.as_str().map(Arc::from);
-                    self.keep_unless(message.method.is_some(), field);
+                    let method = value.as_str().map(Arc::from);
+                    self.keep_unless(method.is_some(), field);
+                    message.extras.method = method;
                 }
                 name if is_reserved(name) => self.reserved.extend(field.bytes),
                 _ => self.users.extend(field.bytes),
@@ -291,7 +292,7 @@ mod tests {
             "rpc-method": "pay",
             "tenant": "acme",
         })));
-        let expected = Message {
+        let mut expected = Message {
             from: Some("rpc.reply.1".into()),
             limit: Some(TimeLimit {
                 timeout: 500,
@@ -303,10 +304,10 @@ mod tests {
                 in_time: true,
                 attempts: Some(2),
             },
-            method: Some("pay".into()),
             headers: HeaderTable::encode(&headers(json!({"tenant": "acme"}))),
             ..Message::default()
         };
+        expected.extras.method = Some("pay".into());
         assert_eq!(message, expected);
     }
 
@@ -330,7 +331,7 @@ mod tests {
         }));
         let message = message_with(&strange);
         assert!(message.headers.is_empty(), "{message:?}");
-        assert_eq!(message.reserved.decode(), strange);
+        assert_eq!(message.extras.reserved.decode(), strange);
         assert_eq!((message.from.clone(), message.limit), (None, None));
         assert_eq!((message.delivery_count(), message.takes_batches), (3, None));
         assert!(message.marks.idempotent);
@@ -390,7 +391,7 @@ mod tests {
             "amq.rabbitmq.reply-to.x.y.z",
             "amq.rabbitmq.reply-to.\0.\0",
         ] {
-            let unreadable = read_reply_to(address).unreadable.unwrap();
+            let unreadable = read_reply_to(address).extras.unreadable.clone().unwrap();
             assert_eq!(unreadable.flaw, Flaw::ReplyTo, "{address}");
         }
     }
@@ -398,8 +399,16 @@ mod tests {
     #[test]
     fn too_many_headers_are_refused() {
         let many = |count| json!({"a": vec![1; count]});
-        assert!(message_with(&headers(many(4095))).unreadable.is_none());
+        assert!(
+            message_with(&headers(many(4095)))
+                .extras
+                .unreadable
+                .is_none()
+        );
         let refused = message_with(&headers(many(4096)));
-        assert_eq!(refused.unreadable.unwrap().flaw, Flaw::Values);
+        assert_eq!(
+            refused.extras.unreadable.as_ref().unwrap().flaw,
+            Flaw::Values
+        );
     }
 }

@@ -8,10 +8,9 @@ use bytes::Bytes;
 
 use crate::error::reason::Reason;
 use crate::wire::correlation_id::CorrelationId;
-use crate::wire::flaw::Flaw;
+use crate::wire::extras::Extras;
 use crate::wire::header_table::{FieldValue, HeaderTable};
 use crate::wire::headers::{ATTEMPTS, DEATH_REASON, DELIVERY_COUNT, IN_TIME, Marks};
-use crate::wire::size_limit::TooLarge;
 
 /// One message, independent of the transport that carries it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,40 +37,10 @@ pub(crate) struct Message {
     pub(crate) takes_batches: Option<bool>,
     /// What the protocol's other headers say about a call.
     pub(crate) marks: Marks,
-    /// The header `rpc-method`: the method of a batch, or of a call in a dead-letter queue.
-    pub(crate) method: Option<Arc<str>>,
     /// The user's headers.
     pub(crate) headers: HeaderTable,
-    /// The headers to which the broker gives a meaning, and those of the protocol's names whose
-    /// values this library would not write so. A copy keeps them, and no user sees them.
-    pub(crate) reserved: HeaderTable,
-    /// Properties without a meaning here. A copy keeps them.
-    pub(crate) others: Option<Box<OtherProperties>>,
-    /// Set where the properties cannot be used. What a peer says of its own message is no reason.
-    pub(crate) unreadable: Option<Box<Unreadable>>,
+    pub(crate) extras: Extras,
     pub(crate) body: Bytes,
-    /// The size of a body that is larger than `max_message_size`. It was not kept, so `body` is
-    /// empty.
-    pub(crate) too_large: Option<TooLarge>,
-}
-
-/// The properties of a message without a meaning here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OtherProperties {
-    pub(crate) content_encoding: Option<Arc<str>>,
-    pub(crate) message_id: Option<Arc<str>>,
-    pub(crate) timestamp: Option<u64>,
-    pub(crate) app_id: Option<Arc<str>>,
-    pub(crate) cluster_id: Option<Arc<str>>,
-}
-
-/// What can be said of properties that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unreadable {
-    /// The header `rpc-unreadable` says it.
-    pub(crate) flaw: Flaw,
-    /// The header `rpc-properties`: their bytes, with escapes for those that are not ASCII.
-    pub(crate) properties: String,
 }
 
 /// The time limit of a call, as its caller has set it.
@@ -90,9 +59,10 @@ impl Message {
         self.marks.in_time = false;
         // The queues that `CC` names already have their copies, the broker's count is that of the
         // original, and ours is typed, in whatever form it came.
-        self.reserved = self
-            .reserved
-            .without(&["CC", "BCC", IN_TIME, ATTEMPTS, DELIVERY_COUNT]);
+        if !self.extras.is_empty() {
+            let stale = ["CC", "BCC", IN_TIME, ATTEMPTS, DELIVERY_COUNT];
+            self.extras.reserved = self.extras.reserved.without(&stale);
+        }
         self
     }
 
@@ -104,21 +74,21 @@ impl Message {
     /// Why a call came back, or was moved to another queue.
     pub(crate) fn bounce(&self) -> Bounce {
         // A bounce without a reason, or with an unknown one, counts as a rejection.
-        match self.reserved.get(DEATH_REASON).and_then(FieldValue::as_str) {
+        match self
+            .extras
+            .reserved
+            .get(DEATH_REASON)
+            .and_then(FieldValue::as_str)
+        {
             Some("expired") => Bounce::Expired,
             Some("maxlen") => Bounce::Overflowed,
             _ => Bounce::Rejected,
         }
     }
 
-    /// The property `content_encoding`, which only foreign peers send.
-    pub(crate) fn content_encoding(&self) -> Option<&str> {
-        self.others.as_ref()?.content_encoding.as_deref()
-    }
-
     /// How often a quorum queue says that it has delivered the message before.
     pub(crate) fn delivery_count(&self) -> u64 {
-        let count = self.reserved.get(DELIVERY_COUNT);
+        let count = self.extras.reserved.get(DELIVERY_COUNT);
         count.and_then(FieldValue::as_u64).unwrap_or_default()
     }
 }

@@ -49,15 +49,16 @@ pub(crate) fn check(queue: &str, message: &Message, limit: usize) -> Result<(), 
     size.short("user_id", message.user_id.as_deref().map(str::len))?;
     size.short("expiration", message.expiration.map(|_| EXPIRATION))?;
     size.0 += usize::from(message.priority.is_some());
-    if let Some(others) = &message.others {
+    let extras = &message.extras;
+    if !extras.is_empty() {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::len);
-        size.short("content_encoding", text(&others.content_encoding))?;
-        size.short("message_id", text(&others.message_id))?;
-        size.short("app_id", text(&others.app_id))?;
-        size.short("cluster_id", text(&others.cluster_id))?;
-        size.0 += others.timestamp.map_or(0, |_| NUMBER);
+        size.short("content_encoding", text(&extras.content_encoding))?;
+        size.short("message_id", text(&extras.message_id))?;
+        size.short("app_id", text(&extras.app_id))?;
+        size.short("cluster_id", text(&extras.cluster_id))?;
+        size.0 += extras.timestamp.map_or(0, |_| NUMBER);
     }
-    size.0 += message.headers.as_bytes().len() + message.reserved.as_bytes().len();
+    size.0 += message.headers.as_bytes().len() + extras.reserved.as_bytes().len();
     if let Some(from) = &message.from {
         size.header(FROM, LENGTH + from.len());
     }
@@ -79,10 +80,10 @@ pub(crate) fn check(queue: &str, message: &Message, limit: usize) -> Result<(), 
     if message.marks.attempts.is_some() {
         size.header(ATTEMPTS, NUMBER);
     }
-    if let Some(method) = &message.method {
+    if let Some(method) = &extras.method {
         size.header(METHOD, LENGTH + method.len());
     }
-    if let Some(unreadable) = &message.unreadable {
+    if let Some(unreadable) = &extras.unreadable {
         size.header(UNREADABLE, LENGTH + unreadable.flaw.to_string().len());
         size.header(PROPERTIES, LENGTH + unreadable.properties.len());
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
+use crate::wire::extras::Extras;
 use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::{Headers, Marks, is_reserved};
 use crate::wire::inbound;
-use crate::wire::message::{JSON, Kind, Message, OtherProperties, TimeLimit};
+use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 
 /// The message that a peer has sent with these headers.
 pub(crate) fn message_with(headers: &Headers) -> Message {
@@ -117,8 +118,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
             let reply_to =
                 reply_to.filter(|name: &String| !name.is_empty() && !name.starts_with("amq."));
             let (priority, persistent, expiration, takes_batches) = rest;
-            Message {
-                unreadable: None,
+            let mut message = Message {
                 kind,
                 correlation_id: correlation_id.map(|id| id.as_str().into()),
                 reply_to: reply_to.map(Into::into),
@@ -131,15 +131,17 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
                 user_id: user_id.map(Into::into),
                 takes_batches,
                 marks,
-                method: method.map(Into::into),
                 headers,
-                reserved,
-                others: others
-                    .filter(|others| *others != OtherProperties::default())
-                    .map(Box::new),
                 body: body.into(),
-                too_large: None,
+                extras: others.unwrap_or_default(),
+            };
+            if let Some(method) = method {
+                message.extras.method = Some(method.into());
             }
+            if !reserved.is_empty() {
+                message.extras.reserved = reserved;
+            }
+            message
         })
         .boxed()
 }
@@ -230,16 +232,19 @@ fn reserved() -> BoxedStrategy<HeaderTable> {
         .boxed()
 }
 
-fn others() -> BoxedStrategy<OtherProperties> {
+/// Properties without a meaning.
+fn others() -> BoxedStrategy<Extras> {
     let text = || option(short().prop_map(Into::into));
     (text(), text(), option(any::<u64>()), text(), text())
         .prop_map(
-            |(content_encoding, message_id, timestamp, app_id, cluster_id)| OtherProperties {
-                content_encoding,
-                message_id,
-                timestamp,
-                app_id,
-                cluster_id,
+            |(content_encoding, message_id, timestamp, app_id, cluster_id)| {
+                let mut extras = Extras::default();
+                extras.content_encoding = content_encoding;
+                extras.message_id = message_id;
+                extras.timestamp = timestamp;
+                extras.app_id = app_id;
+                extras.cluster_id = cluster_id;
+                extras
             },
         )
         .boxed()

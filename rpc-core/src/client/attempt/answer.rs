@@ -104,7 +104,7 @@ impl ReplyKind {
             expected: "a reply",
             reason,
         };
-        if let Some(too_large) = message.too_large {
+        if let Some(too_large) = message.extras.too_large {
             return Self::Nothing {
                 expected: "a reply within `max_message_size`",
                 reason: too_large.to_string().into(),

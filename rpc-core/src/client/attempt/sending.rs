@@ -85,7 +85,9 @@ impl Attempt<'_> {
         }
         drop(ticket);
         match outcome {
-            Outcome::Answered(reply) if reply.kind == Kind::Result && reply.too_large.is_none() => {
+            Outcome::Answered(reply)
+                if reply.kind == Kind::Result && reply.extras.too_large.is_none() =>
+            {
                 let content = Content::of(&reply);
                 Ok(Published::Answered(Answer::Value(reply.body, content)))
             }

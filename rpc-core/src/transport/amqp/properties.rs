@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::limits::short;
 use crate::wire::correlation_id;
+use crate::wire::extras::Extras;
 use crate::wire::header_table::HeaderTable;
 use crate::wire::headers::{
     ATTEMPTS, DEADLINE, FROM, IDEMPOTENT, IN_TIME, LANE, METHOD, PROPERTIES, TIMEOUT, UNREADABLE,
 };
-use crate::wire::message::{Message, OtherProperties};
+use crate::wire::message::Message;
 use crate::wire::outbound::{self, Unfit};
 
 /// The address and the properties of a message, if it may be published. The only way to lapin:
@@ -57,26 +58,26 @@ pub(super) fn to_amqp(message: &Message) -> BasicProperties {
     if let Some(user) = &message.user_id {
         properties = properties.with_user_id(short(user));
     }
-    if let Some(others) = &message.others {
-        properties = with_others(properties, others);
+    if !message.extras.is_empty() {
+        properties = with_extras(properties, &message.extras);
     }
     properties.with_headers(headers(message).into())
 }
 
-fn with_others(mut properties: BasicProperties, others: &OtherProperties) -> BasicProperties {
-    if let Some(encoding) = &others.content_encoding {
+fn with_extras(mut properties: BasicProperties, extras: &Extras) -> BasicProperties {
+    if let Some(encoding) = &extras.content_encoding {
         properties = properties.with_content_encoding(short(encoding));
     }
-    if let Some(id) = &others.message_id {
+    if let Some(id) = &extras.message_id {
         properties = properties.with_message_id(short(id));
     }
-    if let Some(timestamp) = others.timestamp {
+    if let Some(timestamp) = extras.timestamp {
         properties = properties.with_timestamp(timestamp);
     }
-    if let Some(app) = &others.app_id {
+    if let Some(app) = &extras.app_id {
         properties = properties.with_app_id(short(app));
     }
-    if let Some(cluster) = &others.cluster_id {
+    if let Some(cluster) = &extras.cluster_id {
         properties = properties.with_cluster_id(short(cluster));
     }
     properties
@@ -84,7 +85,7 @@ fn with_others(mut properties: BasicProperties, others: &OtherProperties) -> Bas
 
 fn headers(message: &Message) -> BTreeMap<ShortString, AMQPValue> {
     let mut headers = BTreeMap::new();
-    for table in [&message.headers, &message.reserved] {
+    for table in [&message.headers, &message.extras.reserved] {
         if !table.is_empty() {
             headers.extend(fields(table));
         }
@@ -115,10 +116,10 @@ fn headers(message: &Message) -> BTreeMap<ShortString, AMQPValue> {
     if let Some(attempts) = message.marks.attempts {
         add(ATTEMPTS, millis(attempts));
     }
-    if let Some(method) = &message.method {
+    if let Some(method) = &message.extras.method {
         add(METHOD, AMQPValue::LongString((**method).into()));
     }
-    if let Some(unreadable) = &message.unreadable {
+    if let Some(unreadable) = &message.extras.unreadable {
         add(
             UNREADABLE,
             AMQPValue::LongString(unreadable.flaw.to_string().into()),

@@ -77,7 +77,11 @@ impl Ends {
         let Some(Incoming::Reply(message)) = soon(self.incoming.next()).await? else {
             return None;
         };
-        let reason = message.reserved.get("x-first-death-reason")?.as_str()?;
+        let reason = message
+            .extras
+            .reserved
+            .get("x-first-death-reason")?
+            .as_str()?;
         Some((body(&message), reason.to_owned()))
     }
 }
@@ -167,7 +171,7 @@ async fn an_expired_call_bounces_to_its_caller_without_anybody_asking() {
         panic!("{bounced:?}")
     };
     assert_eq!((call.expiration, call.kind), (None, Kind::Call));
-    let headers = call.reserved.decode();
+    let headers = call.extras.reserved.decode();
     assert_eq!(headers["x-first-death-reason"], "expired");
     assert_eq!(headers["x-first-death-queue"], "pay");
     let death = &headers["x-death"][0];

@@ -132,7 +132,9 @@ impl Assembly {
     ) -> Result<(), Violation> {
         let limit = largest_body(&message.kind, self.taps.limit);
         let size = usize::try_from(body_size).unwrap_or(usize::MAX);
-        message.too_large = (size > limit).then_some(TooLarge { size, limit });
+        if size > limit {
+            message.extras.too_large = Some(TooLarge { size, limit });
+        }
         match self.partial.get_mut(&channel) {
             Some(partial) if partial.message.is_none() => {
                 partial.message = Some(message);
@@ -157,7 +159,8 @@ impl Assembly {
         let Some(partial) = self.partial.get_mut(&channel) else {
             return Err(UNANNOUNCED);
         };
-        let is_kept = (partial.message.as_ref()).is_some_and(|message| message.too_large.is_none());
+        let is_kept =
+            (partial.message.as_ref()).is_some_and(|message| message.extras.too_large.is_none());
         let size = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let Some(left) = partial.left.checked_sub(size) else {
             return Err(Violation(

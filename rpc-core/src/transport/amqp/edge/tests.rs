@@ -13,8 +13,9 @@ use super::proof::{
     whatever_comes_can_be_read,
 };
 use super::*;
+use crate::wire::extras::Unreadable;
 use crate::wire::flaw::Flaw;
-use crate::wire::message::{Kind, Unreadable};
+use crate::wire::message::Kind;
 use crate::wire::size_limit::{SizeLimit, TooLarge};
 
 fn method(channel: u16, method: basic::AMQPMethod) -> Vec<u8> {
@@ -163,7 +164,7 @@ fn why(header: &[u8]) -> (String, String) {
         panic!("one message");
     };
     assert_eq!(message.kind, Kind::Unreadable);
-    let Unreadable { flaw, properties } = *message.unreadable.clone().unwrap();
+    let Unreadable { flaw, properties } = message.extras.unreadable.clone().unwrap();
     (flaw.to_string(), properties)
 }
 
@@ -375,7 +376,7 @@ fn a_content_header_that_is_too_large_is_not_kept() {
         let sifted = sift(&stream, piece);
         assert_eq!((sifted.messages.len(), sifted.violation), (3, None));
         let message = &sifted.messages[1].message;
-        assert_eq!(message.unreadable.as_ref().unwrap().flaw, Flaw::Size);
+        assert_eq!(message.extras.unreadable.as_ref().unwrap().flaw, Flaw::Size);
         assert_eq!(message.body, "body");
     }
 }
@@ -396,7 +397,7 @@ fn a_body_that_is_too_large_is_counted_and_not_kept() {
         };
         assert_eq!(message.reply_to.as_deref(), Some("queue"));
         let too_large = (size > LIMIT).then_some(TooLarge { size, limit: LIMIT });
-        assert_eq!(message.too_large, too_large);
+        assert_eq!(message.extras.too_large, too_large);
         assert_eq!(message.body.len(), if size > LIMIT { 0 } else { size });
     }
 }

@@ -280,7 +280,7 @@ fn add_death(message: &mut Message, reason: &str, queue: &str, expiration: Optio
     if let (Some(expiration), Some(death)) = (expiration, death.as_object_mut()) {
         death.insert("original-expiration".to_owned(), expiration.into());
     }
-    let earlier = message.reserved.without(&["x-death"]);
+    let earlier = message.extras.reserved.without(&["x-death"]);
     let mut reserved = earlier.as_bytes().to_vec();
     header_table::push(&mut reserved, "x-death", &json!([death]));
     // As in RabbitMQ, a caller's own headers of these names are kept.
@@ -293,5 +293,5 @@ fn add_death(message: &mut Message, reason: &str, queue: &str, expiration: Optio
             header_table::push(&mut reserved, name, &value.into());
         }
     }
-    message.reserved = HeaderTable::of_fields(reserved);
+    message.extras.reserved = HeaderTable::of_fields(reserved);
 }
