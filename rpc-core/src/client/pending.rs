@@ -43,10 +43,6 @@ enum Caller {
 
 /// What a waiting caller receives.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the usual one"
-)]
 pub(crate) enum Outcome {
     /// A reply, or the call itself if it bounced.
     Answered(Message),
