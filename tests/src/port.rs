@@ -35,3 +35,20 @@ pub(crate) fn listen() -> Result<TcpListener> {
     }
     bail!("no free TCP port between {FIRST} and {}", FIRST + COUNT)
 }
+
+/// The port in a URL.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn port_of(url: &str) -> u16 {
+    let authority = url.rsplit('@').next().unwrap();
+    let port = authority
+        .split(['/', '?'])
+        .next()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap();
+    port.parse().unwrap()
+}

@@ -15,7 +15,6 @@ mod dead_letters;
 mod deadlines;
 mod faults;
 mod harness;
-mod hostile;
 mod interop;
 mod late;
 mod lifecycle;

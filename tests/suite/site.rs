@@ -1,11 +1,8 @@
 //! Where a test runs: on `memory://` or on a real RabbitMQ.
 
-use std::future::Future;
-use std::time::Duration;
-
 use rpc_core::{Batching, ConnectError, MemoryBroker, Rpc, RpcBuilder, RpcError};
 use rpc_tests::{RawPeer, TcpRelay, Vhost, fresh_vhost};
-use tokio::time::Instant;
+pub(crate) use rpc_tests::{eventually, port_of};
 use uuid::Uuid;
 
 use crate::probe::{METHODS, Probe, ProbeServer, Real};
@@ -171,18 +168,6 @@ impl Line {
     }
 }
 
-pub(crate) fn port_of(url: &str) -> u16 {
-    let authority = url.rsplit('@').next().unwrap();
-    let port = authority
-        .split(['/', '?'])
-        .next()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap();
-    port.parse().unwrap()
-}
-
 pub(crate) async fn serve(rpc: &Rpc, service: impl Probe) -> rpc_core::Server {
     rpc.serve(ProbeServer::new(service)).await.unwrap()
 }
@@ -193,19 +178,6 @@ pub(crate) fn assert_lost(error: &RpcError) {
         matches!(error, RpcError::ConnectionLost { sent: true, .. }),
         "{error:?}"
     );
-}
-
-/// Waits until something becomes true; a test that would wait for ever fails here.
-pub(crate) async fn eventually<F, Fut>(what: &str, mut holds: F)
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = bool>,
-{
-    let end = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < end, "still not true: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Makes each test two: one on `memory://`, one on RabbitMQ.

@@ -32,6 +32,7 @@ pub(crate) mod properties;
 mod queue_probe;
 mod login_refusal;
 mod runtime;
+mod screening;
 mod serving;
 mod suspects;
 pub(crate) mod taps;

@@ -27,6 +27,7 @@ use super::limits::{BROKER_LIMIT, short};
 use super::loss::{end_of, lost};
 use super::permission::{CONSUME, DECLARE_METHOD, Needs, PUBLISH, refused};
 use super::properties;
+use super::screening::Screening;
 use super::suspects::identity_of;
 use super::taps::Taps;
 use crate::error::serve::ServeError;
@@ -34,9 +35,7 @@ use crate::transport::backoff::Backoff;
 use crate::transport::{
     ConfirmChannel, Loss, PublishError, Receipt, ServeChannel, Subscribed, TakeCall,
 };
-use crate::wire::flaw::Flaw;
-use crate::wire::inbound::{self, DIRECT_REPLY_TO};
-use crate::wire::message::{DEAD_LETTER_EXCHANGE, Delivery, Message};
+use crate::wire::message::{DEAD_LETTER_EXCHANGE, Message};
 use crate::wire::queue_options::QueueOptions;
 
 /// A channel for the methods of one server.
@@ -174,26 +173,16 @@ impl ServeChannel for AmqpServing {
         prefetch: u16,
         take: TakeCall,
     ) -> Result<Subscribed, ServeError> {
-        let (acks, calls) = (Arc::clone(&self.acks), Arc::clone(&take));
-        let suspects = Arc::clone(&self.taps.suspects);
-        let (direct, runtime) = (Arc::clone(&self.direct_replies), Handle::current());
+        let screening = Screening {
+            acks: Arc::clone(&self.acks),
+            suspects: Arc::clone(&self.taps.suspects),
+            direct_replies: Arc::clone(&self.direct_replies),
+            take: Arc::clone(&take),
+            runtime: Handle::current(),
+        };
         // The prefetch bounds what arrives here and is not settled.
-        let (tag, tap) = self.taps.consume(Arc::new(move |delivery: Delivery| {
-            acks.open(delivery.tag, identity_of(&delivery.message));
-            if delivery.redelivered && suspects.contains(&delivery.message) {
-                let tag = delivery.tag;
-                calls(Some(Delivery {
-                    message: inbound::unreadable(Flaw::Suspect, &[]),
-                    redelivered: true,
-                    tag,
-                }));
-            } else if is_direct(&delivery.message) {
-                let (direct, calls) = (Arc::clone(&direct), Arc::clone(&calls));
-                runtime.spawn(check_address(direct, calls, delivery));
-            } else {
-                calls(Some(delivery));
-            }
-        }));
+        let pass = Arc::new(move |delivery| screening.pass(delivery));
+        let (tag, tap) = self.taps.consume(pass);
         let consuming = self.consume(queue, prefetch, tag.clone());
         let consumer = self.set_up(queue, CONSUME, consuming).await?;
         let mut consumers = self
@@ -314,22 +303,6 @@ impl ServeChannel for AmqpServing {
         };
         self.tear_down("closing a serving channel", closing).await;
     }
-}
-
-/// Whether the reply goes to an address of the broker.
-fn is_direct(call: &Message) -> bool {
-    let reply_to = call.reply_to.as_deref();
-    reply_to.is_some_and(|address| address.starts_with(DIRECT_REPLY_TO))
-}
-
-/// Passes a call on if its reply may be published. It may take a moment to find out for the first
-/// such call of a connection.
-async fn check_address(direct: Arc<DirectReplies>, calls: TakeCall, mut call: Delivery) {
-    let address = call.message.reply_to.as_deref().unwrap_or_default();
-    if !direct.accept(address).await {
-        call.message = inbound::unreadable(Flaw::ReplyTo, &[]);
-    }
-    calls(Some(call));
 }
 
 /// Logs why the broker closed the channel of a server, for instance because the user may not

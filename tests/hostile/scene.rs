@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::draft::{Draft, World};
 use super::ledger::Ledger;
 use super::tap::{Seen, Tap};
-use crate::site::{eventually, port_of};
+use rpc_tests::{eventually, port_of};
 
 /// The methods that the peer sends to, and one that it leaves alone.
 pub(crate) const METHODS: [&str; 4] = ["plain", "again", "kept", "other"];

@@ -9,7 +9,7 @@ use super::draft::{Draft, World};
 use super::scene::{Peer, Scene};
 use super::spoiling::{Spoiling, of_any, of_batches};
 use super::{REPLIES, seed};
-use crate::site::eventually;
+use rpc_tests::eventually;
 
 /// A message of the catalogue.
 pub(crate) struct Single {

@@ -3,8 +3,8 @@
 use fastrand::Rng;
 
 use super::Spoiling;
-use crate::hostile::draft::Draft;
-use crate::hostile::encoding::{Field, Value};
+use crate::draft::Draft;
+use crate::encoding::{Field, Value};
 
 pub(super) fn all() -> Vec<Spoiling> {
     let mut all = Vec::new();

@@ -1,7 +1,7 @@
 //! Properties that are not what they should be.
 
 use super::Spoiling;
-use crate::hostile::encoding::Field;
+use crate::encoding::Field;
 
 pub(super) fn all() -> Vec<Spoiling> {
     let mut all = Vec::new();

@@ -1,7 +1,7 @@
 //! Batches whose records are not what they should be.
 
 use super::Spoiling;
-use crate::hostile::draft::{Draft, Record, now};
+use crate::draft::{Draft, Record, now};
 
 pub(super) fn all() -> Vec<Spoiling> {
     let mut all = Vec::new();
