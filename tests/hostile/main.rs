@@ -4,6 +4,11 @@
 //! Of the messages that are tried by themselves the suite takes some, by the seed; all are taken
 //! with `RPC_HOSTILE_ONLY`, which is a part of their names, and may be empty.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
 use std::collections::{BTreeSet, VecDeque};
 use std::env;
 use std::time::Duration;

@@ -42,13 +42,8 @@ pub(crate) fn listen() -> Result<TcpListener> {
 /// If there is none.
 #[must_use]
 pub fn port_of(url: &str) -> u16 {
-    let authority = url.rsplit('@').next().unwrap();
-    let port = authority
-        .split(['/', '?'])
-        .next()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap();
-    port.parse().unwrap()
+    let authority = url.rsplit('@').next().unwrap_or(url);
+    let authority = authority.split(['/', '?']).next().unwrap_or(authority);
+    let port = authority.rsplit_once(':').map(|(_, port)| port.parse());
+    port.expect("a port").expect("a number")
 }
