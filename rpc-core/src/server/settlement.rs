@@ -64,11 +64,12 @@ impl Settlement {
     /// calls. A copy that is started after that may crash the process, and must not take the
     /// settlement with it.
     pub(crate) async fn replace(self, method: &Method, call: Message) -> Result<(), PublishError> {
+        let can_be_rejected = call.can_be_rejected();
         let receipt = match place(self.channel(), method, call).await {
             // It goes back to its caller, as far as its headers say who that is.
             Err(PublishError {
                 unfit: Some(unfit), ..
-            }) => return self.give_up(method, unfit),
+            }) => return self.give_up(method, unfit, can_be_rejected),
             receipt => receipt?,
         };
         match (self, receipt) {
@@ -87,10 +88,16 @@ impl Settlement {
     }
 
     /// Rejects a call of which no copy can be published.
-    fn give_up(self, method: &Method, unfit: Unfit) -> Result<(), PublishError> {
+    fn give_up(
+        self,
+        method: &Method,
+        unfit: Unfit,
+        can_be_rejected: bool,
+    ) -> Result<(), PublishError> {
         warn!(method = %method.name, reason = %unfit, "rejected a call that cannot be handed on");
         match self {
-            Self::Alone { channel, tag } => channel.reject(tag),
+            Self::Alone { channel, tag } if can_be_rejected => channel.reject(tag),
+            Self::Alone { channel, tag } => channel.ack(tag),
             // A batch cannot be rejected in part. Its caller runs into its time limit.
             Self::InBatch(batch) => batch.close_one(),
         }

@@ -19,6 +19,7 @@ pub(crate) async fn reject(
     delivery: Delivery,
 ) -> Result<(), PublishError> {
     let Delivery { message, tag, .. } = delivery;
+    let can_be_rejected = message.can_be_rejected();
     let flaw = message
         .extras
         .unreadable
@@ -41,5 +42,9 @@ pub(crate) async fn reject(
         let letter = dead_letter_of(method, &message);
         keep(channel, DeadLetter { queue, letter }).await?;
     }
-    channel.reject(tag)
+    if can_be_rejected {
+        channel.reject(tag)
+    } else {
+        channel.ack(tag)
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Unreadable {
     pub(crate) flaw: Flaw,
     /// The header `rpc-properties`: their bytes, with escapes for those that are not ASCII.
     pub(crate) properties: String,
+    /// Whether they may hold a header `x-death`.
+    pub(crate) may_have_died: bool,
 }
 
 static NONE: Parts = Parts {

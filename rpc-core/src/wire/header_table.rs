@@ -111,6 +111,22 @@ impl<'a> FieldValue<'a> {
         self.to_json().as_u64()
     }
 
+    /// Whether it is what a broker writes as `x-death`: a list of tables with certain fields.
+    pub(crate) fn is_deaths(self) -> bool {
+        let Value::Array(deaths) = self.to_json() else {
+            return false;
+        };
+        let is_text = |death: &Value, name: &str| death.get(name).is_some_and(Value::is_string);
+        self.kind == b'A'
+            && deaths.iter().all(|death| {
+                death.get("count").is_some_and(Value::is_i64)
+                    && death.get("routing-keys").is_some_and(Value::is_array)
+                    && ["reason", "queue", "exchange"]
+                        .iter()
+                        .all(|name| is_text(death, name))
+            })
+    }
+
     fn to_json(self) -> Value {
         let content = self.content;
         match self.kind {

@@ -112,6 +112,9 @@ pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 /// The header of a reply that says whether its server accepts batches of the method.
 pub(crate) const LANE: &str = "rpc-lane";
 
+/// The header in which the broker says how often a message was dead-lettered, and from where.
+pub(crate) const DEATHS: &str = "x-death";
+
 /// The header in which the broker says why a message came back.
 pub(crate) const DEATH_REASON: &str = "x-first-death-reason";
 

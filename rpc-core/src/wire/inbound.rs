@@ -12,8 +12,8 @@ use crate::wire::extras::{Extras, Unreadable};
 use crate::wire::flaw::Flaw;
 use crate::wire::header_table::{self, Field, HeaderTable, take, take_array};
 use crate::wire::headers::{
-    ATTEMPTS, DEADLINE, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, SHORT_STRING, TIMEOUT,
-    is_reserved,
+    ATTEMPTS, DEADLINE, DEATHS, FROM, Headers, IDEMPOTENT, IN_TIME, LANE, METHOD, SHORT_STRING,
+    TIMEOUT, is_reserved,
 };
 use crate::wire::message::{JSON, Kind, Message, TimeLimit};
 use crate::wire::size_limit::{SizeLimit, TooLarge};
@@ -36,6 +36,9 @@ pub(crate) fn unreadable(flaw: Flaw, properties: &[u8]) -> Message {
     };
     message.extras.unreadable = Some(Unreadable {
         flaw,
+        may_have_died: properties
+            .windows(DEATHS.len())
+            .any(|bytes| bytes == DEATHS.as_bytes()),
         properties: shown,
     });
     message
@@ -410,5 +413,28 @@ mod tests {
             refused.extras.unreadable.as_ref().unwrap().flaw,
             Flaw::Values
         );
+    }
+
+    #[test]
+    fn only_what_a_broker_wrote_of_deaths_can_be_rejected() {
+        let death = json!({
+            "count": 1, "reason": "expired", "queue": "pay", "time": 5, "exchange": "",
+            "routing-keys": ["pay"],
+        });
+        let can = |deaths| message_with(&headers(json!({"x-death": deaths}))).can_be_rejected();
+        assert!(message_with(&Headers::new()).can_be_rejected());
+        assert!(can(json!([])) && can(json!([death, death])));
+        for odd in [
+            json!("text"),
+            json!([null]),
+            json!({}),
+            json!([{}]),
+            json!([death, 1]),
+        ] {
+            assert!(!can(odd.clone()), "{odd}");
+        }
+        assert!(!can(json!(vec![1; 5_000])), "unreadable, and with deaths");
+        let many = message_with(&headers(json!({"many": vec![1; 5_000]})));
+        assert!(many.can_be_rejected());
     }
 }

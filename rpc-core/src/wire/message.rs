@@ -10,7 +10,7 @@ use crate::error::reason::Reason;
 use crate::wire::correlation_id::CorrelationId;
 use crate::wire::extras::Extras;
 use crate::wire::header_table::{FieldValue, HeaderTable};
-use crate::wire::headers::{ATTEMPTS, DEATH_REASON, DELIVERY_COUNT, IN_TIME, Marks};
+use crate::wire::headers::{ATTEMPTS, DEATH_REASON, DEATHS, DELIVERY_COUNT, IN_TIME, Marks};
 
 /// One message, independent of the transport that carries it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,6 +83,18 @@ impl Message {
             Some("expired") => Bounce::Expired,
             Some("maxlen") => Bounce::Overflowed,
             _ => Bounce::Rejected,
+        }
+    }
+
+    /// Whether the broker can dead-letter the message. If its header `x-death` is not one that a
+    /// broker has written, RabbitMQ 3.10 crashes the queue when the message is rejected.
+    pub(crate) fn can_be_rejected(&self) -> bool {
+        match &self.extras.unreadable {
+            Some(unreadable) => !unreadable.may_have_died,
+            None => {
+                let mut fields = self.extras.reserved.fields();
+                fields.all(|field| field.name != DEATHS || field.value.is_deaths())
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use lapin::BasicProperties;
+use lapin::options::QueueBindOptions;
 use lapin::types::{AMQPValue, FieldArray};
 use rpc_core::{Batching, Rpc};
-use rpc_tests::{RawPeer, TcpRelay, call_properties, reply_properties, table};
+use rpc_tests::{RawPeer, TcpRelay, call_properties, long, reply_properties, table};
 use serde_json::json;
 
 use crate::probe::{Nap, Tally};
@@ -171,4 +172,40 @@ async fn calls_of_a_batch_that_find_no_place_are_left_to_other_servers() {
     for call in keeping {
         assert_eq!(call.await.unwrap(), Ok(json!(3_000)));
     }
+}
+
+/// UNREAD-7
+#[tokio::test]
+async fn what_would_crash_its_queue_when_it_is_rejected_is_acked() {
+    let site = Site::rabbitmq().await;
+    let (client, _server) = site.client_and_server().await;
+    let peer = RawPeer::connect(site.url()).await.unwrap();
+    let queue = peer.reply_queue().await.unwrap();
+    let from = [("From", long(&queue)), ("x-match", long("any"))];
+    let binding = peer.channel().queue_bind(
+        queue.as_str().into(),
+        "rpc.dlx".into(),
+        "".into(),
+        QueueBindOptions::default(),
+        table(&from),
+    );
+    binding.await.unwrap();
+    let mut letters = peer.consume_no_ack(&queue).await.unwrap();
+    for (id, deaths) in [("odd", long("never")), ("plain", AMQPValue::Void)] {
+        let headers = match id {
+            "odd" => table(&[("From", long(&queue)), ("x-death", deaths)]),
+            _ => table(&[("From", long(&queue))]),
+        };
+        let reply = reply_properties("result", id).with_headers(headers);
+        peer.publish("add", reply, b"3").await.unwrap();
+    }
+    let letter = letters.next().await.unwrap();
+    assert_eq!(letter.correlation_id(), Some("plain"));
+    let nothing = letters.nothing_for(Duration::from_millis(200));
+    nothing.await.unwrap();
+    assert_eq!(
+        client.call("add", json!({"a": 1, "b": 2})).await,
+        Ok(json!(3))
+    );
+    assert_eq!(peer.counts("add").await.unwrap(), (0, 1));
 }

@@ -164,7 +164,9 @@ fn why(header: &[u8]) -> (String, String) {
         panic!("one message");
     };
     assert_eq!(message.kind, Kind::Unreadable);
-    let Unreadable { flaw, properties } = message.extras.unreadable.clone().unwrap();
+    let Unreadable {
+        flaw, properties, ..
+    } = message.extras.unreadable.clone().unwrap();
     (flaw.to_string(), properties)
 }
 
