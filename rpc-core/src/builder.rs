@@ -245,7 +245,7 @@ impl RpcBuilder {
         self
     }
 
-    /// Sets the connection name that the broker's management UI shows.
+    /// Sets the connection name that the broker's management UI shows. It is cut after 512 bytes.
     ///
     /// Defaults to the program's name.
     pub fn connection_name(mut self, name: impl Into<String>) -> Self {

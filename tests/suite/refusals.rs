@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
-use rpc_core::{ConnectError, QueueOptions, RpcError, ServeError};
+use rpc_core::{ConnectError, QueueOptions, Rpc, RpcError, ServeError};
 use rpc_tests::{RabbitNode, RawPeer, shared_node, table};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::site::{Site, builder, connect};
+use crate::probe::{ProbeClient, Real};
+use crate::site::{Site, builder, connect, serve};
 
 const PASSWORD: &str = "hunter2";
 
@@ -316,4 +317,18 @@ async fn a_transient_queue_where_the_broker_refuses_them() {
     // That was an error of the whole connection; it comes back.
     rpc.register("other", one).await.unwrap();
     assert_eq!(rpc.call("other", ()).await.unwrap(), 1);
+}
+
+/// What does not fit the first frame of a connection would cut it.
+#[tokio::test]
+async fn long_names_and_logins_cut_no_connection() {
+    let site = Site::rabbitmq().await;
+    let named = Rpc::builder(site.url()).connection_name("\u{e9}".repeat(2_500));
+    let rpc = named.connect().await.unwrap();
+    serve(&rpc, Real).await;
+    assert_eq!(ProbeClient::new(&rpc).add(1, 2).await.unwrap(), 3);
+    let (_, host) = site.url().rsplit_once('@').unwrap();
+    let login = format!("amqp://somebody:{}@{host}", "p".repeat(2_000));
+    let error = Rpc::connect(login).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}");
 }

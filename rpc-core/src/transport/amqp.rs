@@ -154,6 +154,13 @@ impl AmqpTransport {
             .clone()
             .or_else(program)
             .unwrap_or_else(|| "rpc-core".into());
+        // At a character's end.
+        let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());
+        let end = ends
+            .take_while(|end| *end <= LONGEST_NAME)
+            .last()
+            .unwrap_or_default();
+        let name = &name[..end];
         let purpose = match purpose {
             Purpose::Calling => "calling",
             Purpose::Serving => "serving",
@@ -205,6 +212,9 @@ impl fmt::Debug for AmqpTransport {
             .finish_non_exhaustive()
     }
 }
+
+/// In bytes. A longer name of the connection would not fit the first frame of the connection.
+const LONGEST_NAME: usize = 512;
 
 /// Without the feature `tls`, lapin would speak plain text to these hosts.
 #[cfg(not(feature = "tls"))]

@@ -7,6 +7,7 @@ use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
 use crate::error::connect::ConnectError;
 use crate::error::shorten::shorten;
+use crate::wire::headers::SHORT_STRING;
 
 /// One host of the URL.
 pub(crate) struct Host {
@@ -86,6 +87,7 @@ pub(crate) fn parse(url: &str) -> Result<Vec<Host>, ConnectError> {
             if uri.vhost.is_empty() {
                 uri.vhost = "/".to_owned();
             }
+            check_lengths(&uri).map_err(&invalid)?;
             uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
             // 0 leaves the size to the broker.
             if let Some(size @ 1..SMALLEST_FRAME) = uri.query.frame_max {
@@ -124,6 +126,24 @@ pub(super) fn invalid(url: &str, reason: &str) -> ConnectError {
         Ok(parts) => ConnectError::invalid_url(parts.redacted(), reason),
         Err(error) => error,
     }
+}
+
+/// Checks what lapin takes without a look: it panics on a virtual host that is no short string, and
+/// sends a login that does not fit the first frame, on which the broker cuts the connection.
+fn check_lengths(uri: &AMQPUri) -> Result<(), String> {
+    let vhost = uri.vhost.len();
+    if vhost > SHORT_STRING {
+        return Err(format!(
+            "the virtual host is {vhost} bytes, and AMQP allows {SHORT_STRING}"
+        ));
+    }
+    let login = &uri.authority.userinfo;
+    if login.username.len() + login.password.len() > LONGEST_LOGIN {
+        return Err(format!(
+            "the user and the password have more than {LONGEST_LOGIN} bytes together"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks the parameters of a URL. lapin ignores unknown ones, and does not report which of the
@@ -228,6 +248,9 @@ const SMALLEST_FRAME: u32 = 8192;
 /// A connection that is silent for twice this long counts as lost. RabbitMQ's default of 60 s
 /// would leave calls waiting for two minutes. RabbitMQ's documentation recommends 5 to 20 s.
 const HEARTBEAT_SECONDS: u16 = 10;
+
+/// In bytes. The first frames of a connection have 4 KiB, for the client's properties as well.
+const LONGEST_LOGIN: usize = 2048;
 
 #[cfg(test)]
 mod tests {
@@ -347,5 +370,24 @@ mod tests {
         }
         let hosts = parse("amqp://u:hunter2@h").unwrap();
         assert!(!format!("{hosts:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_would_not_fit_its_place_is_refused() {
+        let of = |vhost: usize, password: usize| {
+            parse(&format!(
+                "amqp://u:{}@host/{}",
+                "p".repeat(password),
+                "v".repeat(vhost)
+            ))
+        };
+        assert!(of(255, 2047).is_ok());
+        let error = of(256, 1).unwrap_err().to_string();
+        assert!(error.contains("256 bytes, and AMQP allows 255"), "{error}");
+        let error = of(1, 2048).unwrap_err().to_string();
+        assert!(
+            error.contains("more than 2048 bytes") && !error.contains("pppp"),
+            "{error}"
+        );
     }
 }
