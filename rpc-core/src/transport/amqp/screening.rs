@@ -56,10 +56,11 @@ async fn check_address(direct: Arc<DirectReplies>, take: TakeCall, call: Deliver
 }
 
 fn without_answer(delivery: Delivery, flaw: Flaw) -> Delivery {
-    let message = Message {
-        body: delivery.message.body,
-        ..inbound::unreadable(flaw, &[])
-    };
+    let mut message = inbound::unreadable(flaw, &[]);
+    if let Some(unreadable) = &mut message.extras.unreadable {
+        unreadable.may_have_died = !delivery.message.can_be_rejected();
+    }
+    message.body = delivery.message.body;
     Delivery {
         message,
         ..delivery

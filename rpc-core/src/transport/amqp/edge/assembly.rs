@@ -121,7 +121,12 @@ impl Assembly {
     /// Takes the start of a content header that is too large to be read.
     pub(super) fn too_large_header(&mut self, channel: u16, start: &[u8]) -> Result<(), Violation> {
         let (body_size, _) = split(start)?;
-        self.begin_body(channel, body_size, inbound::unreadable(Flaw::Size, &[]))
+        let mut message = inbound::unreadable(Flaw::Size, &[]);
+        if let Some(unreadable) = &mut message.extras.unreadable {
+            // Nobody has looked.
+            unreadable.may_have_died = true;
+        }
+        self.begin_body(channel, body_size, message)
     }
 
     fn begin_body(
